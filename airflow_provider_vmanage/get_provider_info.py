@@ -1,4 +1,4 @@
-"""What Airflow reads of this provider: one literal dict; importing this module imports nothing else."""
+"""What Airflow reads of this provider: one literal dict. Importing this module imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -10,5 +10,91 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-vmanage",
         "name": "Cisco vManage",
-        "description": "Software repository of Cisco vManage (Catalyst SD-WAN Manager).",
+        "description": (
+            "Software repository of Cisco vManage (Catalyst SD-WAN Manager): add, upload, await, list and delete "
+            "software images."
+        ),
+        "integrations": [
+            {
+                "integration-name": "Cisco vManage",
+                "external-doc-url": "https://developer.cisco.com/docs/sdwan/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [
+            {
+                "integration-name": "Cisco vManage",
+                "python-modules": ["airflow_provider_vmanage.hooks.vmanage"],
+            }
+        ],
+        "operators": [
+            {
+                "integration-name": "Cisco vManage",
+                "python-modules": ["airflow_provider_vmanage.operators.software_repository"],
+            }
+        ],
+        "sensors": [
+            {
+                "integration-name": "Cisco vManage",
+                "python-modules": ["airflow_provider_vmanage.sensors.software_repository"],
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": "vmanage",
+                "hook-class-name": "airflow_provider_vmanage.hooks.vmanage.VManageHook",
+                "hook-name": "Cisco vManage",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema"],
+                    "relabeling": {"host": "Manager", "login": "Username"},
+                    "placeholders": {"host": "vmanage.example.com", "port": "443", "login": "airflow"},
+                },
+                "conn-fields": {
+                    "auth": {
+                        "label": "Login method",
+                        "description": "session: every release; jwt and api_key: release 20.18 and newer",
+                        "schema": {
+                            "type": ["string", "null"],
+                            "enum": ["session", "jwt", "api_key"],
+                            "default": "session",
+                        },
+                    },
+                    "api_key": {
+                        "label": "API key",
+                        "description": "only with the login method api_key; username and password are not used then",
+                        "schema": {"type": ["string", "null"], "format": "password"},
+                    },
+                    "tenant": {
+                        "label": "Tenant",
+                        "description": "name, sub-domain or id; only for a provider user of a multi-tenant manager",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "verify": {
+                        "label": "Verify certificate",
+                        "description": "leave it on, and name the certificate authority below if it is your own",
+                        "schema": {"type": ["boolean", "null"], "default": True},
+                    },
+                    "ca_bundle": {
+                        "label": "CA bundle",
+                        "description": "file of PEM certificates, readable on workers and triggerer",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "connect_timeout": {
+                        "label": "Connect timeout (s)",
+                        "description": "10 s unless given",
+                        "schema": {"type": ["number", "null"], "minimum": 0},
+                    },
+                    "read_timeout": {
+                        "label": "Read timeout (s)",
+                        "description": "60 s unless given: longest silence of the manager within an answer",
+                        "schema": {"type": ["number", "null"], "minimum": 0},
+                    },
+                    "upload_read_timeout": {
+                        "label": "Upload read timeout (s)",
+                        "description": "1800 s unless given: from the last byte of an image to the manager's answer",
+                        "schema": {"type": ["number", "null"], "minimum": 0},
+                    },
+                },
+            }
+        ],
     }

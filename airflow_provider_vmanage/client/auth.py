@@ -1,0 +1,229 @@
+"""The three ways to log in, each a small object that sends what it must and returns what later requests carry.
+
+Sources: Cisco's authentication page of release 20.16 (session login and its HTML failure page), a live capture of
+release 20.18.2.1 (the JSON failure under 200), Cisco's JWT pages of release 20.18 (JWT login, API keys), and sastre
+1.28 (how an API key is used). A refused login is never repeated: see :class:`VManageAuthenticationError`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import requests
+
+from airflow_provider_vmanage.client.answers import LOGOUT_PATH, Call, raise_if_away, raise_if_rate_limited
+from airflow_provider_vmanage.client.envelope import error_of
+from airflow_provider_vmanage.client.errors import (
+    VManageAuthenticationError,
+    VManageProtocolError,
+    VManageRejectedError,
+    VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.retry import retrying
+from airflow_provider_vmanage.client.settings import ManagerSettings
+
+#: sends one request: (call, options of ``requests``) -> the answer, unjudged
+Send = Callable[..., requests.Response]
+
+LOGIN = Call("POST", "/j_security_check")
+JWT_LOGIN = Call("POST", "/jwt/login")
+
+#: the release from which logout is a POST (catalystwan 0.41.6 and sastre 1.28 draw the same line)
+_POST_LOGOUT = (20, 12)
+
+#: seconds a JWT shall live: long enough for the slowest upload, far below the limit of 604800 (Cisco, JWT login)
+JWT_DURATION = 14400
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What an opened login adds to each request.
+
+    :param headers: headers to send.
+    :param token: XSRF token, where the login itself gives one.
+    :param secrets: values that must not show up anywhere.
+    :param opened: whether the manager keeps a session that has to be logged out.
+    """
+
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    token: str | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    opened: bool = True
+
+
+class Login(Protocol):
+    """A way to log in."""
+
+    #: whether a dead session can be opened anew with what we have
+    renewable: bool
+
+    def open(self, send: Send) -> Credentials:
+        """Log in with one attempt.
+
+        :raises VManageAuthenticationError: refused.
+        :raises VManageUnavailableError: the manager is busy or restarting; nothing was refused.
+        """
+
+
+class SessionLogin:
+    """Cookie login of every release: success is 200, an empty body and a JSESSIONID, all three."""
+
+    renewable = True
+
+    def __init__(self, settings: ManagerSettings) -> None:
+        self._settings = settings
+
+    def open(self, send: Send) -> Credentials:
+        """Post the form and judge the answer by its body: a refusal is a 200 too, and may set a cookie."""
+        form = {"j_username": self._settings.username, "j_password": self._settings.password}
+        answer = send(LOGIN, data=form)
+        _raise_if_busy(answer, LOGIN)
+        _raise_if_redirected(answer, LOGIN)
+        if answer.status_code != 200 or answer.text.strip():
+            raise _refused(answer, LOGIN, self._settings)
+        cookies = [
+            str(cookie.value) for cookie in answer.cookies if cookie.name == "JSESSIONID" and cookie.value
+        ]
+        if not cookies:
+            raise VManageProtocolError(
+                "The login was answered with an empty body but no JSESSIONID: is this a vManage?",
+                status=answer.status_code,
+                **LOGIN.where,
+            )
+        return Credentials(secrets=tuple(cookies))
+
+
+class JWTLogin:
+    """JSON Web Token login of release 20.18.1 and newer.
+
+    A token that has expired is replaced by a new login: the shape of ``/jwt/refresh`` is not documented.
+    """
+
+    renewable = True
+
+    def __init__(self, settings: ManagerSettings) -> None:
+        self._settings = settings
+
+    def open(self, send: Send) -> Credentials:
+        """Post user and password as JSON and take ``token`` and ``csrf`` from the answer."""
+        body = {
+            "username": self._settings.username,
+            "password": self._settings.password,
+            "duration": JWT_DURATION,
+        }
+        answer = send(JWT_LOGIN, json=body)
+        _raise_if_busy(answer, JWT_LOGIN)
+        _raise_if_redirected(answer, JWT_LOGIN)
+        token, csrf = _jwt_fields(answer.text)
+        if answer.status_code != 200 or not token:
+            raise _refused(answer, JWT_LOGIN, self._settings)
+        return Credentials(_bearer(token), csrf or None, tuple(filter(None, (token, csrf))))
+
+
+class ApiKeyLogin:
+    """Bearer key of release 20.18 and newer: nothing is opened, so nothing is renewed or logged out."""
+
+    renewable = False
+
+    def __init__(self, settings: ManagerSettings) -> None:
+        self._settings = settings
+
+    def open(self, send: Send) -> Credentials:
+        """Send nothing: the key goes with each request."""
+        key = self._settings.api_key or ""
+        return Credentials(_bearer(key), secrets=(key,), opened=False)
+
+
+def login_for(settings: ManagerSettings) -> Login:
+    """Return the way to log in that the settings name."""
+    kinds: dict[str, type[Any]] = {"session": SessionLogin, "jwt": JWTLogin, "api_key": ApiKeyLogin}
+    login: Login = kinds[settings.auth](settings)
+    return login
+
+
+def log_out(
+    send: Send, headers: dict[str, str], release: tuple[int, int] | None, sleep: Callable[[float], Any]
+) -> None:
+    """End the session on the manager: POST from release 20.12, GET before; both where the release is unknown.
+
+    :param send: sends a request, unjudged.
+    :param headers: of the session.
+    :param release: first two numbers of the release.
+    :param sleep: waits that many seconds.
+    :raises VManageError: the manager could not be told.
+    """
+    verbs = ("POST", "GET") if release is None else ("POST",) if release >= _POST_LOGOUT else ("GET",)
+    for verb in verbs:
+        call = Call(verb, LOGOUT_PATH)
+        params = {"nocache": int(time.time())} if verb == "GET" else None
+        for attempt in retrying(sleep, repeats=2):
+            with attempt:
+                answer = send(call, headers=headers, params=params)
+                raise_if_away(call, answer)
+        if answer.status_code < 400:
+            return
+    raise VManageRejectedError("The manager refused the logout", status=answer.status_code, **call.where)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _jwt_fields(text: str) -> tuple[str, str]:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return "", ""
+    if not isinstance(body, dict):
+        return "", ""
+    token, csrf = body.get("token"), body.get("csrf")
+    return (token if isinstance(token, str) else "", csrf if isinstance(csrf, str) else "")
+
+
+def _raise_if_busy(answer: requests.Response, call: Call) -> None:
+    raise_if_rate_limited(call, answer)
+    if answer.status_code < 500:
+        return
+    # Whether a 5xx counts towards the lockout is not documented, so the login is not sent again at once.
+    raise VManageUnavailableError(
+        "The manager could not process the login (restarting?)",
+        repeat=False,
+        status=answer.status_code,
+        **call.where,
+    )
+
+
+def _raise_if_redirected(answer: requests.Response, call: Call) -> None:
+    if not 300 <= answer.status_code < 400:
+        return
+    target = str(answer.headers.get("Location", "")).partition("?")[0]
+    if "passwordreset" in target.lower():
+        raise VManageAuthenticationError(
+            "The manager asks for a new password: sign in once in the browser and change it",
+            status=answer.status_code,
+            **call.where,
+        )
+    raise VManageProtocolError(
+        f"The login was redirected to {target!r}: correct host, port or schema of the connection",
+        status=answer.status_code,
+        **call.where,
+    )
+
+
+def _refused(answer: requests.Response, call: Call, settings: ManagerSettings) -> VManageAuthenticationError:
+    error = error_of(answer.text) or {}
+    hint = "correct login and password; five refused logins within 15 minutes lock the account"
+    if call is JWT_LOGIN and answer.status_code in (404, 405):
+        hint = 'JWT login needs release 20.18.1 or newer: set auth to "session"'
+    said = str(error.get("message") or "").strip()
+    return VManageAuthenticationError(
+        f"The manager refused the login of {settings.username!r}{f' ({said})' if said else ''}: {hint}",
+        status=answer.status_code,
+        code=str(error.get("code") or "").strip() or None,
+        details=str(error.get("details") or "").strip() or None,
+        **call.where,
+    )

@@ -1,0 +1,67 @@
+"""Digests as users write them: ``sha512:<hex>``."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageConfigurationError
+
+#: algorithm and number of hexadecimal digits
+ALGORITHMS = {"sha512": 128, "sha256": 64, "md5": 32}
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """A promised digest.
+
+    :param algorithm: ``sha512``, ``sha256`` or ``md5``.
+    :param digest: hexadecimal, lower case.
+    """
+
+    algorithm: str
+    digest: str
+
+    def check(self, actual: str, *, what: str) -> None:
+        """Do nothing where the digests agree.
+
+        :param actual: hexadecimal digest of what was read.
+        :param what: name of the source, for the error.
+        :raises VManageChecksumError: they differ.
+        """
+        if actual != self.digest:
+            raise VManageChecksumError(
+                f"{what} has {self.algorithm} {actual}, but checksum says {self.digest}: fetch the image again, or "
+                "correct checksum; no complete image was sent",
+                algorithm=self.algorithm,
+                expected=self.digest,
+                actual=actual,
+            )
+
+
+def parse_checksum(text: str | None, *, field: str = "checksum") -> Checksum | None:
+    """Return the digest that ``algorithm:hex`` promises, or ``None`` for no text.
+
+    :param text: such as ``sha512:9f86d0…``; upper case and blanks at the ends are fine.
+    :param field: name of the argument, for the error.
+    :raises VManageConfigurationError: unknown algorithm, or not that many hexadecimal digits.
+    """
+    if text is None or not text.strip():
+        return None
+    algorithm, colon, digest = text.strip().lower().partition(":")
+    if not colon or algorithm not in ALGORITHMS:
+        known = ", ".join(f"{name}:<hex>" for name in ALGORITHMS)
+        raise VManageConfigurationError(f"{field} {text!r} names no known algorithm: write one of {known}")
+    if not re.fullmatch(rf"[0-9a-f]{{{ALGORITHMS[algorithm]}}}", digest):
+        raise VManageConfigurationError(
+            f"{field} {text!r} has {len(digest)} characters after {algorithm}: "
+            f"it takes {ALGORITHMS[algorithm]} hexadecimal digits"
+        )
+    return Checksum(algorithm, digest)
+
+
+def new_digests(expected: Checksum | None) -> dict[str, hashlib._Hash]:
+    """Return the running digests of one transfer: SHA-512 always, and what was promised."""
+    names = {"sha512"} | ({expected.algorithm} if expected else set())
+    return {name: hashlib.new(name, usedforsecurity=False) for name in names}

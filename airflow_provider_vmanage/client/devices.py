@@ -1,0 +1,83 @@
+"""What devices run, boot and have at hand, to tell whether an image is in use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_vmanage.client.session import ManagerSession
+
+#: the three lists of the manager's upgrade page (OpenAPI of release 26.1; catalystwan 0.41.6 reads all three)
+DEVICE_TYPES = ("vedge", "controller", "vmanage")
+
+_PATH = "device/action/install/devices"
+
+
+@dataclass(frozen=True)
+class Device:
+    """The software of one device.
+
+    :param name: host name, or its id where it has none.
+    :param running: version that runs now.
+    :param default: version that the next boot takes.
+    :param available: versions installed beside them.
+    :param reachable: whether the manager can talk to it.
+    """
+
+    name: str
+    running: str | None = None
+    default: str | None = None
+    available: tuple[str, ...] = ()
+    reachable: bool = True
+
+    def needs(self, version: str) -> bool:
+        """Tell whether the device runs or boots the version, or may need it and cannot be asked."""
+        wanted = [self.running, self.default, *(() if self.reachable else self.available)]
+        return any(same_version(version, other) for other in wanted if other)
+
+
+def list_devices(session: ManagerSession) -> list[Device]:
+    """Return the software of all devices; three calls.
+
+    :raises VManageError: as any read.
+    """
+    lists = (
+        session.request("GET", f"{_PATH}/{kind}", params={"groupId": "all"}).rows for kind in DEVICE_TYPES
+    )
+    return [_parse_device(row) for rows in lists for row in rows]
+
+
+def devices_that_need(devices: Sequence[Device], version: str) -> list[str]:
+    """Return the names of the devices that need the version, sorted."""
+    return sorted(device.name for device in devices if device.needs(version))
+
+
+def same_version(one: str, other: str) -> bool:
+    """Tell whether two version texts mean the same software.
+
+    IOS XE images are listed with six parts, ``17.09.01.0.155356.1646904830``, where devices report the first five.
+    """
+    return _comparable(one) == _comparable(other)
+
+
+def _comparable(version: str) -> str:
+    text = version.strip()
+    return ".".join(text.split(".")[:5]) if re.fullmatch(r"\d+(\.\d+){4,5}", text) else text
+
+
+def _parse_device(row: dict[str, Any]) -> Device:
+    available = row.get("availableVersions")
+    name = row.get("host-name") or row.get("uuid") or row.get("system-ip") or "unnamed device"
+    return Device(
+        name=str(name),
+        running=_text(row.get("version")),
+        default=_text(row.get("defaultVersion")),
+        available=tuple(str(version) for version in available) if isinstance(available, list) else (),
+        reachable=row.get("reachability") in (None, "reachable"),
+    )
+
+
+def _text(value: Any) -> str | None:
+    return str(value).strip() or None if value is not None else None

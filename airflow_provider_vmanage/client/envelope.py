@@ -1,0 +1,145 @@
+"""The envelopes of the manager's answers: ``{"header": …, "data": …}`` and ``{"error": …}``.
+
+Strict on purpose. A dead session answers 200 with an HTML page (live capture, 20.18.2.1), and clients that read such
+an answer as "no data" have reported empty lists and successful uploads that never happened.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_vmanage.client.errors import VManageProtocolError, VManageRejectedError
+
+#: how much of a foreign text goes into an error
+MAX_QUOTED = 200
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """One accepted answer.
+
+    :param body: the parsed JSON, or ``None`` for an empty answer, as writes may give.
+    :param status: HTTP status.
+    :param method: HTTP method of the call.
+    :param path: path of the call, relative to the root of the manager.
+    """
+
+    body: Any
+    status: int = 200
+    method: str = ""
+    path: str = ""
+    header: dict[str, Any] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Lift ``header`` out of the body."""
+        header = self.body.get("header") if isinstance(self.body, dict) else None
+        object.__setattr__(self, "header", header if isinstance(header, dict) else {})
+
+    @property
+    def data(self) -> Any:
+        """Return ``data``; missing or null is a protocol error, never an empty list."""
+        if not isinstance(self.body, dict) or self.body.get("data") is None:
+            raise self._unexpected('has no "data"')
+        return self.body["data"]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Return ``data`` as a list of objects; any other shape is a protocol error."""
+        data = self.data
+        if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+            raise self._unexpected('has a "data" that is not a list of objects')
+        return data
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Return ``data`` as one object; any other shape is a protocol error."""
+        data = self.data
+        if not isinstance(data, dict):
+            raise self._unexpected('has a "data" that is not an object')
+        return data
+
+    def member(self, name: str) -> Any:
+        """Return a member of a bare answer such as ``{"id": "…"}``; missing or empty is a protocol error."""
+        value = self.body.get(name) if isinstance(self.body, dict) else None
+        if value in (None, ""):
+            raise self._unexpected(f'has no "{name}"')
+        return value
+
+    def _unexpected(self, what: str) -> VManageProtocolError:
+        return VManageProtocolError(
+            f"The manager's answer {what}", status=self.status, method=self.method, path=self.path
+        )
+
+
+def parse_envelope(text: str, *, status: int, method: str, path: str) -> Envelope:
+    """Parse the body of an answer whose status has already been judged.
+
+    :param text: the decoded body.
+    :param status: HTTP status.
+    :param method: HTTP method of the call.
+    :param path: path of the call.
+    :raises VManageRejectedError: the body is ``{"error": …}``, whatever the status.
+    :raises VManageProtocolError: the body is no JSON, or empty or without data where a read must give some.
+    """
+    where: dict[str, Any] = {"status": status, "method": method, "path": path}
+    if not text.strip():
+        if method == "GET":
+            raise VManageProtocolError("The manager's answer is empty", **where)
+        return Envelope(None, **where)
+    body = _parse_json(text, where)
+    raise_for_error(body, **where)
+    if isinstance(body, dict) and "data" in body and body["data"] is None:
+        raise VManageProtocolError('The manager\'s answer has "data": null', **where)
+    return Envelope(body, **where)
+
+
+def error_of(text: str) -> dict[str, Any] | None:
+    """Return the ``error`` object of a body, or ``None`` where the body is anything else."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return _error_in(body)
+
+
+def raise_for_error(body: Any, *, status: int, method: str, path: str) -> None:
+    """Raise what an ``{"error": …}`` body says; do nothing for any other body.
+
+    :raises VManageRejectedError: with the manager's message, details and code.
+    """
+    error = _error_in(body)
+    if error is None:
+        return
+    message = _text(error.get("message")) or "no message"
+    raise VManageRejectedError(
+        f"The manager refused the request: {message}",
+        status=status,
+        code=_text(error.get("code")) or None,
+        details=_text(error.get("details")) or None,
+        method=method,
+        path=path,
+    )
+
+
+def _error_in(body: Any) -> dict[str, Any] | None:
+    # Some answers carry the error as bare text (seen by catalystwan 0.41.6, which then dies of it).
+    if not isinstance(body, dict) or not body.get("error"):
+        return None
+    error = body["error"]
+    return error if isinstance(error, dict) else {"message": error}
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _parse_json(text: str, where: dict[str, Any]) -> Any:
+    if text.lstrip().startswith("<"):
+        raise VManageProtocolError("The manager answered with a page instead of JSON", **where)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as err:
+        reason = str(err)[:MAX_QUOTED]
+        raise VManageProtocolError(f"The manager's answer is not JSON ({reason})", **where) from err

@@ -1,0 +1,167 @@
+"""Upload of one image, step by step, so that nothing false is left behind whatever breaks on the way."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice
+from airflow_provider_vmanage.client.checksums import Checksum
+from airflow_provider_vmanage.client.devices import devices_that_need, list_devices
+from airflow_provider_vmanage.client.errors import (
+    VManageAmbiguousError,
+    VManageConfigurationError,
+    VManageConflictError,
+    VManageError,
+    VManageInUseError,
+    VManageOutcomeUnknownError,
+    VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.software_repository import OUTCOME_OPEN, PATH, Change, SoftwareRepository
+from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.client.upload import MultipartImage, check_file_name, digest_of
+
+log = logging.getLogger(__name__)
+
+#: age in seconds from which a session is replaced before a transfer; managers end idle ones after 30 minutes
+YOUNG = 600.0
+
+#: how often the whole body is sent again at most
+MAX_REPEATS = 2
+
+
+@dataclass(frozen=True)
+class ImageUpload:
+    """One image on its way to one manager; safe to run again, since it lists first.
+
+    :param repository: of the manager.
+    :param source: where the bytes come from.
+    :param file_name: exact name on the manager.
+    :param checksum: digest that the source must have.
+    :param if_exists: ``skip``, ``replace`` or ``fail``.
+    :param listing_timeout: seconds until an accepted image must be listed.
+    :param allow_in_use: let ``replace`` delete an image that a device needs.
+    """
+
+    repository: SoftwareRepository
+    source: ImageSource
+    file_name: str
+    checksum: Checksum | None = None
+    if_exists: str = "skip"
+    listing_timeout: float = 60.0
+    allow_in_use: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the arguments; nothing is sent here.
+
+        :raises VManageConfigurationError: naming the field.
+        """
+        check_file_name(self.file_name)
+        check_choice(self.if_exists, IF_EXISTS, "if_exists")
+        if not self.listing_timeout > 0:
+            raise VManageConfigurationError(
+                f"listing_timeout is {self.listing_timeout!r}: give a number of seconds above 0"
+            )
+
+    def run(self) -> Change:
+        """Bring the image to the manager and return what was done.
+
+        :raises VManageConflictError: the name is there and ``if_exists="fail"``.
+        :raises VManageInUseError: ``replace``, and a device needs the old image.
+        :raises VManageChecksumError: wrong bytes; no image came to be, and none was deleted.
+        :raises VManageOutcomeUnknownError: not listed in time.
+        """
+        old = self._listed()
+        if old and self.if_exists == "skip":
+            log.info("%s is there already: nothing to send", self.file_name)
+            return Change("unchanged", old[0])
+        if old and self.if_exists == "fail":
+            raise VManageConflictError(
+                f"file_name {self.file_name!r} is there already, and if_exists is 'fail'"
+            )
+        self.repository.session.renew_if_older(YOUNG)
+        if old:
+            self._give_up(old)
+        return self._transfer("replaced" if old else "uploaded")
+
+    def _give_up(self, old: list[SoftwareImage]) -> None:
+        """Delete the old image, once nothing speaks against it and the new one is known to be good."""
+        if len(old) > 1:
+            found = [image.describe() for image in old]
+            raise VManageAmbiguousError(
+                f"file_name {self.file_name!r} is listed {len(old)} times: {'; '.join(found)}",
+                candidates=found,
+            )
+        if not self.allow_in_use:
+            self._raise_if_in_use(old[0])
+        if self.checksum:
+            digest_of(self.source, self.checksum, self.repository.session.raise_if_aborted)
+        else:
+            self.source.open().close()
+        self.repository.delete_image(version_id=old[0].version_id or old[0].record_id)
+
+    def _raise_if_in_use(self, image: SoftwareImage) -> None:
+        mend = "replace it after the devices have moved on, or set allow_in_use"
+        try:
+            devices = list_devices(self.repository.session)
+        except VManageError as err:
+            raise VManageInUseError(
+                f"{image.describe()} counts as in use, since the devices could not be listed ({err}): {mend}"
+            ) from err
+        names = devices_that_need(devices, image.version or "")
+        if names:
+            shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+            raise VManageInUseError(f"{image.describe()} is in use on {shown}: {mend}")
+
+    def _transfer(self, action: str) -> Change:
+        lost: VManageError | None = None
+        for attempt in range(1 + MAX_REPEATS):
+            body = self._new_body()
+            log.info("Sending %s (%.1f MB), attempt %d", self.file_name, self.source.size / 1e6, attempt + 1)
+            try:
+                self.repository.session.send_body(f"{PATH}/package", body, body.content_type)
+            except VManageUnavailableError as err:
+                lost = err  # surely not processed (429, connection refused)
+                self._pause(err, attempt)
+                continue
+            except OUTCOME_OPEN as err:
+                lost = err
+                log.warning("%s; %d of %d bytes were sent; looking at the list", err, body.sent, len(body))
+                image = self._wait_listed(self.listing_timeout if body.complete else 0)
+            else:
+                lost = None
+                image = self._wait_listed(self.listing_timeout)
+            if image is not None:
+                return Change(action, image, self.source.size, body.sha512)
+            if lost is None:
+                break
+        raise self._not_there(lost)
+
+    def _new_body(self) -> MultipartImage:
+        session = self.repository.session
+        return MultipartImage(
+            self.source, self.file_name, checksum=self.checksum, raise_if_stopped=session.raise_if_aborted
+        )
+
+    def _pause(self, err: VManageUnavailableError, attempt: int) -> None:
+        seconds = err.retry_after if err.retry_after is not None else 2.0**attempt
+        if seconds > 60 or attempt == MAX_REPEATS:
+            raise err
+        log.warning("%s; sending again in %.1f s", err, seconds)
+        self.repository.session.sleep(seconds)
+
+    def _listed(self) -> list[SoftwareImage]:
+        return self.repository.find_images(file_name=self.file_name)
+
+    def _wait_listed(self, timeout: float) -> SoftwareImage | None:
+        return self.repository.wait_for(lambda: next(iter(self._listed()), None), timeout)
+
+    def _not_there(self, lost: VManageError | None) -> VManageError:
+        if lost is None:
+            text = f"was accepted but is not listed after {self.listing_timeout:g} s (listing_timeout)"
+        else:
+            text = f"is not listed after {1 + MAX_REPEATS} attempts to send it ({lost})"
+        error = VManageOutcomeUnknownError(f"{self.file_name} {text}", method="POST", path=f"{PATH}/package")
+        error.__cause__ = lost
+        return error

@@ -1,0 +1,225 @@
+"""Records of the software repository as frozen values, and parsers for every dialect the manager has shown.
+
+The dialects (Cisco's documentation of release 16.3 and the OpenAPI examples of release 26.1):
+
+* six fields, ``availableFiles`` one name;
+* grouped: ``availableFiles`` in brackets, several names joined by ``", "``, ``fileNameMap`` and ``versionIdMap`` as
+  the text of a Java map, ``versionId`` of the group (``GET /device/action/software``);
+* per file: no brackets, ``versionId`` of the file (``GET /device/action/software/images``).
+
+What is not known is kept as it came, never guessed. The version cannot be told from a file name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_vmanage.client.errors import VManageProtocolError
+
+# Local images carry a URL of the manager itself, with the placeholder left in: http://<VMANAGE_HOST>:8080/software/package/
+_OWN_PACKAGE_URL = re.compile(r"^https?://[^/]*:8080/software/package/?$")
+
+
+@dataclass(frozen=True)
+class SoftwareImage:
+    """One file of the software repository, or one URL entry without a file.
+
+    :param version: ``versionName``, as the manager read it from inside the image; ``--`` is the manager's own
+        word for "unknown".
+    :param record_id: ``versionId`` of the record that holds the file.
+    :param file_id: the file's own id of ``versionIdMap``, where the manager shows one.
+    :param file_name: name as listed in ``availableFiles``; ``None`` for a URL entry.
+    :param uploaded_name: right-hand side of ``fileNameMap``: the name under which the file was uploaded.
+    :param image_type: such as ``software``.
+    :param version_type: ``vmanage`` for a file stored on the manager.
+    :param platform_family: families the image is for.
+    :param updated_on: milliseconds since 1970, as the manager sends it.
+    :param url: ``versionURL`` as listed.
+    :param record_files: names of all files of the same record.
+    """
+
+    version: str | None = None
+    record_id: str | None = None
+    file_id: str | None = None
+    file_name: str | None = None
+    uploaded_name: str | None = None
+    image_type: str | None = None
+    version_type: str | None = None
+    platform_family: tuple[str, ...] = ()
+    updated_on: int | None = None
+    url: str | None = None
+    record_files: tuple[str, ...] = ()
+
+    @property
+    def version_id(self) -> str | None:
+        """Return the id to delete by: the record's, or the file's own where the record holds other files too."""
+        return self.file_id if self.shares_record else self.record_id
+
+    @property
+    def shares_record(self) -> bool:
+        """Tell whether the record holds other files too."""
+        return len(self.record_files) > 1
+
+    @property
+    def is_url_entry(self) -> bool:
+        """Tell whether this is the address of a repository elsewhere rather than a file on the manager."""
+        return bool(self.url) and not _OWN_PACKAGE_URL.match(self.url or "")
+
+    def has_file_name(self, name: str) -> bool:
+        """Tell whether ``name`` is exactly the listed or the uploaded name."""
+        return name in (self.file_name, self.uploaded_name)
+
+    def has_id(self, version_id: str) -> bool:
+        """Tell whether ``version_id`` is exactly the id of the record or of the file."""
+        return version_id in (self.record_id, self.file_id)
+
+    def describe(self) -> str:
+        """Return one line that tells this image from its neighbours."""
+        what = self.file_name or self.url or "no file"
+        return f"{what} (version {self.version}, id {self.version_id or self.record_id})"
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the flat row of plain JSON types that operators and the sensor hand on."""
+        return {
+            "version": self.version,
+            "version_id": self.version_id,
+            "file_name": self.file_name,
+            "image_type": self.image_type,
+            "version_type": self.version_type,
+            "platform_family": list(self.platform_family),
+            "updated_on": self.updated_on,
+        }
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """What ``GET /dataservice/client/server`` says.
+
+    :param version: ``platformVersion``, such as ``20.12.4`` or ``20.9.0.02-li``.
+    :param token: the XSRF token (``CSRFToken``); none before release 19.2.
+    :param tenancy_mode: ``SingleTenant`` or ``MultiTenant``.
+    :param user_mode: ``tenant`` or ``provider``.
+    """
+
+    version: str | None = None
+    token: str | None = None
+    tenancy_mode: str | None = None
+    user_mode: str | None = None
+
+    def __repr__(self) -> str:
+        """Leave the token out: it is half of a session."""
+        return f"ServerInfo(version={self.version!r}, tenancy_mode={self.tenancy_mode!r}, user_mode={self.user_mode!r})"
+
+    @property
+    def release(self) -> tuple[int, int] | None:
+        """Return the first two numbers of the version, or ``None`` where there are none."""
+        found = re.search(r"(\d+)\.(\d+)", self.version or "")
+        return (int(found[1]), int(found[2])) if found else None
+
+
+def parse_server_info(record: Mapping[str, Any]) -> ServerInfo:
+    """Parse the ``data`` object of ``/client/server``; every field may be missing."""
+    return ServerInfo(
+        version=_text(record, "platformVersion"),
+        token=_text(record, "CSRFToken"),
+        tenancy_mode=_text(record, "tenancyMode"),
+        user_mode=_text(record, "userMode"),
+    )
+
+
+def parse_images(records: Iterable[Mapping[str, Any]]) -> list[SoftwareImage]:
+    """Return one image per file of each record, in the order of the list.
+
+    :param records: the ``data`` of either list call.
+    :raises VManageProtocolError: a field that tells images apart has a type that no dialect has.
+    """
+    return [image for record in records for image in _parse_record(record)]
+
+
+def parse_file_names(value: Any) -> tuple[str, ...]:
+    """Return the names in ``availableFiles``: bare, bracketed, joined by commas, or a JSON list."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith("[") and text.endswith("]"):
+            text = text[1:-1]
+        value = text.split(",")
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise VManageProtocolError(f"availableFiles of an image record is {type(value).__name__}, not text")
+    return tuple(dict.fromkeys(name.strip() for name in value if name.strip()))
+
+
+def parse_java_map(value: Any) -> dict[str, str]:
+    """Return the pairs in the text of a Java map, ``{key=value, key=value}``; anything else has none."""
+    if isinstance(value, dict):
+        return {str(key): str(item) for key, item in value.items()}
+    if not isinstance(value, str):
+        return {}
+    text = value.strip()
+    if text.startswith("{") and text.endswith("}"):
+        text = text[1:-1]
+    pairs = (part.partition("=") for part in text.split(","))
+    return {key.strip(): item.strip() for key, equals, item in pairs if equals and key.strip()}
+
+
+def _parse_record(record: Mapping[str, Any]) -> list[SoftwareImage]:
+    listed = parse_file_names(record.get("availableFiles"))
+    uploaded = parse_java_map(record.get("fileNameMap"))
+    ids = parse_java_map(record.get("versionIdMap"))
+    # A name that only fileNameMap knows is still a file that somebody uploaded.
+    hidden = [name for key, name in uploaded.items() if name and key not in listed and name not in listed]
+    if len(listed) == 1 and len(hidden) == 1:
+        uploaded, hidden = {listed[0]: hidden[0]}, []
+    files = tuple(dict.fromkeys((*listed, *hidden)))
+    shared = _shared_fields(record)
+    if not files:
+        return [SoftwareImage(**shared)]
+    return [
+        SoftwareImage(
+            file_name=name,
+            uploaded_name=uploaded.get(name, name),
+            file_id=ids.get(name) or ids.get(uploaded.get(name, name)),
+            record_files=files,
+            **shared,
+        )
+        for name in files
+    ]
+
+
+def _shared_fields(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "version": _text(record, "versionName"),
+        "record_id": _text(record, "versionId"),
+        "image_type": _text(record, "imageType") or _text(record, "versionTypeName"),
+        "version_type": _text(record, "versionType"),
+        "platform_family": _families(record.get("platformFamily")),
+        "updated_on": _milliseconds(record.get("updatedOn")),
+        "url": _text(record, "versionURL"),
+    }
+
+
+def _text(record: Mapping[str, Any], name: str) -> str | None:
+    value = record.get(name)
+    if value is None:
+        return None
+    if isinstance(value, (dict, list)):
+        raise VManageProtocolError(f"{name} of a record is {type(value).__name__}, not text")
+    return str(value).strip() or None
+
+
+def _families(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = parse_file_names(value)
+    return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else ()
+
+
+def _milliseconds(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        return int(value) if value == value and abs(value) != float("inf") else None
+    return int(value) if isinstance(value, str) and re.fullmatch(r"\s*\d{1,18}\s*", value, re.ASCII) else None

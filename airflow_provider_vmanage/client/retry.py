@@ -1,0 +1,69 @@
+"""When and how long to wait before the same request is sent again."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import tenacity
+
+from airflow_provider_vmanage.client.errors import VManageUnavailableError
+
+log = logging.getLogger(__name__)
+
+#: repeats inside one call, and seconds they may take in all
+MAX_REPEATS = 5
+MAX_SECONDS = 60.0
+
+_backoff = tenacity.wait_exponential_jitter(initial=0.5, max=20, jitter=0.5)
+
+
+def retrying(sleep: Callable[[float], Any], *, repeats: int = MAX_REPEATS) -> tenacity.Retrying:
+    """Return the policy of one call: repeat what is unavailable, and nothing else.
+
+    The manager's ``Retry-After`` is obeyed as long as it fits into the budget; beyond it the error goes out at once
+    and says how long the manager asked for.
+
+    :param sleep: waits that many seconds, and raises where the task is told to stop.
+    :param repeats: how often at most the request is sent again.
+    """
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_may_repeat),
+        stop=tenacity.stop_after_attempt(repeats + 1) | tenacity.stop_before_delay(MAX_SECONDS),
+        wait=_wait,
+        sleep=sleep,
+        before_sleep=_log,
+        reraise=True,
+    )
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """Return the seconds a ``Retry-After`` header asks for (a number or an HTTP date), or ``None``."""
+    text = (value or "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", text, re.ASCII):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, IndexError, OverflowError, OSError):
+        return None
+    return max(0.0, math.ceil(moment - time.time()))
+
+
+def _may_repeat(err: BaseException) -> bool:
+    return isinstance(err, VManageUnavailableError) and err.repeat
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    err = state.outcome.exception() if state.outcome else None
+    asked = err.retry_after if isinstance(err, VManageUnavailableError) else None
+    return asked if asked is not None else _backoff(state)
+
+
+def _log(state: tenacity.RetryCallState) -> None:
+    err = state.outcome.exception() if state.outcome else None
+    log.warning("%s; attempt %d follows in %.1f s", err, state.attempt_number + 1, state.upcoming_sleep)

@@ -1,0 +1,75 @@
+"""What a new session asks first: release and XSRF token, and the tenant to act as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import requests
+
+from airflow_provider_vmanage.client.answers import Call, judge
+from airflow_provider_vmanage.client.envelope import Envelope
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageRejectedError
+from airflow_provider_vmanage.client.models import ServerInfo, parse_server_info
+
+#: sends (method, path below /dataservice, options of ``requests``) and returns the answer with its call
+Fetch = Callable[..., tuple[Call, requests.Response]]
+
+
+def read_server(fetch: Fetch, *, own_token: str | None) -> ServerInfo:
+    """Return release, tenancy and XSRF token; one call where its answer has the token, as from release 19.2 on.
+
+    :param fetch: sends a request of the session.
+    :param own_token: token that the login itself gave.
+    :raises VManageError: as any read.
+    """
+    try:
+        info = parse_server_info(_envelope(fetch("GET", "client/server")).record)
+    except VManageRejectedError as err:
+        if err.status not in (403, 404):
+            raise
+        info = ServerInfo()  # a role or a release without this call still has its token
+    return replace(info, token=own_token or info.token or _read_token(fetch))
+
+
+def enter_tenant(fetch: Fetch, server: ServerInfo, wanted: str) -> str:
+    """Return the ``VSessionId`` that makes a provider act as a tenant.
+
+    :param fetch: sends a request of the session.
+    :param server: the manager, as :func:`read_server` saw it.
+    :param wanted: exact name, sub-domain or id of the tenant.
+    :raises VManageConfigurationError: the user is no provider, or not exactly one tenant fits.
+    """
+    if server.tenancy_mode != "MultiTenant" or server.user_mode != "provider":
+        raise VManageConfigurationError(
+            f"tenant is {wanted!r}, but this user is no provider of a multi-tenant manager "
+            f"(tenancyMode {server.tenancy_mode}, userMode {server.user_mode}): leave tenant empty"
+        )
+    rows = _envelope(fetch("GET", "tenant")).rows
+    ids = {str(row["tenantId"]) for row in rows if row.get("tenantId") and wanted in _names(row)}
+    if len(ids) != 1:
+        raise VManageConfigurationError(
+            f"tenant {wanted!r} fits {len(ids)} of {len(rows)} tenants: give one exact name, sub-domain or id"
+        )
+    answer = _envelope(fetch("POST", f"tenant/{ids.pop()}/vsessionid", json={}))
+    return str(answer.member("VSessionId"))
+
+
+def _read_token(fetch: Fetch) -> str | None:
+    """Return the bare text of ``/client/token``; 404 before release 19.2 means that there is none."""
+    call, answer = fetch("GET", "client/token")
+    if answer.status_code == 404:
+        return None
+    text = answer.text.strip()
+    if answer.status_code == 200 and text.isascii() and text.isalnum():
+        return text
+    return str(judge(call, answer).member("token"))
+
+
+def _envelope(exchange: tuple[Call, requests.Response]) -> Envelope:
+    return judge(*exchange)
+
+
+def _names(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row.get("name"), row.get("subDomain"), row["tenantId"]

@@ -1,0 +1,283 @@
+"""One session with one manager: one request path, with renewal, repetition and logout.
+
+Login is lazy. After it one call, ``/dataservice/client/server``, gives the XSRF token and the release, which decides
+how to log out. A dead session is renewed once per call, silently. What was opened is logged out, on errors too: a
+manager keeps 100 to 250 sessions (Cisco's documents disagree), and evicts those of others.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+
+import requests
+
+from airflow_provider_vmanage.client.answers import API_ROOT, Call, SessionDead, judge
+from airflow_provider_vmanage.client.auth import Credentials, log_out, login_for
+from airflow_provider_vmanage.client.connection import ManagerConnection
+from airflow_provider_vmanage.client.envelope import Envelope
+from airflow_provider_vmanage.client.errors import (
+    VManageAuthenticationError,
+    VManageConfigurationError,
+    VManageError,
+    VManageSessionExpiredError,
+)
+from airflow_provider_vmanage.client.models import ServerInfo
+from airflow_provider_vmanage.client.retry import retrying
+from airflow_provider_vmanage.client.server import enter_tenant, read_server
+from airflow_provider_vmanage.client.settings import ManagerSettings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class ManagerSession:
+    """Session with a manager; a context manager that logs out at its end.
+
+    Not for several threads at once, but :meth:`abort` may come from anywhere.
+
+    :param settings: how to reach the manager, and as whom.
+    :param on_secret: told every secret of a login (cookie, tokens) as soon as it is known, for masking.
+    """
+
+    def __init__(
+        self, settings: ManagerSettings, *, on_secret: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.settings = settings
+        self._on_secret = on_secret
+        self._login = login_for(settings)
+        self._connection = ManagerConnection(settings)
+        self._refused: VManageAuthenticationError | None = None
+        self._credentials: Credentials | None = None
+        self._server = ServerInfo()
+        self._tenant_session = ""
+        self._opened_at = 0.0
+        self._ready = False
+
+    def __enter__(self) -> ManagerSession:
+        """Return the session; nothing is sent before the first call."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Log out and close the connections."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Name manager and user, and no secret."""
+        return f"<ManagerSession {self.settings.base_url} as {self.settings.username or self.settings.auth}>"
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+    ) -> Envelope:
+        """Send one call and return its envelope; logs in first where needed.
+
+        A read is repeated while the manager is unavailable (at most 5 times and 60 s in all), a change only where
+        it surely was not received (429, connection refused).
+
+        :param method: HTTP method.
+        :param path: path below ``/dataservice``, with or without a leading slash.
+        :param params: query parameters.
+        :param json: body of plain JSON types.
+        :raises VManageError: one of :mod:`airflow_provider_vmanage.client.errors`.
+        """
+        call = self._call(method, path)
+        return self._run(call, lambda: judge(*self._fetch(call.method, call.path, params=params, json=json)))
+
+    def send_body(self, path: str, body: Any, content_type: str) -> Envelope:
+        """POST a body that can be read only once; never repeated here, since nothing would be left to send.
+
+        :param path: path below ``/dataservice``.
+        :param body: iterable of bytes with a length.
+        :param content_type: of the request.
+        :raises VManageSessionExpiredError: the session was dead; the next call opens another.
+        :raises VManageOutcomeUnknownError: no answer, or none that comes from the manager.
+        :raises VManageError: as any change.
+        """
+        call = self._call("POST", path)
+        _ = self.server
+        limits = self.settings.timeouts
+        options = {"headers": {"Content-Type": content_type}, "timeout": (limits.connect, limits.upload_read)}
+        try:
+            return judge(*self._fetch(call.method, call.path, data=body, **options))
+        except SessionDead as dead:
+            self._note_death(dead)
+            raise VManageSessionExpiredError(f"The session died ({dead.shape})", **call.where) from dead
+        finally:
+            # A connection whose request was cut short by an early answer must not serve another one.
+            self._connection.drop()
+
+    @property
+    def server(self) -> ServerInfo:
+        """Return what the manager says of itself; logs in first where needed.
+
+        :raises VManageError: as :meth:`request`.
+        """
+        return self._run(self._call("GET", "client/server"), lambda: self._server)
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether a login was made that is not known to be dead."""
+        return self._credentials is not None
+
+    def renew_if_older(self, seconds: float) -> None:
+        """Log out where the session was opened longer ago, so that something long begins with a new one.
+
+        :param seconds: age that is still young enough.
+        """
+        if self.is_open and self._login.renewable and time.monotonic() - self._opened_at > seconds:
+            log.info("The session is older than %d s: opening a new one", seconds)
+            self._end()
+
+    def close(self) -> None:
+        """Log out, where a session is open, and close the connections; a failed logout is only logged."""
+        try:
+            self._end()
+        finally:
+            self._connection.drop()
+
+    def abort(self) -> None:
+        """Break off whatever is under way; for a signal handler or another thread. Only :meth:`close` works then."""
+        self._connection.stop()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that many seconds.
+
+        :raises VManageCancelledError: :meth:`abort` was called meanwhile.
+        """
+        self._connection.sleep(seconds)
+
+    def raise_if_aborted(self) -> None:
+        """Do nothing unless :meth:`abort` was called.
+
+        :raises VManageCancelledError: it was.
+        """
+        self._connection.raise_if_stopped()
+
+    # -- one call --------------------------------------------------------------------------------------------------
+
+    def _call(self, method: str, path: str) -> Call:
+        relative = path.strip().removeprefix(API_ROOT).lstrip("/")
+        if not relative or "://" in path or {"..", "."} & set(path.split("/")):
+            raise VManageConfigurationError(f"path is {path!r}: give a path below {API_ROOT}")
+        return Call(method.upper(), f"{API_ROOT}/{relative}", renewable=self._login.renewable)
+
+    def _run(self, call: Call, action: Callable[[], T]) -> T:
+        """Do the action in an open session; a death of each kind (session, token) is mended once."""
+        deaths: set[bool] = set()
+        for attempt in retrying(self.sleep):
+            with attempt:
+                while True:
+                    try:
+                        self._ensure_open()
+                        return action()
+                    except SessionDead as dead:
+                        self._note_death(dead)
+                        if dead.token_only in deaths:
+                            raise _dead_again(call, dead) from dead
+                        deaths.add(dead.token_only)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _fetch(self, method: str, path: str, **options: Any) -> tuple[Call, requests.Response]:
+        call = self._call(method, path)
+        options["headers"] = {**self._headers(), **options.get("headers", {})}
+        return call, self._connection.send(call, **options)
+
+    def _headers(self) -> dict[str, str]:
+        headers = dict(self._credentials.headers) if self._credentials else {}
+        if self._server.token:
+            headers["X-XSRF-TOKEN"] = self._server.token
+        if self._tenant_session:
+            headers["VSessionId"] = self._tenant_session
+        return headers
+
+    # -- one session -----------------------------------------------------------------------------------------------
+
+    def _ensure_open(self) -> None:
+        if self._credentials is None:
+            self._log_in()
+        if not self._ready:
+            self._get_ready()
+
+    def _log_in(self) -> None:
+        if self._refused is not None:
+            raise self._refused  # one refused login per session: more of them lock the account
+        try:
+            credentials = self._login.open(self._connection.send)
+        except VManageAuthenticationError as refused:
+            self._refused = refused
+            raise
+        for secret in credentials.secrets:
+            self._on_secret(secret)
+        self._credentials, self._opened_at = credentials, time.monotonic()
+
+    def _get_ready(self) -> None:
+        own_token = self._credentials.token if self._credentials else None
+        self._server = read_server(self._fetch, own_token=own_token)
+        if self._server.token:
+            self._on_secret(self._server.token)
+        if self.settings.tenant and not self._tenant_session:
+            self._tenant_session = enter_tenant(self._fetch, self._server, self.settings.tenant)
+            self._on_secret(self._tenant_session)
+        self._ready = True
+        log.info(
+            "Session with %s (release %s) is open", self.settings.base_url, self._server.version or "unknown"
+        )
+
+    def _note_death(self, dead: SessionDead) -> None:
+        log.info("The session is dead (%s): opening it anew", dead.shape)
+        if dead.token_only:
+            self._ready = False  # the session may live: ask for the token before giving it up
+        else:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._credentials = None
+        self._server = ServerInfo()
+        self._tenant_session = ""
+        self._opened_at = 0.0
+        self._ready = False
+        self._connection.forget_cookies()
+
+    def _end(self) -> None:
+        try:
+            if self._credentials is not None and self._credentials.opened:
+                with self._connection.last_words():
+                    self._say_goodbye()
+        except VManageError as err:
+            log.warning("Logout failed; the session stays until the manager ends it: %s", err)
+        finally:
+            self._forget()
+
+    def _say_goodbye(self) -> None:
+        try:
+            if not self._ready:
+                self._get_ready()  # a POST logout needs the token
+        except (SessionDead, VManageError):
+            log.debug("The session could not be asked for its token before the logout")
+        log_out(self._connection.send, self._headers(), self._server.release, self.sleep)
+
+
+def _dead_again(call: Call, dead: SessionDead) -> VManageSessionExpiredError:
+    return VManageSessionExpiredError(
+        f"The session was opened anew and is dead again ({dead.shape}): is another client logging this user out, or "
+        "does a load balancer spread the calls over several managers?",
+        **call.where,
+    )

@@ -1,0 +1,280 @@
+"""The software repository of a manager: list, find, add a URL, delete. Uploads are in ``image_upload``.
+
+Every change lists first and lists again to confirm, so a change that was made by a lost request is found, and running
+the same change twice does it once. Names, versions and ids are compared exactly: ``20.1`` never fits ``20.12``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from airflow_provider_vmanage.client.arguments import (
+    IF_EXISTS,
+    IF_MISSING,
+    check_choice,
+    one_selector,
+    require_text,
+)
+from airflow_provider_vmanage.client.errors import (
+    VManageAmbiguousError,
+    VManageConfigurationError,
+    VManageConflictError,
+    VManageError,
+    VManageNotFoundError,
+    VManageOutcomeUnknownError,
+    VManageProtocolError,
+    VManageRejectedError,
+    VManageSessionExpiredError,
+    VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.models import SoftwareImage, parse_images
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.urls import check_repository_url, masked_url
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PATH = "device/action/software"
+
+#: seconds until a change of the list is given up as unconfirmed
+CONFIRM_TIMEOUT = 60.0
+
+#: what leaves open whether a change was made
+OUTCOME_OPEN = (VManageOutcomeUnknownError, VManageProtocolError, VManageSessionExpiredError)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a changing call did.
+
+    :param action: ``uploaded``, ``added``, ``deleted``, ``replaced`` or ``unchanged``.
+    :param image: the record it is about, as listed; made up of the arguments where nothing is listed.
+    :param size: bytes of the image that was sent, or ``None`` where nothing was sent.
+    :param sha512: their SHA-512 as hexadecimal, likewise.
+    """
+
+    action: str
+    image: SoftwareImage
+    size: int | None = None
+    sha512: str | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the flat row of plain JSON types with stable keys that an operator returns."""
+        return {
+            "action": self.action,
+            "changed": self.action != "unchanged",
+            **self.image.as_row(),
+            "size": self.size,
+            "sha512": self.sha512,
+            "applied": True,
+        }
+
+
+class SoftwareRepository:
+    """The images and URL entries of one manager.
+
+    :param session: the session to use; its owner closes it.
+    """
+
+    def __init__(self, session: ManagerSession) -> None:
+        self.session = session
+
+    def list_images(self, *, image_type: str | None = None) -> list[SoftwareImage]:
+        """Return one image per file, in the manager's order; one call.
+
+        :param image_type: only this type, such as ``software``. Releases that state no type (16.3) match none.
+        :raises VManageError: as any read; a broken list is an error, never an empty one.
+        """
+        images = parse_images(self.session.request("GET", PATH).rows)
+        return [image for image in images if image_type is None or image.image_type == image_type]
+
+    def find_images(self, *, version: str | None = None, file_name: str | None = None) -> list[SoftwareImage]:
+        """Return the images that fit exactly what is given; one call.
+
+        :param version: the version as listed.
+        :param file_name: the listed or the uploaded file name.
+        :raises VManageConfigurationError: nothing to look for.
+        :raises VManageError: as any read.
+        """
+        if not version and not file_name:
+            raise VManageConfigurationError("version and file_name are both empty: give at least one")
+        return [image for image in self.list_images() if _fits(image, version, file_name)]
+
+    def add_url(self, version_name: str, version_url: str, *, if_exists: str = "skip") -> Change:
+        """Add the URL of a repository elsewhere; safe to run again.
+
+        :param version_name: name of the entry.
+        :param version_url: scheme http, https, ftp, scp, sftp or tftp. Whether the manager looks at what is behind
+            it is not documented; a client says it does not.
+        :param if_exists: ``skip`` and ``fail`` speak about the same name with the same URL; with another URL both
+            are errors, and only ``replace`` deletes the old entry first.
+        :raises VManageConflictError: the name is taken.
+        :raises VManageOutcomeUnknownError: sent, but not listed within a minute.
+        """
+        name = require_text(version_name, "version_name")
+        url = check_repository_url(version_url)
+        check_choice(if_exists, IF_EXISTS, "if_exists")
+        entries = [image for image in self.list_images() if image.is_url_entry and image.version == name]
+        same = [entry for entry in entries if entry.url == url]
+        if same and if_exists != "fail":
+            return Change("unchanged", same[0])
+        if entries and (same or if_exists != "replace"):
+            raise _url_conflict(name, same or entries, differs=not same)
+        for old in entries:
+            self._remove(self._only([old], f"version {name!r}"))
+        image = self._post_url(name, url)
+        return Change("replaced" if entries else "added", image)
+
+    def delete_image(
+        self,
+        *,
+        version_id: str | None = None,
+        version: str | None = None,
+        file_name: str | None = None,
+        if_missing: str = "skip",
+    ) -> Change:
+        """Delete exactly one image or URL entry; safe to run again.
+
+        :param version_id: id of the record or of the file.
+        :param version: version as listed.
+        :param file_name: the listed or the uploaded file name.
+        :param if_missing: ``skip`` (success, unchanged) or ``fail``.
+        :raises VManageConfigurationError: not exactly one of the three is given.
+        :raises VManageNotFoundError: nothing fits, with ``if_missing="fail"``.
+        :raises VManageAmbiguousError: several fit, or the record holds other files and the manager shows no id for
+            this one.
+        :raises VManageOutcomeUnknownError: sent, but still listed after a minute.
+        """
+        selectors = {"version_id": version_id, "version": version, "file_name": file_name}
+        field, value = one_selector(selectors)
+        check_choice(if_missing, IF_MISSING, "if_missing")
+        images = [image for image in self.list_images() if _selected(image, field, value)]
+        if not images:
+            if if_missing == "fail":
+                raise VManageNotFoundError(f"No image has the {field} {value!r}, and if_missing is 'fail'")
+            log.info("No image has the %s %r: nothing to delete", field, value)
+            return Change("unchanged", _made_up(field, value))
+        image = self._only(images, f"{field} {value!r}")
+        return Change("deleted" if self._remove(image) else "unchanged", image)
+
+    def wait_for(self, look: Callable[[], T | None], timeout: float) -> T | None:
+        """Return what ``look`` finds within the timeout, or ``None``; a busy manager is asked again.
+
+        :param look: lists, and returns a truthy result where it found what it looks for.
+        :param timeout: seconds; 0 looks once.
+        :raises VManageUnavailableError: the last look failed.
+        """
+        deadline = time.monotonic() + timeout
+        pause = 1.0
+        while True:
+            failure: VManageError | None = None
+            try:
+                found = look()
+                if found:
+                    return found
+            except (VManageUnavailableError, VManageProtocolError) as err:
+                failure = err
+            left = deadline - time.monotonic()
+            if left <= 0:
+                if failure is not None:
+                    raise failure
+                return None
+            self.session.sleep(min(pause, left))
+            pause = min(pause * 1.5, 10.0)
+
+    def _post_url(self, name: str, url: str) -> SoftwareImage:
+        lost: VManageError | None = None
+        try:
+            self.session.request("POST", PATH, json={"versionName": name, "versionURL": url})
+        except OUTCOME_OPEN as err:
+            lost = err
+            log.warning("%s; looking at the list", err)
+        found = self.wait_for(lambda: self._url_entry(name, url), CONFIRM_TIMEOUT)
+        if found is None:
+            raise VManageOutcomeUnknownError(
+                f"The entry {name!r} with {masked_url(url)} is not listed {CONFIRM_TIMEOUT:.0f} s after it was sent",
+                method="POST",
+                path=PATH,
+            ) from lost
+        return found
+
+    def _url_entry(self, name: str, url: str) -> SoftwareImage | None:
+        images = self.list_images()
+        return next(
+            (one for one in images if one.is_url_entry and (one.version, one.url) == (name, url)), None
+        )
+
+    def _remove(self, image: SoftwareImage) -> bool:
+        """Delete by id and confirm; return false where somebody else had deleted it."""
+        refused: VManageRejectedError | None = None
+        lost: VManageError | None = None
+        try:
+            self.session.request("DELETE", f"{PATH}/{quote(image.version_id or '', safe='')}")
+        except VManageRejectedError as err:
+            refused = err
+        except OUTCOME_OPEN as err:
+            lost = err
+            log.warning("%s; looking at the list", err)
+        gone = self.wait_for(lambda: not self._is_listed(image) or None, 0 if refused else CONFIRM_TIMEOUT)
+        if gone:
+            return refused is None
+        if refused is not None:
+            raise refused
+        raise VManageOutcomeUnknownError(
+            f"{image.describe()} is still listed {CONFIRM_TIMEOUT:.0f} s after its deletion was sent",
+            method="DELETE",
+            path=PATH,
+        ) from lost
+
+    def _is_listed(self, image: SoftwareImage) -> bool:
+        return any(
+            one.version_id == image.version_id and one.file_name == image.file_name
+            for one in self.list_images()
+        )
+
+    def _only(self, images: Sequence[SoftwareImage], what: str) -> SoftwareImage:
+        if len(images) > 1:
+            found = [image.describe() for image in images]
+            raise VManageAmbiguousError(
+                f"{what} fits {len(images)} images, so nothing was changed; select one by its version_id or "
+                f"file_name: {'; '.join(found)}",
+                candidates=found,
+            )
+        image = images[0]
+        if not image.version_id:
+            others = [name for name in image.record_files if name != image.file_name]
+            raise VManageAmbiguousError(
+                f"{what} shares its record with {', '.join(others) or 'nothing that is named'}, and the manager shows "
+                "no id for it alone; nothing was changed",
+                candidates=[image.describe()],
+            )
+        return image
+
+
+def _fits(image: SoftwareImage, version: str | None, file_name: str | None) -> bool:
+    if version and image.version != version:
+        return False
+    return not file_name or image.has_file_name(file_name)
+
+
+def _selected(image: SoftwareImage, field: str, value: str) -> bool:
+    if field == "version_id":
+        return image.has_id(value)
+    return image.has_file_name(value) if field == "file_name" else image.version == value
+
+
+def _made_up(field: str, value: str) -> SoftwareImage:
+    asked_for: dict[str, Any] = {"record_id" if field == "version_id" else field: value}
+    return SoftwareImage(**asked_for)
+
+
+def _url_conflict(name: str, entries: Sequence[SoftwareImage], *, differs: bool) -> VManageConflictError:
+    urls = ", ".join(masked_url(entry.url or "") for entry in entries)
+    mend = "use another version_name, or if_exists='replace'" if differs else "if_exists is 'fail'"
+    return VManageConflictError(f"version_name {name!r} is there already with {urls}: {mend}")

@@ -1,0 +1,70 @@
+"""Where the bytes of an upload come from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from airflow_provider_vmanage.client.errors import VManageSourceError
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Something with a known length that can be read from its start, more than once.
+
+    :param name: how a person would call it, without secrets.
+    :param size: bytes.
+    :param opener: returns a new binary stream at byte 0.
+    """
+
+    name: str
+    size: int
+    opener: Callable[[], IO[bytes]] = field(repr=False, compare=False)
+
+    def open(self) -> IO[bytes]:
+        """Return a new stream at byte 0.
+
+        :raises VManageSourceError: it cannot be opened (any more).
+        """
+        try:
+            return self.opener()
+        except Exception as err:  # a store raises whatever its library raises
+            raise unreadable(self.name, err, retryable=True) from err
+
+
+def local_file(path: str | os.PathLike[str]) -> ImageSource:
+    """Return a file of this machine as a source.
+
+    :param path: of the file.
+    :raises VManageSourceError: it is missing, empty, not readable, or no file.
+    """
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+    except OSError as err:
+        raise unreadable(str(file), err) from err
+    return checked_source(str(file), size, lambda: file.open("rb"))
+
+
+def checked_source(name: str, size: Any, opener: Callable[[], IO[bytes]]) -> ImageSource:
+    """Return the source, unless it is empty or its length is not known.
+
+    :raises VManageSourceError: it is.
+    """
+    if not isinstance(size, int) or size < 0:
+        raise VManageSourceError(f"source {name!r} does not tell its size: use a store that does")
+    if size == 0:
+        raise VManageSourceError(f"source {name!r} is empty: fetch the image again")
+    return ImageSource(name, size, opener)
+
+
+def unreadable(name: str, err: BaseException, *, retryable: bool = False) -> VManageSourceError:
+    """Return the error for a source that cannot be read, in the words of what stood in the way."""
+    reason = (getattr(err, "strerror", None) or str(err) or type(err).__name__).strip()
+    return VManageSourceError(
+        f"source {name!r} cannot be read ({reason}): correct source", retryable=retryable
+    )

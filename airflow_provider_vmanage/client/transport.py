@@ -1,0 +1,187 @@
+"""Connections that notice an answer before the request is complete, and that another thread can break.
+
+``requests`` sends a body to its end before it looks for an answer. A manager whose session has died answers the first
+kilobyte of a three-gigabyte upload, so we look before each piece. The hooks used are the documented extension points:
+``HTTPAdapter.init_poolmanager``, ``PoolManager.pool_classes_by_scheme`` and ``ConnectionPool.ConnectionCls``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import ssl
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolManager
+from urllib3.util.wait import wait_for_read
+
+#: bytes handed to the socket at once; one piece must leave within the read timeout
+PIECE = 256 * 1024
+
+#: keep firewalls from forgetting a connection whose manager works on an image for minutes without a word
+_KEEP_ALIVE = [
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), 60)
+        for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL")
+        if hasattr(socket, name)
+    ),
+]
+
+
+class ManagerAdapter(HTTPAdapter):
+    """Adapter of ``requests`` whose connections are watched.
+
+    :param send_timeout: seconds that one piece of a body may take to leave.
+    """
+
+    def __init__(self, *, send_timeout: float) -> None:
+        self._send_timeout = send_timeout
+        self._connections: weakref.WeakSet[_Watched] = weakref.WeakSet()
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make pools of watched connections."""
+        super().init_poolmanager(*args, socket_options=_KEEP_ALIVE, **kwargs)
+        self._watch(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Make pools of watched connections behind a proxy too."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if isinstance(manager, PoolManager) and not proxy.lower().startswith("socks"):
+            self._watch(manager)
+        return manager
+
+    def break_connections(self) -> None:
+        """End every connection now, from a signal handler or another thread; blocked calls fail at once."""
+        for connection in list(self._connections):
+            sock = connection.sock
+            if sock is not None:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    def _watch(self, manager: PoolManager) -> None:
+        watched = {"send_timeout": self._send_timeout, "registry": self._connections}
+        http = type("WatchedHTTPConnection", (_Watched, HTTPConnection), watched)
+        https = type("WatchedHTTPSConnection", (_WatchedTLS, HTTPSConnection), watched)
+        manager.pool_classes_by_scheme = {
+            "http": type("WatchedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
+            "https": type("WatchedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
+        }
+
+
+class _Watched(HTTPConnection):
+    """A connection that stops sending when an answer is there."""
+
+    send_timeout: float = 60.0
+    registry: weakref.WeakSet[_Watched]
+    _early: bytes = b""
+
+    def connect(self) -> None:
+        super().connect()
+        self.registry.add(self)
+
+    def send(self, data: Any) -> None:
+        """Send in pieces; an answer that is already there ends it.
+
+        :raises BrokenPipeError: the manager has answered or hung up; urllib3 then reads the answer.
+        """
+        for piece in _pieces(data):
+            if self.sock is not None:
+                if self._answer_waits():
+                    raise BrokenPipeError("the manager answered before the body was complete")
+                self.sock.settimeout(self.send_timeout)
+            super().send(piece)
+
+    def getresponse(self) -> Any:
+        """Read the answer, starting with the byte that gave it away."""
+        if self._early and self.sock is not None:
+            self.sock = _Replayed(self.sock, self._early)
+            self._early = b""
+        return super().getresponse()
+
+    def _answer_waits(self) -> bool:
+        return wait_for_read(self.sock, timeout=0)
+
+
+class _WatchedTLS(_Watched, HTTPSConnection):
+    """The same under TLS, where readable can also mean a session ticket."""
+
+    def connect(self) -> None:
+        super().connect()
+        # We warn once per session that the certificate is not checked; urllib3 would do so for each request.
+        if self.cert_reqs in (ssl.CERT_NONE, "CERT_NONE"):
+            self.is_verified = True
+
+    def _answer_waits(self) -> bool:
+        if self._early:
+            return True
+        if not super()._answer_waits():
+            return False
+        if not isinstance(self.sock, ssl.SSLSocket):  # TLS inside a TLS proxy cannot be looked into
+            return False
+        # TLS 1.3 sends tickets after the handshake. Reading one byte lets OpenSSL take them in: only application
+        # data or the end of the stream comes out, and the byte is put back before the answer is read.
+        self.sock.settimeout(0)
+        try:
+            self._early = self.sock.recv(1)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        except OSError:
+            return True
+        return True
+
+
+class _Replayed:
+    """A socket that gives back the first byte of the answer."""
+
+    def __init__(self, sock: Any, first: bytes) -> None:
+        self._sock = sock
+        self._first = first
+
+    def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
+        raw = self._sock.makefile("rb", buffering=0)
+        first, self._first = self._first, b""
+        return io.BufferedReader(_Prefixed(raw, first))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+class _Prefixed(io.RawIOBase):
+    """A raw stream with some bytes in front."""
+
+    def __init__(self, raw: Any, first: bytes) -> None:
+        self._raw = raw
+        self._first = first
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._first:
+            size = min(len(buffer), len(self._first))
+            buffer[:size], self._first = self._first[:size], self._first[size:]
+            return size
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _pieces(data: Any) -> Iterator[Any]:
+    if not isinstance(data, (bytes, bytearray, memoryview)) or len(data) <= PIECE:
+        yield data
+        return
+    view = memoryview(data)
+    for start in range(0, len(view), PIECE):
+        yield view[start : start + PIECE]

@@ -1,0 +1,233 @@
+"""The body of an upload: multipart of known length, read ahead and hashed on another thread while it is sent.
+
+Memory does not depend on the size of the image: :data:`AHEAD` blocks of :data:`BLOCK` bytes wait between the reader
+and the socket. The last block is held back until the whole source has been read and its digest is known to agree, so
+the manager never holds a complete wrong image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import queue
+import re
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from typing import IO
+
+from airflow_provider_vmanage.client.checksums import Checksum, new_digests
+from airflow_provider_vmanage.client.errors import (
+    VManageCancelledError,
+    VManageConfigurationError,
+    VManageError,
+    VManageSourceError,
+)
+from airflow_provider_vmanage.client.progress import Progress
+from airflow_provider_vmanage.client.sources import ImageSource, unreadable
+
+log = logging.getLogger(__name__)
+
+#: bytes read at once
+BLOCK = 1024 * 1024
+
+#: blocks that wait between the reader and the socket
+AHEAD = 4
+
+_END = None
+
+
+class MultipartImage:
+    """One attempt to send an image; iterated once, by ``requests``.
+
+    The part is named ``file`` and typed ``application/x-gzip``, as Cisco's documentation shows it.
+
+    :param source: where the bytes come from.
+    :param file_name: name of the image on the manager.
+    :param checksum: digest that the source must have.
+    :param raise_if_stopped: called before each block; raises where the task is told to stop.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        file_name: str,
+        *,
+        checksum: Checksum | None = None,
+        raise_if_stopped: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.source = source
+        self.sent = 0
+        self.sha512: str | None = None
+        self._checksum = checksum
+        self._raise_if_stopped = raise_if_stopped
+        self._started = False
+        boundary = uuid.uuid4().hex
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        self._head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; '
+            f'filename="{quoted_file_name(file_name)}"\r\nContent-Type: application/x-gzip\r\n\r\n'
+        ).encode()
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self._file_name = file_name
+
+    def __len__(self) -> int:
+        """Return the length of the whole body in bytes."""
+        return len(self._head) + self.source.size + len(self._tail)
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether the last byte was handed to the connection."""
+        return self.sent == len(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the body.
+
+        :raises VManageChecksumError: before the last block.
+        :raises VManageSourceError: the source shrank, grew or broke off.
+        :raises VManageCancelledError: told to stop.
+        """
+        if self._started:
+            raise VManageSourceError("The body of an upload is sent once: start with a new one")
+        self._started = True
+        return self._blocks()
+
+    def _blocks(self) -> Iterator[bytes]:
+        reader = _Reader(self.source, self._checksum)
+        progress = Progress(self._file_name, self.source.size)
+        try:
+            yield from self._counted(self._head)
+            held = b""
+            for block in reader:
+                self._raise_if_stopped()
+                if held:
+                    yield from self._counted(held)
+                    progress.update(self.sent - len(self._head))
+                held = block
+            self.sha512 = reader.check()
+            yield from self._counted(held + self._tail)
+            progress.done()
+        finally:
+            reader.stop()
+
+    def _counted(self, block: bytes) -> Iterator[bytes]:
+        yield block
+        self.sent += len(block)  # only once the connection asks for more
+
+
+class _Reader:
+    """Reads and hashes the source on a thread of its own, some blocks ahead."""
+
+    def __init__(self, source: ImageSource, checksum: Checksum | None) -> None:
+        self._source = source
+        self._checksum = checksum
+        self._digests = new_digests(checksum)
+        self._count = 0
+        self._blocks: queue.Queue[bytes | VManageError | None] = queue.Queue(AHEAD)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="vmanage-upload-reader", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (item := self._blocks.get()) is not _END:
+            if isinstance(item, VManageError):
+                raise item
+            yield item
+
+    def check(self) -> str:
+        """Return the SHA-512 of what was read, once it is known to be what was promised."""
+        if self._checksum:
+            actual = self._digests[self._checksum.algorithm].hexdigest()
+            self._checksum.check(actual, what=f"source {self._source.name!r}")
+        return self._digests["sha512"].hexdigest()
+
+    def stop(self) -> None:
+        """End the thread and close the source."""
+        self._stopped.set()
+        self._thread.join(timeout=1)
+
+    def _read(self) -> None:
+        try:
+            with self._source.open() as stream:
+                for block in read_blocks(stream, self._source, self._stopped.is_set):
+                    for digest in self._digests.values():
+                        digest.update(block)
+                    self._put(block)
+            self._put(_END)
+        except VManageError as err:
+            self._put(err)
+        except Exception as err:
+            log.debug("Reading the source failed", exc_info=True)
+            self._put(unreadable(self._source.name, err, retryable=True))
+
+    def _put(self, item: bytes | VManageError | None) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._blocks.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+
+def read_blocks(stream: IO[bytes], source: ImageSource, stopped: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield exactly the announced number of bytes.
+
+    :raises VManageSourceError: there are fewer or more.
+    """
+    left = source.size
+    while left and not stopped():
+        block = stream.read(min(BLOCK, left))
+        if not block:
+            raise VManageSourceError(
+                f"source {source.name!r} ended {left} bytes before its {source.size}: it changed while it was read",
+                retryable=True,
+            )
+        left -= len(block)
+        yield block
+    if not stopped() and stream.read(1):
+        raise VManageSourceError(
+            f"source {source.name!r} has more than its {source.size} bytes: it changed while it was read",
+            retryable=True,
+        )
+
+
+def digest_of(source: ImageSource, checksum: Checksum, raise_if_stopped: Callable[[], None]) -> None:
+    """Read the whole source once, before anything is given up for it.
+
+    :raises VManageChecksumError: it does not have the promised digest.
+    :raises VManageSourceError: it cannot be read to its end.
+    :raises VManageCancelledError: told to stop.
+    """
+    digest = hashlib.new(checksum.algorithm, usedforsecurity=False)
+    try:
+        with source.open() as stream:
+            for block in read_blocks(stream, source, lambda: False):
+                raise_if_stopped()
+                digest.update(block)
+    except (VManageError, VManageCancelledError):
+        raise
+    except Exception as err:
+        raise unreadable(source.name, err, retryable=True) from err
+    checksum.check(digest.hexdigest(), what=f"source {source.name!r}")
+
+
+def check_file_name(name: str) -> str:
+    """Return the name an image shall have on the manager.
+
+    :raises VManageConfigurationError: it is blank, has a folder in it, or characters that the manager's list, which
+        joins names by commas, could not show again.
+    """
+    if not name.strip() or name != name.strip():
+        raise VManageConfigurationError(f"file_name is {name!r}: give a name without blanks around it")
+    bad = re.search(r"[/\\,\[\]{}\x00-\x1f\x7f]", name)
+    if bad or name in (".", ".."):
+        what = repr(bad[0]) if bad else "no name"
+        raise VManageConfigurationError(
+            f"file_name {name!r} has {what} in it: the manager's list could not show it"
+        )
+    return name
+
+
+def quoted_file_name(name: str) -> str:
+    """Return the name as browsers write it into a multipart header (HTML standard, form submission)."""
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

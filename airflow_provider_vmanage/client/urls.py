@@ -1,0 +1,146 @@
+"""URLs as users write them: the address of a manager, and the URL of a repository elsewhere."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
+
+#: what a repository elsewhere may be reached by (the manager fetches it, not we)
+REPOSITORY_SCHEMES = ("http", "https", "ftp", "scp", "sftp", "tftp")
+
+MASK = "***"
+
+
+def check_repository_url(url: str, *, field: str = "version_url") -> str:
+    """Return the URL of a repository elsewhere, checked before anything is sent.
+
+    :param url: such as ``https://images.example.com/20.12/``.
+    :param field: name of the argument, for the error.
+    :raises VManageConfigurationError: it has another scheme, no host, or blanks in it.
+    """
+    shown = masked_url(url)
+    if not url or re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise VManageConfigurationError(f"{field} {shown!r} is empty or has blanks in it: give one URL")
+    parts = _split(url, field, shown)
+    if parts.scheme.lower() not in REPOSITORY_SCHEMES:
+        raise VManageConfigurationError(
+            f"{field} {shown!r} has the scheme {parts.scheme!r}: use one of {', '.join(REPOSITORY_SCHEMES)}"
+        )
+    if not parts.hostname:
+        raise VManageConfigurationError(f"{field} {shown!r} has no host: write scheme://host/path")
+    return url
+
+
+def masked_url(url: str) -> str:
+    """Return the URL with ``***`` for its user information, query and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    host = parts.netloc.rpartition("@")[2]
+    netloc = f"{MASK}@{host}" if "@" in parts.netloc else parts.netloc
+    hidden = [MASK if part else "" for part in (parts.query, parts.fragment)]
+    return urlunsplit((parts.scheme, netloc, parts.path, *hidden))
+
+
+def secrets_in_url(url: str) -> list[str]:
+    """Return what may be secret in a URL: password (as written and decoded), query, and the values in it."""
+    try:
+        parts = urlsplit(url)
+        password = parts.password or ""
+    except ValueError:
+        return [url]
+    values = [pair.partition("=")[2] for pair in parts.query.split("&")]
+    found = [password, unquote(password), parts.query, unquote(parts.query), *values, *map(unquote, values)]
+    found.append(parts.fragment)
+    return [secret for secret in dict.fromkeys(found) if secret]
+
+
+def manager_url(host: str, port: int | None = None, schema: str | None = None) -> str:
+    """Return the base URL of a manager, from the fields of a connection.
+
+    :param host: a name, ``name:port``, an IPv4 or IPv6 address (with or without brackets), or a URL without a path.
+    :param port: the port field; 443 where neither field names one (80 for ``http``).
+    :param schema: ``https`` (default) or ``http``.
+    :return: ``scheme://host:port``, with the port.
+    :raises VManageConfigurationError: naming the field, its value and the mend; nothing was sent.
+    """
+    host = (host or "").strip()
+    if not host:
+        raise VManageConfigurationError("host is empty: give the name or address of the manager")
+    scheme = _scheme(host, (schema or "").strip().lower().removesuffix("://"))
+    parts = _host_parts(host)
+    name = parts.hostname or ""
+    used = _one_port(_port_of(parts, host), port) or (80 if scheme == "http" else 443)
+    return f"{scheme}://{f'[{name}]' if ':' in name else name}:{used}"
+
+
+def _scheme(host: str, schema: str) -> str:
+    given = host.partition("://")[0].lower() if "://" in host else ""
+    for field, value in (("host", given), ("schema", schema)):
+        if value not in ("", "http", "https"):
+            raise VManageConfigurationError(f"{field} names the scheme {value!r}: use https (or http)")
+    if given and schema and given != schema:
+        raise VManageConfigurationError(f"host says {given!r} and schema says {schema!r}: give one of them")
+    return given or schema or "https"
+
+
+def _host_parts(host: str) -> SplitResult:
+    text = host.partition("://")[2] if "://" in host else host
+    if _is_ipv6(text.rstrip("/")):
+        text = f"[{text.rstrip('/')}]"
+    shown = masked_url(f"//{text}").removeprefix("//")
+    parts = _split(f"//{text}", "host", shown)
+    if "@" in parts.netloc:
+        raise VManageConfigurationError(
+            f"host {shown!r} has credentials in it: use the login and password fields"
+        )
+    if parts.query or parts.fragment or "?" in text or "#" in text:
+        raise VManageConfigurationError(f"host {shown!r} has a query in it: give only name and port")
+    if parts.path not in ("", "/"):
+        raise VManageConfigurationError(f"host {shown!r} has a path in it: give only name and port")
+    name = parts.hostname or ""
+    if not name or not (_is_ipv6(name) or re.fullmatch(r"[\w.-]+", name)):
+        raise VManageConfigurationError(f"host {shown!r} is not a host name or address")
+    return parts
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _port_of(parts: SplitResult, host: str) -> int | None:
+    try:
+        port = parts.port
+    except ValueError as err:
+        raise VManageConfigurationError(
+            f"host {host!r} has a port that is no number from 1 to 65535"
+        ) from err
+    return port
+
+
+def _one_port(in_host: int | None, in_field: int | None) -> int | None:
+    for field, port in (("host", in_host), ("port", in_field)):
+        if port is not None and not 1 <= port <= 65535:
+            raise VManageConfigurationError(f"{field} names the port {port}: use a number from 1 to 65535")
+    if in_host and in_field and in_host != in_field:
+        raise VManageConfigurationError(
+            f"host says port {in_host} and port says {in_field}: give one of them"
+        )
+    return in_host or in_field
+
+
+def _split(url: str, field: str, shown: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as err:
+        raise VManageConfigurationError(f"{field} {shown!r} is not a URL: {err}") from err
+    return parts

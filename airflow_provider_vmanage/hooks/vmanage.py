@@ -1,0 +1,269 @@
+"""Hook for a vManage: from an Airflow connection to a session with the manager."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_vmanage import __version__
+from airflow_provider_vmanage.client.checksums import parse_checksum
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
+from airflow_provider_vmanage.client.image_upload import ImageUpload
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.settings import ManagerSettings, read_settings
+from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
+from airflow_provider_vmanage.object_storage import file_name_of, open_source
+
+if TYPE_CHECKING:
+    import os
+
+    from airflow.sdk import Connection, ObjectStoragePath
+
+    from airflow_provider_vmanage.client.envelope import Envelope
+    from airflow_provider_vmanage.client.models import SoftwareImage
+
+
+class VManageHook(BaseHook):
+    """Session with a vManage, described by a connection of type ``vmanage``.
+
+    Nothing is read or sent before the first call. Use it as a context manager: at its end the session is logged out,
+    of which a manager keeps 100 to 250 only.
+
+    .. code-block:: python
+
+        with VManageHook("vmanage_lab") as hook:
+            versions = [image.version for image in hook.list_images()]
+
+    :param vmanage_conn_id: id of the connection.
+    """
+
+    conn_name_attr = "vmanage_conn_id"
+    default_conn_name = "vmanage_default"
+    conn_type = "vmanage"
+    hook_name = "Cisco vManage"
+
+    def __init__(self, vmanage_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.vmanage_conn_id = vmanage_conn_id
+        self._session: ManagerSession | None = None
+
+    def __enter__(self) -> VManageHook:
+        """Return the hook; the login comes with the first call."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Log out."""
+        self.close()
+
+    def get_conn(self) -> ManagerSession:
+        """Return the session of this hook; it is opened by its first call, and the same one until :meth:`close`.
+
+        :raises VManageConfigurationError: a field of the connection is wrong; nothing was sent.
+        """
+        if self._session is None:
+            self._session = ManagerSession(self.settings, on_secret=_mask)
+        return self._session
+
+    def close(self) -> None:
+        """Log out, where a session is open. The hook can be used again."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def abort(self) -> None:
+        """Break off the call that is under way; for ``on_kill``. Only :meth:`close` is of use afterwards."""
+        if self._session is not None:
+            self._session.abort()
+
+    @cached_property
+    def settings(self) -> ManagerSettings:
+        """Return what the connection says, checked; its secrets are masked from here on.
+
+        :raises VManageConfigurationError: naming the field, its value and the mend.
+        """
+        connection = self.get_connection(self.vmanage_conn_id)
+        _mask(connection.password)
+        extra = _extra_of(connection)
+        _mask(str(extra.get("api_key") or ""))
+        try:
+            settings = read_settings(
+                host=connection.host,
+                port=connection.port,
+                schema=connection.schema,
+                login=connection.login,
+                password=connection.password,
+                extra=extra,
+                user_agent=_user_agent(),
+            )
+        except VManageConfigurationError as err:
+            raise VManageConfigurationError(f"Connection {self.vmanage_conn_id!r}: {err.message}") from err
+        self._warn_about(settings)
+        return settings
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+    ) -> Envelope:
+        """Send one call of the REST API; for what this provider has no method for.
+
+        Reads are repeated while the manager is unavailable; changes only where they surely were not received.
+
+        :param method: HTTP method.
+        :param path: path below ``/dataservice``.
+        :param params: query parameters.
+        :param json: body of plain JSON types.
+        :raises VManageError: one of :mod:`airflow_provider_vmanage.client.errors`.
+        """
+        return self.get_conn().request(method, path, params=params, json=json)
+
+    def list_images(self, *, image_type: str | None = None) -> list[SoftwareImage]:
+        """Return the images of the software repository, one per file.
+
+        :param image_type: only this type, such as ``software``.
+        :raises VManageError: as any read; a broken list is an error, never an empty one.
+        """
+        return self._repository().list_images(image_type=image_type)
+
+    def find_images(self, *, version: str | None = None, file_name: str | None = None) -> list[SoftwareImage]:
+        """Return the images that fit exactly what is given.
+
+        :param version: version as listed.
+        :param file_name: listed or uploaded file name.
+        :raises VManageError: as any read.
+        """
+        return self._repository().find_images(version=version, file_name=file_name)
+
+    def add_repo(self, version_name: str, version_url: str, *, if_exists: str = "skip") -> Change:
+        """Add the URL of a repository elsewhere; safe to run again.
+
+        See :meth:`airflow_provider_vmanage.client.software_repository.SoftwareRepository.add_url`.
+        """
+        return self._repository().add_url(version_name, version_url, if_exists=if_exists)
+
+    def upload_image(
+        self,
+        source: str | os.PathLike[str] | ObjectStoragePath,
+        *,
+        file_name: str | None = None,
+        checksum: str | None = None,
+        if_exists: str = "skip",
+        listing_timeout: float = 60,
+        allow_in_use: bool = False,
+    ) -> Change:
+        """Upload an image, streamed; safe to run again.
+
+        See :class:`airflow_provider_vmanage.operators.software_repository.UploadImageOperator` for the arguments.
+        All of them, and the source, are checked before anything is sent.
+        """
+        expected = parse_checksum(checksum)
+        upload = ImageUpload(
+            self._repository(),
+            open_source(source),
+            file_name=file_name_of(source) if file_name is None else file_name,
+            checksum=expected,
+            if_exists=if_exists,
+            listing_timeout=listing_timeout,
+            allow_in_use=allow_in_use,
+        )
+        return upload.run()
+
+    def delete_image(
+        self,
+        *,
+        version_id: str | None = None,
+        version: str | None = None,
+        file_name: str | None = None,
+        if_missing: str = "skip",
+    ) -> Change:
+        """Delete exactly one image or URL entry; safe to run again.
+
+        See :meth:`airflow_provider_vmanage.client.software_repository.SoftwareRepository.delete_image`.
+        """
+        return self._repository().delete_image(
+            version_id=version_id, version=version, file_name=file_name, if_missing=if_missing
+        )
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Return whether the manager can be used, and what it is or what stands in the way, in words that help.
+
+        Logs in, asks for the release and the list of images, and logs out.
+        """
+        try:
+            with self:
+                server = self.get_conn().server
+                reached = f"Connected to vManage {server.version or 'of unknown release'} at {self.settings.base_url}"
+                tenancy = server.tenancy_mode or "tenancy mode not told"
+                try:
+                    count = len(self.list_images())
+                except VManageError as err:
+                    return False, f"{reached} ({tenancy}), but the software repository cannot be read: {err}"
+                return True, f"{reached} ({tenancy}); the software repository can be read: {count} images."
+        except VManageError as err:
+            return False, f"{err}{self._masked_password_hint()}"
+
+    def _repository(self) -> SoftwareRepository:
+        return SoftwareRepository(self.get_conn())
+
+    def _warn_about(self, settings: ManagerSettings) -> None:
+        if settings.unknown_extras:
+            self.log.warning(
+                "Connection %r has extras that mean nothing here and are ignored: %s",
+                self.vmanage_conn_id,
+                ", ".join(settings.unknown_extras),
+            )
+        if not settings.verify:
+            self.log.warning(
+                "Connection %r does not verify the manager's certificate: anybody on the way can read the password. "
+                "Set ca_bundle instead of verify=false",
+                self.vmanage_conn_id,
+            )
+
+    def _masked_password_hint(self) -> str:
+        masked = self.get_connection(self.vmanage_conn_id).password == "***"  # noqa: S105 - what Airflow's form shows
+        return " The password arrived as '***': type it anew in the form." if masked else ""
+
+
+def _extra_of(connection: Connection) -> dict[str, Any]:
+    if not connection.extra:
+        return {}
+    try:
+        extra = json.loads(connection.extra)
+    except ValueError as err:
+        raise VManageConfigurationError(
+            f"Connection {connection.conn_id!r}: extra is no JSON: {err}"
+        ) from err
+    if not isinstance(extra, dict):
+        raise VManageConfigurationError(f"Connection {connection.conn_id!r}: extra is no JSON object")
+    return extra
+
+
+def _mask(secret: str | None) -> None:
+    """Tell Airflow a secret, also as it looks inside a URL or a form."""
+    from airflow.sdk.log import mask_secret
+
+    for text in dict.fromkeys((secret, quote_plus(secret or ""))):
+        if text:
+            mask_secret(text)
+
+
+def _user_agent() -> str:
+    from airflow import __version__ as airflow_version
+
+    python = platform.python_version()
+    return f"airflow-provider-vmanage/{__version__} (airflow {airflow_version}; python {python})"

@@ -1,0 +1,39 @@
+"""Template fields whose value may carry a secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_vmanage.client.urls import secrets_in_url
+
+
+class MaskedURL:
+    """An attribute that tells Airflow what is secret in a URL as soon as the value is known.
+
+    Rendering sets the attribute, for plain and for mapped tasks, and Airflow stores rendered fields only after that.
+    What stands literally in a DAG file is shown to everybody who can read the DAG's code.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        try:
+            return instance.__dict__[self._name]
+        except KeyError:
+            raise AttributeError(self._name) from None
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.__dict__[self._name] = value
+        text = str(value) if value is not None else ""
+        if "://" in text and "{{" not in text:
+            for secret in secrets_in_url(text):
+                _mask(secret)
+
+
+def _mask(secret: str) -> None:
+    from airflow.sdk.log import mask_secret
+
+    mask_secret(secret)

@@ -1,0 +1,76 @@
+"""Sources of an upload: a path of the worker, or anything that Airflow's ``ObjectStoragePath`` opens."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSourceError
+from airflow_provider_vmanage.client.sources import ImageSource, checked_source, local_file, unreadable
+from airflow_provider_vmanage.client.urls import masked_url
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+#: what to install for a scheme that Airflow does not know by itself
+_EXTRAS = {
+    "s3": "airflow-provider-vmanage[s3]",
+    "s3a": "airflow-provider-vmanage[s3]",
+    "gs": "airflow-provider-vmanage[gcs]",
+    "gcs": "airflow-provider-vmanage[gcs]",
+    "abfs": "apache-airflow-providers-microsoft-azure",
+    "abfss": "apache-airflow-providers-microsoft-azure",
+    "adl": "apache-airflow-providers-microsoft-azure",
+    "sftp": "apache-airflow-providers-sftp",
+    "ssh": "apache-airflow-providers-sftp",
+}
+
+
+def open_source(source: str | os.PathLike[str] | ObjectStoragePath) -> ImageSource:
+    """Return the source of an upload, known to be there and not empty; its bytes are not read yet.
+
+    :param source: a path, ``file://…``, or a URL that ``ObjectStoragePath`` opens, such as
+        ``s3://connection_id@bucket/key``; or such an object.
+    :raises VManageConfigurationError: blank, or of a scheme that nobody here can open.
+    :raises VManageSourceError: missing, empty or not readable.
+    """
+    text = str(source).strip()
+    if not text:
+        raise VManageConfigurationError(f"source is {text!r}: give the path or URL of an image")
+    scheme = text.partition("://")[0].lower() if "://" in text else ""
+    if not scheme:
+        return local_file(os.path.expanduser(text))
+    if scheme == "file":
+        return local_file(unquote(urlsplit(text).path))
+    return _stored(source, text, scheme)
+
+
+def file_name_of(source: Any) -> str:
+    """Return the last part of a path or URL, without query."""
+    text = str(source).strip()
+    path = unquote(urlsplit(text).path) if "://" in text else text
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _stored(source: Any, text: str, scheme: str) -> ImageSource:
+    from airflow.sdk import ObjectStoragePath
+
+    shown = masked_url(text)
+    try:
+        # Used exactly as given: paths derived from one with a connection have lost it in some Airflow releases.
+        path = source if isinstance(source, ObjectStoragePath) else ObjectStoragePath(text)
+        size = path.stat().st_size
+    except (ImportError, ValueError) as err:
+        extra = _EXTRAS.get(scheme)
+        mend = f"install {extra}" if extra else "use a path, file://, s3://, gs://, abfs:// or sftp://"
+        raise VManageConfigurationError(
+            f"source {shown!r} has the scheme {scheme!r}, unknown here: {mend}"
+        ) from err
+    except OSError as err:
+        raise unreadable(shown, err) from err
+    except Exception as err:  # a store raises whatever its library raises; it may be back later
+        raise unreadable(shown, err, retryable=True) from err
+    if path.is_dir():
+        raise VManageSourceError(f"source {shown!r} is a folder: give one image")
+    return checked_source(shown, size, lambda: cast("IO[bytes]", cast("Any", path).open("rb")))

@@ -1,0 +1,259 @@
+"""Operators for the software repository of a vManage: add a URL, upload, delete and list images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_vmanage.exceptions import fail_without_retry
+from airflow_provider_vmanage.masking import MaskedURL
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, ObjectStoragePath
+
+    from airflow_provider_vmanage.hooks.vmanage import VManageHook
+
+
+class VManageOperator(BaseOperator):
+    """What all operators share: the hook, its end, the edge where errors become Airflow's, and the kill.
+
+    :param vmanage_conn_id: id of the connection (templated).
+    """
+
+    template_fields: Sequence[str] = ("vmanage_conn_id",)
+    template_ext: Sequence[str] = ()  # an image that ends in a template's extension is still no template
+    ui_color: str = "#d5e8f7"
+
+    def __init__(self, *, vmanage_conn_id: str = "vmanage_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.vmanage_conn_id = vmanage_conn_id
+
+    @cached_property
+    def hook(self) -> VManageHook:
+        """Return the hook; imported here so that a DAG file does not pay for the client."""
+        from airflow_provider_vmanage.hooks.vmanage import VManageHook
+
+        return VManageHook(self.vmanage_conn_id)
+
+    def execute(self, context: Context) -> Any:
+        """Do the work in one session, and log out whatever happens."""
+        with fail_without_retry(), self.hook:
+            return self.work()
+
+    def work(self) -> Any:
+        """Return the XCom; the hook is open around it."""
+        raise NotImplementedError
+
+    def on_kill(self) -> None:
+        """Break off the call under way: the supervisor gives a killed task five seconds."""
+        self.hook.abort()
+
+    def report(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Log what was done, in one line, and return it."""
+        what = row["file_name"] or f"version {row['version']}"
+        self.log.info("%s: %s (version %s, id %s)", what, row["action"], row["version"], row["version_id"])
+        return row
+
+
+class AddRepoOperator(VManageOperator):
+    """Add the URL of a remote repository to the software repository.
+
+    Lists first and again afterwards, so it is safe to run again: the same name with the same URL is ``unchanged``.
+    The manager takes a name and a URL up to about release 20.15 (Cisco's documentation of 16.3; the newer one of
+    20.16 shows remote servers instead).
+
+    Returns one row: ``action`` (``added``, ``replaced``, ``unchanged``), ``changed``, ``version``, ``version_id``,
+    ``file_name``, ``image_type``, ``version_type``, ``platform_family``, ``updated_on`` (ms), ``size``, ``sha512``,
+    ``applied``.
+
+    :param version_name: name of the entry (templated).
+    :param version_url: URL of the repository: http, https, ftp, scp, sftp or tftp (templated). Its user information
+        and query are masked in logs.
+    :param if_exists: what to do where the name is there (templated): ``skip`` (the same URL is success, another
+        one an error), ``replace`` (another URL is deleted first), ``fail``.
+    :param vmanage_conn_id: id of the connection (templated).
+    :raises VManageFailException: bad input, refused login, refused by the manager, name taken. No retry.
+    :raises VManageError: unavailable or outcome unknown. A retry is safe.
+    """
+
+    template_fields: Sequence[str] = ("version_name", "version_url", "if_exists", "vmanage_conn_id")
+    version_url = MaskedURL()
+
+    def __init__(
+        self,
+        *,
+        version_name: str,
+        version_url: str,
+        if_exists: str = "skip",
+        vmanage_conn_id: str = "vmanage_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(vmanage_conn_id=vmanage_conn_id, **kwargs)
+        self.version_name = version_name
+        self.version_url = version_url
+        self.if_exists = if_exists
+
+    def work(self) -> dict[str, Any]:
+        """Add the URL and return the row."""
+        change = self.hook.add_repo(self.version_name, self.version_url, if_exists=self.if_exists)
+        return self.report(change.as_row())
+
+
+class UploadImageOperator(VManageOperator):
+    """Upload a software image, streamed with constant memory and hashed on the way.
+
+    Lists first, so it is safe to run again: an image with the exact file name is ``unchanged``. The last bytes are
+    held back until the checksum agrees, so a wrong image is never complete on the manager. Success means that the
+    manager lists the file. Not deferrable: the bytes flow through the worker. One upload at a time per manager is
+    best ensured by a pool with one slot.
+
+    Returns one row, as :class:`AddRepoOperator`; ``action`` is ``uploaded``, ``replaced`` or ``unchanged``;
+    ``size`` (bytes) and ``sha512`` are null where nothing was sent.
+
+    :param source: path on the worker, or a URL that ``ObjectStoragePath`` opens, such as ``s3://conn@bucket/key``
+        (templated). User information and query are masked in logs.
+    :param file_name: exact name on the manager; the last part of ``source`` by default (templated).
+    :param checksum: ``sha512:<hex>``, ``sha256:<hex>`` or ``md5:<hex>`` (templated). Without it nothing but the
+        length is verified.
+    :param if_exists: ``skip``, ``replace`` (the old image is deleted once the new one is known to be good), or
+        ``fail`` (templated).
+    :param listing_timeout: seconds until an accepted image must show up in the list.
+    :param allow_in_use: let ``replace`` delete an image that a device runs or boots (templated; true/false as text
+        is fine). Devices that cannot be listed count as using it.
+    :param vmanage_conn_id: id of the connection (templated).
+    :raises VManageFailException: bad input, wrong checksum, name taken, in use, refused. No retry.
+    :raises VManageError: unavailable or outcome unknown. A retry is safe.
+    """
+
+    template_fields: Sequence[str] = (
+        "source",
+        "file_name",
+        "checksum",
+        "if_exists",
+        "allow_in_use",
+        "vmanage_conn_id",
+    )
+    source = MaskedURL()
+
+    def __init__(
+        self,
+        *,
+        source: str | ObjectStoragePath,
+        file_name: str | None = None,
+        checksum: str | None = None,
+        if_exists: str = "skip",
+        listing_timeout: float = 60,
+        allow_in_use: bool | str = False,
+        vmanage_conn_id: str = "vmanage_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(vmanage_conn_id=vmanage_conn_id, **kwargs)
+        self.source = source
+        self.file_name = file_name
+        self.checksum = checksum
+        self.if_exists = if_exists
+        self.listing_timeout = listing_timeout
+        self.allow_in_use = allow_in_use
+
+    def work(self) -> dict[str, Any]:
+        """Upload the image and return the row."""
+        from airflow_provider_vmanage.client.settings import parse_bool
+
+        change = self.hook.upload_image(
+            self.source,
+            file_name=self.file_name,
+            checksum=self.checksum,
+            if_exists=self.if_exists,
+            listing_timeout=self.listing_timeout,
+            allow_in_use=parse_bool(self.allow_in_use, field="allow_in_use"),
+        )
+        return self.report(change.as_row())
+
+
+class DeleteImageOperator(VManageOperator):
+    """Delete one image or URL entry, selected exactly: ``20.1`` never fits ``20.12``.
+
+    Lists first and again afterwards, so it is safe to run again. More than one fit is an error that names them, and
+    so is a record that holds other files too where the manager shows no id for this one.
+
+    Returns one row, as :class:`AddRepoOperator`; ``action`` is ``deleted`` or ``unchanged``.
+
+    :param version_id: id of the image (templated). Give exactly one of the three.
+    :param version: version as the manager lists it (templated).
+    :param file_name: listed or uploaded file name (templated).
+    :param if_missing: ``skip`` (success) or ``fail`` (templated).
+    :param vmanage_conn_id: id of the connection (templated).
+    :raises VManageFailException: bad input, ambiguous, missing with ``fail``, refused. No retry.
+    :raises VManageError: unavailable or outcome unknown. A retry is safe.
+    """
+
+    template_fields: Sequence[str] = ("version_id", "version", "file_name", "if_missing", "vmanage_conn_id")
+
+    def __init__(
+        self,
+        *,
+        version_id: str | None = None,
+        version: str | None = None,
+        file_name: str | None = None,
+        if_missing: str = "skip",
+        vmanage_conn_id: str = "vmanage_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(vmanage_conn_id=vmanage_conn_id, **kwargs)
+        self.version_id = version_id
+        self.version = version
+        self.file_name = file_name
+        self.if_missing = if_missing
+
+    def work(self) -> dict[str, Any]:
+        """Delete the image and return the row."""
+        change = self.hook.delete_image(
+            version_id=self.version_id,
+            version=self.version,
+            file_name=self.file_name,
+            if_missing=self.if_missing,
+        )
+        return self.report(change.as_row())
+
+
+class ListImagesOperator(VManageOperator):
+    """List the images of the software repository, one row per file.
+
+    Changes nothing; a retry is safe. Returns a list of rows with ``version``, ``version_id``, ``file_name``,
+    ``image_type``, ``version_type``, ``platform_family``, ``updated_on`` (ms), ``size`` and ``sha512`` (null: the
+    manager's list has neither).
+
+    :param image_type: only this type, such as ``software`` (templated). Releases that state no type match none.
+    :param version: only this version, exactly (templated).
+    :param vmanage_conn_id: id of the connection (templated).
+    :raises VManageFailException: bad input, refused login, no permission. No retry.
+    :raises VManageError: unavailable, or an answer that is no list. A retry is safe.
+    """
+
+    template_fields: Sequence[str] = ("image_type", "version", "vmanage_conn_id")
+
+    def __init__(
+        self,
+        *,
+        image_type: str | None = None,
+        version: str | None = None,
+        vmanage_conn_id: str = "vmanage_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(vmanage_conn_id=vmanage_conn_id, **kwargs)
+        self.image_type = image_type
+        self.version = version
+
+    def work(self) -> list[dict[str, Any]]:
+        """Return the rows."""
+        images = self.hook.list_images(image_type=self.image_type or None)
+        rows = [
+            {**image.as_row(), "size": None, "sha512": None}
+            for image in images
+            if not self.version or image.version == self.version
+        ]
+        self.log.info("%d images listed", len(rows))
+        return rows
