@@ -1,0 +1,61 @@
+# Everyday commands. What is longer than a line or two lives in scripts/.
+# Another Python than the first suitable one: make venv PYTHON=python3.12
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The environment is made again when what it is made from changes, and when it was made for another folder or its
+# Python is gone (a moved clone: scripts inside know their folder by its full path).
+STAMP := .venv/.made-for
+ifneq ($(shell .venv/bin/python -c "" 2>/dev/null && cat $(STAMP) 2>/dev/null),$(shell pwd -P))
+.PHONY: $(STAMP)
+endif
+ifeq ($(origin PYTHON),command line)
+.PHONY: $(STAMP)
+endif
+
+.PHONY: help
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: venv
+venv: $(STAMP) ## make .venv with the pinned set (all commands below do it when needed)
+	@:
+
+$(STAMP): pyproject.toml constraints.txt airflow_provider_vmanage/__init__.py scripts/venv.sh scripts/environment.sh
+	@scripts/venv.sh
+
+.PHONY: test
+test: $(STAMP) ## lint, types and tests with branch coverage (PYTEST_ARGS="-k upload" to choose)
+	@scripts/test.sh lint types tests
+
+.PHONY: lint
+lint: $(STAMP) ## ruff: rules and format
+	@scripts/test.sh lint
+
+.PHONY: types
+types: $(STAMP) ## mypy --strict
+	@scripts/test.sh types
+
+.PHONY: format
+format: $(STAMP) ## rewrite the code in the project's format, mend what ruff can mend
+	@.venv/bin/ruff check --quiet --fix-only . && .venv/bin/ruff format .
+
+.PHONY: demo
+demo: $(STAMP) ## an upgrade prepared on a simulated manager, in real Airflow
+	@scripts/run.sh scripts/demo.py
+
+.PHONY: dist
+dist: $(STAMP) ## build wheel and sdist, install the wheel in a clean environment, show it to Airflow
+	@scripts/dist.sh
+
+.PHONY: constraints
+constraints: $(STAMP) ## resolve constraints.in into constraints.txt (UPGRADE=1: newest releases)
+	@scripts/constraints.sh
+
+.PHONY: clean
+clean: ## delete everything that these commands made, .venv too
+	rm -rf .venv .demo .tmp dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* coverage.xml
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

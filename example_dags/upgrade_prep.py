@@ -1,0 +1,73 @@
+"""Prepare an upgrade: the right image on the manager before the window, verified, and the previous one gone.
+
+Run it as often as you like: what is done already shows as ``unchanged``. ``make demo`` runs it against the simulator.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_vmanage.operators.software_repository import (
+    AddRepoOperator,
+    DeleteImageOperator,
+    ListImagesOperator,
+    UploadImageOperator,
+)
+from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
+
+with DAG(
+    dag_id="upgrade_prep",
+    description="Add the repository URL, upload and await the new image, delete the previous one, list what is there",
+    doc_md=__doc__,
+    schedule=None,  # such as "0 20 * * FRI", for the evening before a Saturday window
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    default_args={
+        "vmanage_conn_id": "vmanage_default",
+        "retries": 2,  # every task lists first, so a retry never does a thing twice
+        "retry_delay": timedelta(minutes=2),
+    },
+    params={
+        "repository_name": Param("17.12.4", type="string", title="Name of the repository entry"),
+        "repository_url": Param("https://images.example.com/sd-wan/17.12.4/", type="string", title="Its URL"),
+        "image": Param("/images/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
+        "checksum": Param(None, type=["null", "string"], title="Its checksum: sha512:<hex>"),
+        "version": Param("20.12.4", type="string", title="Version that the manager shall list"),
+        "previous_version": Param("20.12.3", type="string", title="Version that shall go"),
+    },
+    tags=["vmanage", "example"],
+):
+    add_repository = AddRepoOperator(
+        task_id="add_repository",
+        version_name="{{ params.repository_name }}",
+        version_url="{{ params.repository_url }}",
+    )
+
+    upload_image = UploadImageOperator(
+        task_id="upload_image",
+        source="{{ params.image }}",
+        checksum="{{ params.checksum or '' }}",
+        # One upload at a time per manager: create a pool with one slot and name it here.
+        # pool="vmanage_default",
+    )
+
+    wait_for_version = ImageVersionSensor(
+        task_id="wait_for_version",
+        version="{{ params.version }}",
+        file_name="{{ ti.xcom_pull('upload_image')['file_name'] }}",
+        mode="reschedule",
+        poke_interval=60,
+        timeout=1800,
+    )
+
+    delete_previous = DeleteImageOperator(
+        task_id="delete_previous",
+        version="{{ params.previous_version }}",
+    )
+
+    list_images = ListImagesOperator(task_id="list_images")
+
+    add_repository >> upload_image >> wait_for_version >> delete_previous >> list_images

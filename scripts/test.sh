@@ -1,0 +1,28 @@
+#!/bin/sh
+# Run the named checks (lint, types, tests) to the end and fail when any of them failed.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+
+lint() {
+  .venv/bin/ruff check . && .venv/bin/ruff format --check .
+}
+
+types() {
+  .venv/bin/mypy
+}
+
+tests() {
+  # shellcheck disable=SC2086 # several arguments on purpose
+  .venv/bin/python -m pytest --cov --cov-report=term:skip-covered ${PYTEST_ARGS:-}
+}
+
+failed=
+for check in "$@"; do
+  echo "== $check"
+  "$check" || failed="$failed $check"
+done
+[ -z "$failed" ] || {
+  echo "failed:$failed" >&2
+  exit 1
+}

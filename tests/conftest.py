@@ -1,0 +1,91 @@
+"""What every test gets: an Airflow of its own, a clean environment, a simulated manager."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+if TYPE_CHECKING:
+    from airflow_provider_vmanage.simulator import Simulator
+
+RELEASES = ("16.3.1", "20.9.4", "20.12.4", "20.18.2")
+"""One release per preset of the simulator."""
+
+_SCRATCH = Path(tempfile.mkdtemp(prefix="airflow-provider-vmanage-"))
+
+AIRFLOW_SETTINGS = {
+    "AIRFLOW_HOME": str(_SCRATCH),
+    "AIRFLOW__CORE__DAGS_FOLDER": str(_SCRATCH / "dags"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__PARALLELISM": "2",
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "False",  # tests see what a worker sees
+    "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+}
+
+_FOREIGN = {
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "NETRC"),
+}
+
+
+def _foreign_variables() -> list[str]:
+    return [
+        name
+        for name in os.environ
+        if name.upper() in _FOREIGN or (name.startswith("AIRFLOW_") and name not in AIRFLOW_SETTINGS)
+    ]
+
+
+# Airflow reads its settings when it is first imported and keeps them: this module comes before that.
+for _name in _foreign_variables():
+    del os.environ[_name]
+os.environ.update(AIRFLOW_SETTINGS)
+(_SCRATCH / "dags").mkdir()
+
+# The same examples in every run, however slow the machine; `--hypothesis-profile=default` looks for new ones.
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("suite")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_SCRATCH, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away the proxies, certificates and Airflow settings of the shell or of an earlier test."""
+    for name in _foreign_variables():
+        monkeypatch.delenv(name)
+    for name, value in AIRFLOW_SETTINGS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(params=RELEASES)
+def release(request: pytest.FixtureRequest) -> str:
+    """Each release of RELEASES in turn; `@pytest.mark.parametrize("release", [...])` chooses others."""
+    return str(request.param)
+
+
+@pytest.fixture
+def vm() -> Iterator[Simulator]:
+    """A simulated manager over TLS, of the simulator's own default release."""
+    from airflow_provider_vmanage.simulator import Simulator
+
+    with Simulator() as manager:
+        yield manager
+
+
+@pytest.fixture
+def vm_of_release(release: str) -> Iterator[Simulator]:
+    """A simulated manager over TLS, of each release in turn."""
+    from airflow_provider_vmanage.simulator import Simulator
+
+    with Simulator(version=release) as manager:
+        yield manager
