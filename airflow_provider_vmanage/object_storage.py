@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -40,7 +41,7 @@ def open_source(source: str | os.PathLike[str] | ObjectStoragePath) -> ImageSour
         raise VManageConfigurationError(f"source is {text!r}: give the path or URL of an image")
     scheme = text.partition("://")[0].lower() if "://" in text else ""
     if not scheme:
-        return local_file(os.path.expanduser(text))
+        return local_file(Path(text).expanduser())
     if scheme == "file":
         return local_file(unquote(urlsplit(text).path))
     return _stored(source, text, scheme)
@@ -64,9 +65,7 @@ def _stored(source: Any, text: str, scheme: str) -> ImageSource:
     except (ImportError, ValueError) as err:
         extra = _EXTRAS.get(scheme)
         mend = f"install {extra}" if extra else "use a path, file://, s3://, gs://, abfs:// or sftp://"
-        raise VManageConfigurationError(
-            f"source {shown!r} has the scheme {scheme!r}, unknown here: {mend}"
-        ) from err
+        raise VManageConfigurationError(f"source {shown!r} has the scheme {scheme!r}, unknown here: {mend}") from err
     except OSError as err:
         raise unreadable(shown, err) from err
     except Exception as err:  # a store raises whatever its library raises; it may be back later

@@ -5,7 +5,7 @@ Run it as often as you like: what is done already shows as ``unchanged``. ``make
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from airflow.sdk import DAG, Param
 
@@ -22,7 +22,7 @@ with DAG(
     description="Add the repository URL, upload and await the new image, delete the previous one, list what is there",
     doc_md=__doc__,
     schedule=None,  # such as "0 20 * * FRI", for the evening before a Saturday window
-    start_date=datetime(2026, 1, 1),
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     max_active_runs=1,
     default_args={

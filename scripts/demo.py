@@ -133,9 +133,10 @@ def airflow(*arguments: str, log: Path) -> dict[str, str]:
     """Run an Airflow command, show what is ours of its output, and return the rate of each upload."""
     command = [sys.executable, "-m", "airflow", *arguments]
     task, rates = "", {}
-    with log.open("w") as kept, subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
-    ) as process:
+    with (
+        log.open("w") as kept,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as process,
+    ):
         for line in process.stdout or ():
             kept.write(line)
             if found := _TASK.search(line):

@@ -173,9 +173,7 @@ def _raise_for_bad_status(call: Call, answer: requests.Response, where: dict[str
 def _unavailable(text: str, call: Call, answer: requests.Response) -> VManageUnavailableError:
     retry_after = parse_retry_after(answer.headers.get("Retry-After"))
     asked = f", and asked to wait {retry_after:g} s" if retry_after is not None else ""
-    return VManageUnavailableError(
-        text + asked, retry_after=retry_after, status=answer.status_code, **call.where
-    )
+    return VManageUnavailableError(text + asked, retry_after=retry_after, status=answer.status_code, **call.where)
 
 
 def _plain_text(body: str) -> str:

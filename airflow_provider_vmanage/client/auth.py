@@ -85,9 +85,7 @@ class SessionLogin:
         _raise_if_redirected(answer, LOGIN)
         if answer.status_code != 200 or answer.text.strip():
             raise _refused(answer, LOGIN, self._settings)
-        cookies = [
-            str(cookie.value) for cookie in answer.cookies if cookie.name == "JSESSIONID" and cookie.value
-        ]
+        cookies = [str(cookie.value) for cookie in answer.cookies if cookie.name == "JSESSIONID" and cookie.value]
         if not cookies:
             raise VManageProtocolError(
                 "The login was answered with an empty body but no JSESSIONID: is this a vManage?",

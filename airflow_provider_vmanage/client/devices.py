@@ -43,9 +43,7 @@ def list_devices(session: ManagerSession) -> list[Device]:
 
     :raises VManageError: as any read.
     """
-    lists = (
-        session.request("GET", f"{_PATH}/{kind}", params={"groupId": "all"}).rows for kind in DEVICE_TYPES
-    )
+    lists = (session.request("GET", f"{_PATH}/{kind}", params={"groupId": "all"}).rows for kind in DEVICE_TYPES)
     return [_parse_device(row) for rows in lists for row in rows]
 
 

@@ -11,6 +11,7 @@
     |-- VManageNotFoundError (LookupError)         nothing fits (if_missing="fail")
     |-- VManageAmbiguousError (LookupError)        more than one image fits
     |-- VManageInUseError                          a device runs, boots or may need the image
+    |-- VManageDeadlineError                       the transfer cannot end in time (not_after)
     |-- VManageChecksumError (ValueError)          the bytes are not the ones that were promised
     |-- VManageUnavailableError                    busy, restarting or out of reach
     |-- VManageSessionExpiredError                 the session died twice within one call
@@ -150,6 +151,10 @@ class VManageInUseError(VManageError):
     """
 
 
+class VManageDeadlineError(VManageError):
+    """The transfer cannot end before ``not_after``, or did not; no image came to be. Retry: no, time is up."""
+
+
 class VManageChecksumError(VManageError, ValueError):
     """The source does not have the promised digest. The last bytes were held back, so no image came to be.
 
@@ -180,9 +185,7 @@ class VManageUnavailableError(VManageError):
 
     retryable = True
 
-    def __init__(
-        self, message: str, *, retry_after: float | None = None, repeat: bool = True, **fields: Any
-    ) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, repeat: bool = True, **fields: Any) -> None:
         super().__init__(message, **fields)
         self.retry_after = retry_after
         self.repeat = repeat

@@ -77,9 +77,7 @@ class ImageUpload:
             log.info("%s is there already: nothing to send", self.file_name)
             return Change("unchanged", old[0])
         if old and self.if_exists == "fail":
-            raise VManageConflictError(
-                f"file_name {self.file_name!r} is there already, and if_exists is 'fail'"
-            )
+            raise VManageConflictError(f"file_name {self.file_name!r} is there already, and if_exists is 'fail'")
         self.repository.session.renew_if_older(YOUNG)
         if old:
             self._give_up(old)

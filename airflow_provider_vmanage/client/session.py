@@ -11,9 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, TypeVar
-
-import requests
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_vmanage.client.answers import API_ROOT, Call, SessionDead, judge
 from airflow_provider_vmanage.client.auth import Credentials, log_out, login_for
@@ -30,6 +28,9 @@ from airflow_provider_vmanage.client.retry import retrying
 from airflow_provider_vmanage.client.server import enter_tenant, read_server
 from airflow_provider_vmanage.client.settings import ManagerSettings
 
+if TYPE_CHECKING:
+    import requests
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -44,9 +45,7 @@ class ManagerSession:
     :param on_secret: told every secret of a login (cookie, tokens) as soon as it is known, for masking.
     """
 
-    def __init__(
-        self, settings: ManagerSettings, *, on_secret: Callable[[str], None] = lambda _: None
-    ) -> None:
+    def __init__(self, settings: ManagerSettings, *, on_secret: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
         self._on_secret = on_secret
         self._login = login_for(settings)
@@ -237,9 +236,7 @@ class ManagerSession:
             self._tenant_session = enter_tenant(self._fetch, self._server, self.settings.tenant)
             self._on_secret(self._tenant_session)
         self._ready = True
-        log.info(
-            "Session with %s (release %s) is open", self.settings.base_url, self._server.version or "unknown"
-        )
+        log.info("Session with %s (release %s) is open", self.settings.base_url, self._server.version or "unknown")
 
     def _note_death(self, dead: SessionDead) -> None:
         log.info("The session is dead (%s): opening it anew", dead.shape)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
@@ -161,9 +161,7 @@ def _seconds(extra: Mapping[str, Any], name: str, default: float) -> float:
     except (TypeError, ValueError):
         seconds = -1.0
     if not 0 < seconds <= 86400:
-        raise VManageConfigurationError(
-            f"{name} is {value!r}: use a number of seconds above 0, at most 86400"
-        )
+        raise VManageConfigurationError(f"{name} is {value!r}: use a number of seconds above 0, at most 86400")
     return seconds
 
 
@@ -172,9 +170,7 @@ def _check_credentials(settings: ManagerSettings) -> None:
         if not settings.api_key:
             raise VManageConfigurationError('api_key is empty, and auth is "api_key": give the key')
         if not settings.api_key.isascii() or not settings.api_key.isprintable():
-            raise VManageConfigurationError(
-                "api_key has characters that no HTTP header can carry: copy it anew"
-            )
+            raise VManageConfigurationError("api_key has characters that no HTTP header can carry: copy it anew")
         return
     for name, value in (("login", settings.username), ("password", settings.password)):
         if not value:
@@ -195,4 +191,4 @@ def _check_ca_bundle(settings: ManagerSettings) -> None:
 
 
 def _locations(path: str) -> dict[str, str]:
-    return {"capath": path} if os.path.isdir(path) else {"cafile": path}
+    return {"capath": path} if Path(path).is_dir() else {"cafile": path}

@@ -206,9 +206,7 @@ class SoftwareRepository:
 
     def _url_entry(self, name: str, url: str) -> SoftwareImage | None:
         images = self.list_images()
-        return next(
-            (one for one in images if one.is_url_entry and (one.version, one.url) == (name, url)), None
-        )
+        return next((one for one in images if one.is_url_entry and (one.version, one.url) == (name, url)), None)
 
     def _remove(self, image: SoftwareImage) -> bool:
         """Delete by id and confirm; return false where somebody else had deleted it."""
@@ -234,8 +232,7 @@ class SoftwareRepository:
 
     def _is_listed(self, image: SoftwareImage) -> bool:
         return any(
-            one.version_id == image.version_id and one.file_name == image.file_name
-            for one in self.list_images()
+            one.version_id == image.version_id and one.file_name == image.file_name for one in self.list_images()
         )
 
     def _only(self, images: Sequence[SoftwareImage], what: str) -> SoftwareImage:

@@ -65,6 +65,4 @@ def checked_source(name: str, size: Any, opener: Callable[[], IO[bytes]]) -> Ima
 def unreadable(name: str, err: BaseException, *, retryable: bool = False) -> VManageSourceError:
     """Return the error for a source that cannot be read, in the words of what stood in the way."""
     reason = (getattr(err, "strerror", None) or str(err) or type(err).__name__).strip()
-    return VManageSourceError(
-        f"source {name!r} cannot be read ({reason}): correct source", retryable=retryable
-    )
+    return VManageSourceError(f"source {name!r} cannot be read ({reason}): correct source", retryable=retryable)

@@ -222,9 +222,7 @@ def check_file_name(name: str) -> str:
     bad = re.search(r"[/\\,\[\]{}\x00-\x1f\x7f]", name)
     if bad or name in (".", ".."):
         what = repr(bad[0]) if bad else "no name"
-        raise VManageConfigurationError(
-            f"file_name {name!r} has {what} in it: the manager's list could not show it"
-        )
+        raise VManageConfigurationError(f"file_name {name!r} has {what} in it: the manager's list could not show it")
     return name
 
 

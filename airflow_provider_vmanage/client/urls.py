@@ -95,9 +95,7 @@ def _host_parts(host: str) -> SplitResult:
     shown = masked_url(f"//{text}").removeprefix("//")
     parts = _split(f"//{text}", "host", shown)
     if "@" in parts.netloc:
-        raise VManageConfigurationError(
-            f"host {shown!r} has credentials in it: use the login and password fields"
-        )
+        raise VManageConfigurationError(f"host {shown!r} has credentials in it: use the login and password fields")
     if parts.query or parts.fragment or "?" in text or "#" in text:
         raise VManageConfigurationError(f"host {shown!r} has a query in it: give only name and port")
     if parts.path not in ("", "/"):
@@ -120,9 +118,7 @@ def _port_of(parts: SplitResult, host: str) -> int | None:
     try:
         port = parts.port
     except ValueError as err:
-        raise VManageConfigurationError(
-            f"host {host!r} has a port that is no number from 1 to 65535"
-        ) from err
+        raise VManageConfigurationError(f"host {host!r} has a port that is no number from 1 to 65535") from err
     return port
 
 
@@ -131,9 +127,7 @@ def _one_port(in_host: int | None, in_field: int | None) -> int | None:
         if port is not None and not 1 <= port <= 65535:
             raise VManageConfigurationError(f"{field} names the port {port}: use a number from 1 to 65535")
     if in_host and in_field and in_host != in_field:
-        raise VManageConfigurationError(
-            f"host says port {in_host} and port says {in_field}: give one of them"
-        )
+        raise VManageConfigurationError(f"host says port {in_host} and port says {in_field}: give one of them")
     return in_host or in_field
 
 

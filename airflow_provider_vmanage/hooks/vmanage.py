@@ -245,9 +245,7 @@ def _extra_of(connection: Connection) -> dict[str, Any]:
     try:
         extra = json.loads(connection.extra)
     except ValueError as err:
-        raise VManageConfigurationError(
-            f"Connection {connection.conn_id!r}: extra is no JSON: {err}"
-        ) from err
+        raise VManageConfigurationError(f"Connection {connection.conn_id!r}: extra is no JSON: {err}") from err
     if not isinstance(extra, dict):
         raise VManageConfigurationError(f"Connection {connection.conn_id!r}: extra is no JSON object")
     return extra

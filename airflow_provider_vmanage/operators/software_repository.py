@@ -53,8 +53,8 @@ class VManageOperator(BaseOperator):
 
     def report(self, row: dict[str, Any]) -> dict[str, Any]:
         """Log what was done, in one line, and return it."""
-        what = row["file_name"] or f"version {row['version']}"
-        self.log.info("%s: %s (version %s, id %s)", what, row["action"], row["version"], row["version_id"])
+        known = {name: row[name] for name in ("file_name", "version", "version_id") if row[name]}
+        self.log.info("%s: %s", row["action"], ", ".join(f"{name} {value}" for name, value in known.items()))
         return row
 
 

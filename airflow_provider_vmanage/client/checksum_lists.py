@@ -1,0 +1,96 @@
+"""Published lists of digests: ``sha512sum`` lines, and CSV files with a header such as the vendor's bulk-hash file.
+
+The vendor publishes MD5 and SHA-512 of all its images as one large CSV file, so the list is read line by line.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import IO
+
+from airflow_provider_vmanage.client.checksums import ALGORITHMS, Checksum
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
+
+#: ``<hex>  name``, ``<hex> *name`` of sha512sum and its relatives
+_SUM_LINE = re.compile(r"^\\?([0-9a-fA-F]{32,128}) [ *](.+)$")
+
+#: ``SHA512 (name) = <hex>`` of the same with --tag, and of BSD
+_TAG_LINE = re.compile(r"^(SHA512|SHA256|MD5) \((.+)\) = ([0-9a-fA-F]+)$")
+
+#: headers of the column with the file name, in letters and digits only
+_NAME_COLUMNS = ("filename", "imagename", "file", "image", "name")
+
+_BY_LENGTH = {length: name for name, length in ALGORITHMS.items()}
+
+
+def find_checksum(stream: IO[bytes], file_name: str, *, list_name: str) -> Checksum:
+    """Return the strongest digest that a published list gives for exactly this file name.
+
+    :param stream: the list, as bytes; UTF-8, with or without a byte order mark.
+    :param file_name: of the image, as the list names it.
+    :param list_name: of the list, for the error.
+    :raises VManageConfigurationError: the file is not listed, is listed with different digests, or the list has
+        neither form.
+    """
+    found = {one for one in _entries(stream, list_name) if one[0] == file_name}
+    if not found:
+        raise VManageConfigurationError(f"checksum list {list_name!r} does not list {file_name!r}: correct checksum")
+    for algorithm in ALGORITHMS:
+        digests = {digest for _, name, digest in found if name == algorithm}
+        if len(digests) > 1:
+            raise VManageConfigurationError(
+                f"checksum list {list_name!r} has {len(digests)} different {algorithm} digests for {file_name!r}: "
+                "give checksum itself"
+            )
+        if digests:
+            return Checksum(algorithm, digests.pop())
+    raise AssertionError("an entry has one of the algorithms")
+
+
+def _entries(stream: IO[bytes], list_name: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (file name, algorithm, digest)."""
+    lines = (line.rstrip("\r\n") for line in io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline=""))
+    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    if _sum_entry(first):
+        yield from filter(None, map(_sum_entry, chain([first], lines)))
+    elif "," in first or ";" in first or "\t" in first:
+        yield from _csv_entries(first, lines, list_name)
+    else:
+        raise VManageConfigurationError(
+            f"checksum list {list_name!r} has neither sha512sum lines nor a CSV header: correct checksum"
+        )
+
+
+def _sum_entry(line: str) -> tuple[str, str, str] | None:
+    if tagged := _TAG_LINE.match(line):
+        return _entry(tagged[2], tagged[3])
+    summed = _SUM_LINE.match(line)
+    return _entry(summed[2], summed[1]) if summed else None
+
+
+def _entry(name: str, digest: str) -> tuple[str, str, str] | None:
+    algorithm = _BY_LENGTH.get(len(digest))
+    return (name.removeprefix("./"), algorithm, digest.lower()) if algorithm else None
+
+
+def _csv_entries(header: str, lines: Iterable[str], list_name: str) -> Iterator[tuple[str, str, str]]:
+    delimiter = max(",;\t", key=header.count)
+    columns = [re.sub(r"[^a-z0-9]", "", column.lower()) for column in next(csv.reader([header], delimiter=delimiter))]
+    named = next((at for at, column in enumerate(columns) if column in _NAME_COLUMNS), None)
+    digests = [at for at, column in enumerate(columns) if any(name in column for name in ALGORITHMS)]
+    if named is None or not digests:
+        raise VManageConfigurationError(
+            f"checksum list {list_name!r} has the columns {', '.join(columns)}: it takes one for the file name and one "
+            f"of {', '.join(ALGORITHMS)}"
+        )
+    for row in csv.reader(lines, delimiter=delimiter):
+        if len(row) <= max(named, *digests):
+            continue
+        for at in digests:
+            digest = row[at].strip()
+            if re.fullmatch(r"[0-9a-fA-F]+", digest) and (entry := _entry(row[named].strip(), digest)):
+                yield entry
