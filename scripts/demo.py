@@ -12,6 +12,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -43,9 +44,9 @@ def main() -> int:
     """Run the demo; return the exit code."""
     started = time.monotonic()
     try:
-        run(int(os.environ.get("DEMO_PORT", "0")))
+        run(chosen_port())
     except (DemoError, OSError) as err:
-        print(f"make demo: {getattr(err, 'strerror', None) or err}", file=sys.stderr)
+        print(f"make demo: {err}", file=sys.stderr)
         return 1
     console.print(f"Done in {time.monotonic() - started:.0f} s. Run it again: what is done stays done.")
     return 0
@@ -66,6 +67,19 @@ def run(port: int) -> None:
         print_repository("The repository before", before)
         print_tasks(rows, rates, checksum)
         print_repository("The repository after", vm.images)
+
+
+def chosen_port() -> int:
+    """Return the port that DEMO_PORT names, known to be free, or 0 for any free one."""
+    text = os.environ.get("DEMO_PORT", "0")
+    try:
+        port = int(text)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except (OSError, ValueError, OverflowError) as err:
+        raise DemoError(f"port {text} cannot be had ({err}): leave DEMO_PORT out to take any free one") from err
+    return port
 
 
 def check_disk() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import html
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from airflow_provider_vmanage.client.envelope import (
     MAX_QUOTED,
@@ -31,9 +31,19 @@ from airflow_provider_vmanage.client.retry import parse_retry_after
 
 API_ROOT = "/dataservice"
 LOGOUT_PATH = "/logout"
+LOGIN_PATHS = ("/j_security_check", "/jwt/login")
 
 #: statuses that a server or proxy gives while it is busy or away
 _AWAY = (500, 502, 503, 504)
+
+#: OpenSSL's words (they differ by release) for an answer to the handshake that is no TLS
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+
+_BAD_ADDRESS = (
+    requests.exceptions.InvalidURL,  # and InvalidProxyURL
+    requests.exceptions.InvalidSchema,  # a SOCKS proxy without PySocks
+    requests.exceptions.MissingSchema,
+)
 
 _HINTS = {
     401: "the credentials are not accepted",
@@ -63,16 +73,18 @@ class Call:
     :param method: HTTP method.
     :param path: path from the root of the manager, without a query.
     :param renewable: whether a new login is possible; with an API key it is not, so a 401 is final.
+    :param query: what stood behind a ``?``; sent, but kept out of errors.
     """
 
     method: str
     path: str
     renewable: bool = True
+    query: str = field(default="", repr=False)
 
     @property
     def is_read(self) -> bool:
         """Tell whether sending it twice does no harm."""
-        return self.method in ("GET", "HEAD") or self.path == LOGOUT_PATH
+        return self.method in ("GET", "HEAD") or self.path == LOGOUT_PATH or self.path.endswith("/vsessionid")
 
     @property
     def where(self) -> dict[str, Any]:
@@ -128,7 +140,7 @@ def raise_if_away(call: Call, answer: requests.Response) -> None:
         raise _unavailable("The manager is busy, restarting or out of reach behind its proxy", call, answer)
 
 
-def transport_error(call: Call, err: requests.RequestException) -> VManageError:
+def transport_error(call: Call, err: requests.RequestException | HTTPError) -> VManageError:
     """Return what a failure below HTTP means: for a change, mostly that nobody knows whether it was made."""
     causes = list(_causes(err))
     reason = _reason(causes)
@@ -139,10 +151,19 @@ def transport_error(call: Call, err: requests.RequestException) -> VManageError:
             "authority that signed the manager's certificate, and host to the name in it",
             **call.where,
         )
-    if isinstance(err, requests.exceptions.InvalidURL | requests.exceptions.InvalidProxyURL):
-        return VManageConfigurationError(f"The address cannot be used ({reason}): correct host", **call.where)
+    if any(isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS for cause in causes):
+        return VManageConfigurationError(
+            f"The port does not speak TLS ({reason}): correct port, or set schema to http", **call.where
+        )
+    if isinstance(err, _BAD_ADDRESS):
+        return VManageConfigurationError(
+            f"The address cannot be used ({reason}): correct host, or the proxy of the environment", **call.where
+        )
     if any(isinstance(cause, (NewConnectionError, ConnectTimeoutError)) for cause in causes):
         return VManageUnavailableError(f"The manager cannot be reached ({reason})", **call.where)
+    if call.path in LOGIN_PATHS:
+        # A login changes nothing. Whether it counted as a failed one is not known, so it is not sent again at once.
+        return VManageUnavailableError(f"The manager gave no answer to the login ({reason})", repeat=False, **call.where)
     if not call.is_read:
         return VManageOutcomeUnknownError(f"The answer to a change was lost ({reason})", **call.where)
     if isinstance(err, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):

@@ -15,8 +15,15 @@ from typing import Any, Protocol
 
 import requests
 
-from airflow_provider_vmanage.client.answers import LOGOUT_PATH, Call, raise_if_away, raise_if_rate_limited
-from airflow_provider_vmanage.client.envelope import error_of
+from airflow_provider_vmanage.client.answers import (
+    LOGIN_PATHS,
+    LOGOUT_PATH,
+    Call,
+    raise_if_away,
+    raise_if_rate_limited,
+    raise_if_session_dead,
+)
+from airflow_provider_vmanage.client.envelope import error_of, raise_for_error
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
     VManageProtocolError,
@@ -24,13 +31,12 @@ from airflow_provider_vmanage.client.errors import (
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.retry import retrying
-from airflow_provider_vmanage.client.settings import ManagerSettings
+from airflow_provider_vmanage.client.settings import ManagerSettings, is_header_value
 
 #: sends one request: (call, options of ``requests``) -> the answer, unjudged
 Send = Callable[..., requests.Response]
 
-LOGIN = Call("POST", "/j_security_check")
-JWT_LOGIN = Call("POST", "/jwt/login")
+LOGIN, JWT_LOGIN = (Call("POST", path) for path in LOGIN_PATHS)
 
 #: the release from which logout is a POST (catalystwan 0.41.6 and sastre 1.28 draw the same line)
 _POST_LOGOUT = (20, 12)
@@ -87,7 +93,8 @@ class SessionLogin:
             raise _refused(answer, LOGIN, self._settings)
         cookies = [str(cookie.value) for cookie in answer.cookies if cookie.name == "JSESSIONID" and cookie.value]
         if not cookies:
-            raise VManageProtocolError(
+            # No success, so not tried again either: nobody knows whether it counts as a failed login.
+            raise VManageAuthenticationError(
                 "The login was answered with an empty body but no JSESSIONID: is this a vManage?",
                 status=answer.status_code,
                 **LOGIN.where,
@@ -174,18 +181,19 @@ def _bearer(token: str) -> dict[str, str]:
 def _jwt_fields(text: str) -> tuple[str, str]:
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", ""
     if not isinstance(body, dict):
         return "", ""
-    token, csrf = body.get("token"), body.get("csrf")
-    return (token if isinstance(token, str) else "", csrf if isinstance(csrf, str) else "")
+    token, csrf = (value if is_header_value(value) else "" for value in (body.get("token"), body.get("csrf")))
+    return token, csrf
 
 
 def _raise_if_busy(answer: requests.Response, call: Call) -> None:
     raise_if_rate_limited(call, answer)
     if answer.status_code < 500:
         return
+    raise_for_error({"error": error_of(answer.text)}, status=answer.status_code, **call.where)
     # Whether a 5xx counts towards the lockout is not documented, so the login is not sent again at once.
     raise VManageUnavailableError(
         "The manager could not process the login (restarting?)",
@@ -215,6 +223,8 @@ def _raise_if_redirected(answer: requests.Response, call: Call) -> None:
 def _refused(answer: requests.Response, call: Call, settings: ManagerSettings) -> VManageAuthenticationError:
     error = error_of(answer.text) or {}
     hint = "correct login and password; five refused logins within 15 minutes lock the account"
+    if answer.status_code == 404:
+        hint = "no such page: correct host and port, this is no vManage"
     if call is JWT_LOGIN and answer.status_code in (404, 405):
         hint = 'JWT login needs release 20.18.1 or newer: set auth to "session"'
     said = str(error.get("message") or "").strip()

@@ -125,10 +125,10 @@ def raise_for_error(body: Any, *, status: int, method: str, path: str) -> None:
 
 def _error_in(body: Any) -> dict[str, Any] | None:
     # Some answers carry the error as bare text (seen by catalystwan 0.41.6, which then dies of it).
-    if not isinstance(body, dict) or not body.get("error"):
-        return None
-    error = body["error"]
-    return error if isinstance(error, dict) else {"message": error}
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict):
+        return error  # even an empty one: an error without words is no success
+    return {"message": error} if error else None
 
 
 def _text(value: Any) -> str:

@@ -129,6 +129,11 @@ def parse_bool(value: Any, *, field: str) -> bool:
     raise VManageConfigurationError(f"{field} is {value!r}: use true or false")
 
 
+def is_header_value(value: Any) -> bool:
+    """Tell whether an HTTP header can carry the value as it is."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
+
+
 def _choice(extra: Mapping[str, Any]) -> str:
     value = str(extra.get("auth", "session")).strip().lower()
     if value not in AUTH_METHODS:
@@ -158,7 +163,7 @@ def _seconds(extra: Mapping[str, Any], name: str, default: float) -> float:
     value = extra.get(name, default)
     try:
         seconds = float(value) if not isinstance(value, bool) else -1.0
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = -1.0
     if not 0 < seconds <= 86400:
         raise VManageConfigurationError(f"{name} is {value!r}: use a number of seconds above 0, at most 86400")
@@ -169,7 +174,7 @@ def _check_credentials(settings: ManagerSettings) -> None:
     if settings.auth == "api_key":
         if not settings.api_key:
             raise VManageConfigurationError('api_key is empty, and auth is "api_key": give the key')
-        if not settings.api_key.isascii() or not settings.api_key.isprintable():
+        if not is_header_value(settings.api_key):
             raise VManageConfigurationError("api_key has characters that no HTTP header can carry: copy it anew")
         return
     for name, value in (("login", settings.username), ("password", settings.password)):

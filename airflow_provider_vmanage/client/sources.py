@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from airflow_provider_vmanage.client.errors import VManageSourceError
+from airflow_provider_vmanage.client.errors import VManageError, VManageSourceError
+
+
+#: what says that the path is wrong; any other failure of a file system or store may be over at the next try
+WRONG_PATH = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class ImageSource:
         """
         try:
             return self.opener()
+        except VManageError:
+            raise
         except Exception as err:  # a store raises whatever its library raises
             raise unreadable(self.name, err, retryable=True) from err
 
@@ -43,11 +50,13 @@ def local_file(path: str | os.PathLike[str]) -> ImageSource:
     """
     file = Path(path)
     try:
+        if stat.S_ISFIFO(file.stat().st_mode):  # to open it would wait for a writer
+            raise VManageSourceError(f"source {str(file)!r} is no file: give the path of an image")
         with file.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
     except OSError as err:
-        raise unreadable(str(file), err) from err
-    return checked_source(str(file), size, lambda: file.open("rb"))
+        raise unreadable(str(file), err, retryable=not isinstance(err, WRONG_PATH) and err.errno != ELOOP) from err
+    return checked_source(str(file), size, lambda: file.open("rb", buffering=0))
 
 
 def checked_source(name: str, size: Any, opener: Callable[[], IO[bytes]]) -> ImageSource:

@@ -8,6 +8,7 @@ the manager never holds a complete wrong image.
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import queue
 import re
@@ -18,7 +19,6 @@ from typing import IO
 
 from airflow_provider_vmanage.client.checksums import Checksum, new_digests
 from airflow_provider_vmanage.client.errors import (
-    VManageCancelledError,
     VManageConfigurationError,
     VManageError,
     VManageSourceError,
@@ -33,6 +33,9 @@ BLOCK = 1024 * 1024
 
 #: blocks that wait between the reader and the socket
 AHEAD = 4
+
+#: seconds after which a wait for a slow source looks up whether it shall stop
+_LOOK_UP = 0.5
 
 _END = None
 
@@ -80,8 +83,8 @@ class MultipartImage:
         """Tell whether the last byte was handed to the connection."""
         return self.sent == len(self)
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield the body.
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        """Yield the body; a block is good until the next one is asked for.
 
         :raises VManageChecksumError: before the last block.
         :raises VManageSourceError: the source shrank, grew or broke off.
@@ -92,47 +95,63 @@ class MultipartImage:
         self._started = True
         return self._blocks()
 
-    def _blocks(self) -> Iterator[bytes]:
-        reader = _Reader(self.source, self._checksum)
+    def _blocks(self) -> Iterator[bytes | memoryview]:
+        reader = _Reader(self.source, self._checksum, self._raise_if_stopped)
         progress = Progress(self._file_name, self.source.size)
         try:
             yield from self._counted(self._head)
-            held = b""
+            held: memoryview | None = None
             for block in reader:
-                self._raise_if_stopped()
-                if held:
+                if held is not None:
                     yield from self._counted(held)
+                    reader.recycle(held)
                     progress.update(self.sent - len(self._head))
                 held = block
             self.sha512 = reader.check()
-            yield from self._counted(held + self._tail)
+            yield from self._counted(held or b"")
+            yield from self._counted(self._tail)
             progress.done()
         finally:
             reader.stop()
 
-    def _counted(self, block: bytes) -> Iterator[bytes]:
+    def _counted(self, block: bytes | memoryview) -> Iterator[bytes | memoryview]:
         yield block
         self.sent += len(block)  # only once the connection asks for more
 
 
 class _Reader:
-    """Reads and hashes the source on a thread of its own, some blocks ahead."""
+    """Reads and hashes the source on a thread of its own, some blocks ahead, into buffers that are used again."""
 
-    def __init__(self, source: ImageSource, checksum: Checksum | None) -> None:
+    def __init__(self, source: ImageSource, checksum: Checksum | None, raise_if_stopped: Callable[[], None]) -> None:
         self._source = source
         self._checksum = checksum
+        self._raise_if_stopped = raise_if_stopped
         self._digests = new_digests(checksum)
-        self._count = 0
-        self._blocks: queue.Queue[bytes | VManageError | None] = queue.Queue(AHEAD)
-        self._stopped = threading.Event()
+        self._ready: queue.SimpleQueue[memoryview | VManageError | None] = queue.SimpleQueue()
+        self._free: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
+        for _ in range(AHEAD + 2):  # one more is held back, and one is on its way to the socket
+            self._free.put(memoryview(bytearray(BLOCK)))
         self._thread = threading.Thread(target=self._read, name="vmanage-upload-reader", daemon=True)
         self._thread.start()
 
-    def __iter__(self) -> Iterator[bytes]:
-        while (item := self._blocks.get()) is not _END:
+    def __iter__(self) -> Iterator[memoryview]:
+        while (item := self._next()) is not _END:
             if isinstance(item, VManageError):
                 raise item
             yield item
+
+    def _next(self) -> memoryview | VManageError | None:
+        while True:
+            self._raise_if_stopped()
+            try:
+                return self._ready.get(timeout=_LOOK_UP)
+            except queue.Empty:
+                continue
+
+    def recycle(self, block: memoryview) -> None:
+        """Give a block back once it is sent."""
+        whole = block.obj
+        self._free.put(memoryview(whole))
 
     def check(self) -> str:
         """Return the SHA-512 of what was read, once it is known to be what was promised."""
@@ -143,52 +162,61 @@ class _Reader:
 
     def stop(self) -> None:
         """End the thread and close the source."""
-        self._stopped.set()
+        self._free.put(None)
         self._thread.join(timeout=1)
 
     def _read(self) -> None:
         try:
             with self._source.open() as stream:
-                for block in read_blocks(stream, self._source, self._stopped.is_set):
+                for block in read_blocks(stream, self._source, self._free.get):
                     for digest in self._digests.values():
                         digest.update(block)
-                    self._put(block)
-            self._put(_END)
+                    self._ready.put(block)
+            self._ready.put(_END)
         except VManageError as err:
-            self._put(err)
-        except Exception as err:
+            self._ready.put(err)
+        except Exception as err:  # a store raises whatever its library raises
             log.debug("Reading the source failed", exc_info=True)
-            self._put(unreadable(self._source.name, err, retryable=True))
-
-    def _put(self, item: bytes | VManageError | None) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._blocks.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return
+            self._ready.put(unreadable(self._source.name, err, retryable=True))
 
 
-def read_blocks(stream: IO[bytes], source: ImageSource, stopped: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield exactly the announced number of bytes.
+def read_blocks(
+    stream: IO[bytes], source: ImageSource, new_buffer: Callable[[], memoryview | None]
+) -> Iterator[memoryview]:
+    """Yield exactly the announced number of bytes, each block in a buffer of its own.
 
-    :raises VManageSourceError: there are fewer or more.
+    :param stream: at byte 0.
+    :param source: what was announced.
+    :param new_buffer: returns the next buffer to fill, or ``None`` to end early.
+    :raises VManageSourceError: there are fewer or more bytes.
     """
     left = source.size
-    while left and not stopped():
-        block = stream.read(min(BLOCK, left))
-        if not block:
+    while left:
+        buffer = new_buffer()
+        if buffer is None:
+            return
+        count = _read_into(stream, buffer[: min(len(buffer), left)])
+        if not count:
             raise VManageSourceError(
                 f"source {source.name!r} ended {left} bytes before its {source.size}: it changed while it was read",
                 retryable=True,
             )
-        left -= len(block)
-        yield block
-    if not stopped() and stream.read(1):
+        left -= count
+        yield buffer[:count]
+    if stream.read(1):
         raise VManageSourceError(
             f"source {source.name!r} has more than its {source.size} bytes: it changed while it was read",
             retryable=True,
         )
+
+
+def _read_into(stream: IO[bytes], buffer: memoryview) -> int:
+    """Fill the buffer as far as the stream does at once; not every store's stream can do it without a copy."""
+    if isinstance(stream, io.IOBase) and hasattr(stream, "readinto"):
+        return int(stream.readinto(buffer) or 0)
+    block = stream.read(len(buffer))
+    buffer[: len(block)] = block
+    return len(block)
 
 
 def digest_of(source: ImageSource, checksum: Checksum, raise_if_stopped: Callable[[], None]) -> None:
@@ -199,12 +227,13 @@ def digest_of(source: ImageSource, checksum: Checksum, raise_if_stopped: Callabl
     :raises VManageCancelledError: told to stop.
     """
     digest = hashlib.new(checksum.algorithm, usedforsecurity=False)
+    buffer = memoryview(bytearray(BLOCK))
     try:
         with source.open() as stream:
-            for block in read_blocks(stream, source, lambda: False):
+            for block in read_blocks(stream, source, lambda: buffer):
                 raise_if_stopped()
                 digest.update(block)
-    except (VManageError, VManageCancelledError):
+    except VManageError:
         raise
     except Exception as err:
         raise unreadable(source.name, err, retryable=True) from err

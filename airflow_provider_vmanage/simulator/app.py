@@ -1,0 +1,123 @@
+"""The manager as an ASGI application, and the gate that faults stand in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
+
+from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator.about import AboutPages
+from airflow_provider_vmanage.simulator.exchange import Exchange, RequestLog, Transports
+from airflow_provider_vmanage.simulator.fault_context import FaultContext
+from airflow_provider_vmanage.simulator.faults import Fault, FaultBook
+from airflow_provider_vmanage.simulator.manager import Manager
+from airflow_provider_vmanage.simulator.page import repository_page
+from airflow_provider_vmanage.simulator.remote_servers import RemoteServerPages
+from airflow_provider_vmanage.simulator.software import SoftwarePages
+
+Page = Callable[[Request], Awaitable[Response]]
+logger = logging.getLogger(__name__)
+
+
+def build_router(manager: Manager) -> Router:
+    """All pages of the manager; those that need a session are guarded."""
+    about = AboutPages(manager)
+    guarded = [*about.routes(), *SoftwarePages(manager).routes()]
+    guarded += RemoteServerPages(manager.repository).routes()
+    guarded.append(Route("/dataservice/{path:path}", _unknown_path, methods=_ALL))
+    login, logout = manager.login.check, manager.login.logout
+
+    async def index(request: Request) -> Response:
+        return answers.html(repository_page(manager))
+
+    open_routes = [
+        Route("/", index, methods=["GET"]),
+        Route("/j_security_check", login, methods=["POST"]),
+        Route("/dataservice/j_security_check", login, methods=["POST"]),
+        Route("/jwt/login", manager.login.jwt, methods=["POST"]),
+        Route("/logout", logout, methods=["GET", "POST"]),
+    ]
+    routes = [*open_routes, *about.open_routes(), *(_guard(r, manager) for r in guarded)]
+    routes.append(Route("/{path:path}", _no_page, methods=_ALL))
+    return Router(routes, redirect_slashes=False)
+
+
+_ALL = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+
+
+def _guard(route: Route, manager: Manager) -> Route:
+    page: Page = route.endpoint
+
+    async def guarded(request: Request) -> Response:
+        session = manager.login.session_of(dict(request.headers))
+        refusal = manager.login.refusal(request, session) or _tenant_refusal(request, manager)
+        if refusal is not None:
+            with contextlib.suppress(ClientDisconnect):
+                async for _ in request.stream():
+                    pass  # a client that sends a whole image before it reads must still get the answer
+            return refusal
+        request.state.session = session
+        return await page(request)
+
+    return Route(route.path, guarded, methods=[m for m in route.methods or () if m != "HEAD"])
+
+
+def _tenant_refusal(request: Request, manager: Manager) -> Response | None:
+    wanted = request.headers.get("vsessionid")
+    if wanted is None or not manager.tenants.known or wanted in manager.tenants.open:
+        return None
+    return answers.error(403, "Unknown tenant session", "The VSessionId is unknown", "SIM-VSESSION")  # invented
+
+
+async def _unknown_path(request: Request) -> Response:
+    return answers.error(404, "Not found", f"Not simulated: {request.url.path}", "SIM-NOT-SIMULATED")
+
+
+async def _no_page(request: Request) -> Response:
+    return answers.not_found()
+
+
+class Gate:
+    """Every request passes here: recorded, hit by a fault if one is switched on, then answered."""
+
+    def __init__(self, manager: Manager, faults: FaultBook, log: RequestLog, transports: Transports) -> None:
+        self._manager, self._faults, self._log, self._transports = manager, faults, log, transports
+        self._router = build_router(manager)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; a stop of the server ends it without a word."""
+        exchange = Exchange(scope, receive, send, self._log, self._transports)
+        with contextlib.suppress(asyncio.CancelledError):
+            if not exchange.is_upload:
+                await exchange.read_small_body()
+            session = self._manager.login.session_of(exchange.headers)
+            fault = self._faults.take(exchange.method, exchange.path, has_session=session is not None)
+            if fault is None:
+                await self._router(exchange.scope, exchange.receive, exchange.send)
+            else:
+                await self._spoil(exchange, fault)
+
+    async def _spoil(self, exchange: Exchange, fault: Fault) -> None:
+        logger.debug("fault %s hits %s %s", fault.name, exchange.method, exchange.path)
+        manager = self._manager
+        if fault.name != "slow":
+            await asyncio.sleep(float(fault.options.get("delay", 0)))
+        secure = exchange.scope["scheme"] == "https"
+        await fault.kind.act(
+            FaultContext(
+                exchange=exchange,
+                options=fault.options,
+                app=self._router,
+                session=manager.login.session_of(exchange.headers),
+                sessions=manager.sessions,
+                repository=manager.repository,
+                refuse_login=lambda: manager.login.refuse(secure=secure),
+            )
+        )

@@ -1,0 +1,88 @@
+"""Remote servers: where images lie that the manager does not store itself."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator.repository import Repository
+
+PREFIX = "/dataservice/device/action/remote-server"
+
+
+class RemoteServerPages:
+    """Answers under ``/dataservice/device/action/remote-server``; the error texts are invented."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    def routes(self) -> list[Route]:
+        """Which page answers what."""
+        one = PREFIX + "/{server_id}"
+        return [
+            Route(PREFIX, self.list, methods=["GET"]),
+            Route(PREFIX, self.create, methods=["POST"]),
+            Route(one, self.get, methods=["GET"]),
+            Route(one, self.change, methods=["PUT"]),
+            Route(one, self.delete, methods=["DELETE"]),
+        ]
+
+    async def list(self, request: Request) -> Response:
+        """All remote servers."""
+        return answers.envelope([_shown(s) for s in self._repository.remote_servers.values()])
+
+    async def create(self, request: Request) -> Response:
+        """Add one under a new id."""
+        return await self._write(request, str(uuid.uuid4()))
+
+    async def get(self, request: Request) -> Response:
+        """One remote server."""
+        server = self._repository.remote_servers.get(request.path_params["server_id"])
+        return _unknown() if server is None else answers.plain_json(_shown(server))
+
+    async def change(self, request: Request) -> Response:
+        """Replace one."""
+        server_id = request.path_params["server_id"]
+        return await self._write(request, server_id) if self._knows(server_id) else _unknown()
+
+    async def delete(self, request: Request) -> Response:
+        """Remove one; its images stay listed (what a manager does with them is unknown)."""
+        server_id = request.path_params["server_id"]
+        if not self._knows(server_id):
+            return _unknown()
+        del self._repository.remote_servers[server_id]
+        self._repository.save()
+        return answers.empty()
+
+    async def _write(self, request: Request, server_id: str) -> Response:
+        try:
+            body = json.loads(await request.body())
+            name = body["remoteServerName"]
+        except (ValueError, KeyError, TypeError):
+            return answers.error(400, "Bad request", "remoteServerName is missing", "SIM-REMOTE-SERVER-BODY")
+        others = [s for k, s in self._repository.remote_servers.items() if k != server_id]
+        if any(s["remoteServerName"] == name for s in others):
+            return answers.error(400, "Bad request", f"{name} exists already", "SIM-DUPLICATE-REMOTE-SERVER")
+        identity = {"remoteServerId": server_id, "updatedOn": int(time.time() * 1000)}
+        self._repository.remote_servers[server_id] = {**body, **identity}
+        self._repository.save()
+        return answers.empty()
+
+    def _knows(self, server_id: str) -> bool:
+        return server_id in self._repository.remote_servers
+
+
+def _shown(server: dict[str, Any]) -> dict[str, Any]:
+    # The password is never sent back (client code).
+    return {k: v for k, v in server.items() if k != "remoteServerPassword"}
+
+
+def _unknown() -> Response:
+    return answers.error(400, "Bad request", "No such remote server", "SIM-UNKNOWN-REMOTE-SERVER")

@@ -1,0 +1,226 @@
+"""The simulator as its users see it."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import tempfile
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_vmanage.simulator.app import Gate
+from airflow_provider_vmanage.simulator.devices import DeviceBook
+from airflow_provider_vmanage.simulator.exchange import ReceivedRequest, RequestLog, Transports
+from airflow_provider_vmanage.simulator.faults import FaultBook
+from airflow_provider_vmanage.simulator.login import Login
+from airflow_provider_vmanage.simulator.manager import Manager, tenants_from
+from airflow_provider_vmanage.simulator.releases import Release, release_for
+from airflow_provider_vmanage.simulator.repository import Image, Repository
+from airflow_provider_vmanage.simulator.server import ServerThread
+from airflow_provider_vmanage.simulator.sessions import Lockout, SessionStore
+from airflow_provider_vmanage.simulator.tls import OWN_ADDRESS, ca_path, server_context
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What has happened so far.
+
+    :param logins: Logins that succeeded, by cookie or JWT.
+    :param refused_logins: Logins that did not, injected refusals not counted.
+    :param logouts: Logouts of a live session.
+    :param open_sessions: Cookie sessions and JWTs that are alive now.
+    :param requests: Requests received.
+    """
+
+    logins: int
+    refused_logins: int
+    logouts: int
+    open_sessions: int
+    requests: int
+
+
+class Simulator:
+    """A running vManage: ``with Simulator() as vm`` starts it and removes every trace at the end.
+
+    :param version: Any release text; behaves as the nearest preset (16.3, 20.9, 20.12, 20.18) at or below.
+    :param tls: Serve HTTPS under a certificate of a throw-away CA, else plain HTTP.
+    :param host: Address to listen on; only this machine can reach the default.
+    :param port: 0 takes a free port.
+    :param username: The one user.
+    :param password: The user's password.
+    :param storage: Folder that keeps images, repository and CA over restarts; None uses a private one,
+        removed at the end.
+    :param max_sessions: Cookie sessions kept; one more ends the least recently used.
+    :param lockout: Lock the account after five refused logins in 15 minutes, from release 20.12 on.
+    :param tenants: Names (or records) of tenants; any at all make the manager a multi-tenant one, and the
+        user a provider.
+    :param group_by_version: Files of one version are one record, ``"a, b"``, in ``/software``.
+    :param duplicates: A second file of a name: ``reject`` answers an error, ``second_copy`` keeps both.
+        What a real manager does is unknown.
+    :param dead_session: Shape of the answer without a live session, ``a`` to ``e`` as in the faults.
+    """
+
+    def __init__(
+        self,
+        version: str = "20.12.4",
+        tls: bool = True,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        username: str = "admin",
+        password: str = "admin-password",  # noqa: S107 (of a server that protects nothing)
+        storage: Path | str | None = None,
+        max_sessions: int = 100,
+        lockout: bool = True,
+        tenants: Iterable[str | Mapping[str, Any]] = (),
+        group_by_version: bool = False,
+        duplicates: Literal["reject", "second_copy"] = "reject",
+        dead_session: Literal["a", "b", "c", "d", "e"] = "a",
+    ) -> None:
+        release = release_for(version)
+        self.version, self.username, self.password, self._host = version, username, password, host
+        self.faults = FaultBook()
+        self._log, self._transports = RequestLog(), Transports()
+        self._folder, self._remove_folder = self._own(storage)
+        sessions = SessionStore(max_sessions)
+        lock = Lockout(lockout and release.locks_accounts)
+        self._manager = Manager(
+            version=version,
+            release=release,
+            username=username,
+            sessions=sessions,
+            login=Login(release, sessions, lock, username, password, dead_session),
+            repository=Repository(self._folder, group_by_version, release.six_fields, duplicates == "reject"),
+            devices=DeviceBook(),
+            tenants=tenants_from(tenants),
+            second_copies=duplicates == "second_copy",
+        )
+        self._context: ssl.SSLContext | None = server_context(self._folder, host) if tls else None
+        self._port = port
+        self._server: ServerThread | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Accept connections: at first, or again (on the same port) after ``stop``.
+
+        :raises OSError: The port is taken.
+        """
+        if self._server is None:
+            gate = Gate(self._manager, self.faults, self._log, self._transports)
+            self._server = ServerThread(gate, self._host, self._port, self._context, self._transports)
+        self._server.start()
+
+    def stop(self) -> None:
+        """Go away: open connections end, new ones are refused. Sessions and images stay."""
+        if self._server is not None:
+            self._server.stop()
+
+    def close(self) -> None:
+        """Stop for good, and remove the private folder."""
+        if self._server is not None:
+            self._server.close()
+        self._remove_folder()
+
+    @property
+    def url(self) -> str:
+        """Base URL, always with the port; on this machine if the server listens on all addresses.
+
+        :raises RuntimeError: Not started yet, so the port is not known.
+        """
+        if self._server is None:
+            raise RuntimeError("the simulator has no address before it is started")
+        host = OWN_ADDRESS.get(self._host, self._host)
+        name = f"[{host}]" if ":" in host else host
+        return f"{'https' if self._context else 'http'}://{name}:{self._server.port}"
+
+    @property
+    def ca_bundle(self) -> str | None:
+        """Path of the CA certificate (PEM) that a client must trust; None without TLS."""
+        return str(ca_path(self._folder)) if self._context else None
+
+    @property
+    def release(self) -> Release:
+        """The preset in force."""
+        return self._manager.release
+
+    @property
+    def storage(self) -> Path:
+        """Where images, repository and CA lie."""
+        return self._folder
+
+    @property
+    def api_key(self) -> str:
+        """The user's API key; releases before 20.18 answer 401 to it."""
+        return self._manager.sessions.api_key
+
+    @property
+    def images(self) -> list[Image]:
+        """Every stored file and URL entry, also those a fault hides from the lists."""
+        return self._manager.repository.images
+
+    @property
+    def requests(self) -> list[ReceivedRequest]:
+        """Every request so far, in order of arrival."""
+        return list(self._log.entries)
+
+    @property
+    def counters(self) -> Counters:
+        """A snapshot of what has happened."""
+        counts = self._manager.login.counts
+        opened = self._manager.sessions.count()
+        return Counters(counts.logins, counts.refused_logins, counts.logouts, opened, len(self._log.entries))
+
+    def add_image(self, file_name: str, content: bytes = b"image", **fields: Any) -> Image:
+        """Put an image in the repository, as if it had been uploaded.
+
+        :param fields: Fields of ``Image`` to set (``version``, ``platform_family``, ``image_type``,
+            ``updated_on``, ...); ``url=`` makes a URL entry without content; files of one ``group=`` share
+            a record in ``/software``.
+        """
+        if "url" in fields:
+            return self._manager.repository.add_entry(file_name, **{"version_type": "remote", **fields})
+        return self._manager.repository.add_content(file_name, content, **fields)
+
+    def add_record(self, record: Mapping[str, Any]) -> None:
+        """Show a record in both lists exactly as given, for dialects the simulator does not speak."""
+        self._manager.repository.raw_records.append(dict(record))
+        self._manager.repository.save()
+
+    def add_device(
+        self, host_name: str, device_type: str = "vedge", version: str = "20.9.4", **fields: Any
+    ) -> dict[str, Any]:
+        """Add a device to the lists, and return its record.
+
+        :param device_type: ``vedge``, ``vsmart``, ``vbond`` or ``vmanage``.
+        :param fields: More of the record: ``reachability``, ``defaultVersion``, ``availableVersions``,
+            ``site_id``, ...
+        """
+        return self._manager.devices.add(host_name, device_type, version, **fields)
+
+    def expire_sessions(self) -> None:
+        """End every session and JWT now; the API key stays valid."""
+        self._manager.sessions.expire_all()
+
+    def _own(self, storage: Path | str | None) -> tuple[Path, Any]:
+        if storage is not None:
+            folder = Path(storage)
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder, lambda: None
+        folder = Path(tempfile.mkdtemp(prefix="vmanage-simulator-"))
+        return folder, weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)

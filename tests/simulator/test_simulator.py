@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import dataclasses
+import gc
+import socket
+import subprocess
+import sys
+import threading
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from airflow_provider_vmanage.simulator import Simulator
+
+LIST = "/dataservice/device/action/software"
+
+
+def test_nothing_is_left_behind():
+    before = threading.enumerate()
+    with Simulator() as vm:
+        folder = vm.storage
+        assert folder.is_dir()
+    assert threading.enumerate() == before
+    assert not folder.exists()
+    gc.collect()  # an unclosed socket or loop would warn now, and warnings are errors
+
+
+def test_connections_that_are_open_at_the_end_are_closed(connect):
+    with Simulator() as vm:
+        client = connect(vm)
+        with socket.create_connection(("127.0.0.1", urlsplit(vm.url).port)):  # never begins its TLS handshake
+            assert client.images() == []
+            vm.stop()
+            with pytest.raises(requests.ConnectionError):
+                client.images()
+    gc.collect()
+
+
+def test_a_request_under_way_ends_with_the_server(vm, connect):
+    client = connect(vm)
+    vm.faults.add("slow", delay=60)
+    failed = threading.Event()
+
+    def ask():
+        try:
+            client.images()
+        except requests.ConnectionError:
+            failed.set()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while vm.requests[-1].path != LIST:
+        pass
+    vm.stop()
+    asking.join(10)
+    assert failed.is_set()
+
+
+def test_a_manager_that_was_away_comes_back_on_its_port_with_its_sessions(vm, connect):
+    client = connect(vm)
+    vm.add_image("vmanage-20.12.5-x86_64.tar.gz")
+    url = vm.url
+    vm.stop()
+    vm.stop()
+    with pytest.raises(requests.ConnectionError, match="refused"):
+        client.images()
+    vm.start()
+    vm.start()
+    assert vm.url == url
+    assert len(client.images()) == 1
+
+
+def test_there_is_no_address_before_the_start():
+    vm = Simulator()
+    with pytest.raises(RuntimeError, match="before it is started"):
+        _ = vm.url
+    vm.close()
+
+
+def test_a_taken_port_is_an_error_and_leaves_nothing(vm):
+    other = Simulator(port=urlsplit(vm.url).port)
+    folder = other.storage
+    with pytest.raises(OSError, match="in use"), other:
+        pass
+    assert not folder.exists()
+
+
+def test_requests_are_recorded_in_order_with_what_a_test_needs(vm, connect):
+    client = connect(vm)
+    client.call("POST", LIST, params={"a": "1"}, json={"versionName": "1.0"})
+    assert [r.path for r in vm.requests] == ["/j_security_check", "/dataservice/client/server", LIST]
+    last = vm.requests[-1]
+    assert (last.method, last.query, last.status, last.json) == (
+        "POST",
+        {"a": "1"},
+        400,
+        {"versionName": "1.0"},
+    )
+    assert last.headers["content-type"] == "application/json"
+    assert last.headers["x-xsrf-token"] == client.http.headers["X-XSRF-TOKEN"]
+    assert last.body_bytes == int(last.headers["content-length"])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        last.status = 200
+
+
+def test_counters_are_a_snapshot(vm, connect):
+    client = connect(vm)
+    client.log_in("wrong")
+    counters = vm.counters
+    client.log_out()
+    assert dataclasses.astuple(counters) == (1, 1, 0, 1, 3)
+
+
+def test_many_clients_at_once_are_served(vm, connect):
+    clients = [connect(vm) for _ in range(8)]
+    threads = [
+        threading.Thread(target=c.upload, args=(f"vmanage-20.{n}.1.tar.gz", bytes(500_000)))
+        for n, c in enumerate(clients)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(clients[0].images()) == 8
+
+
+def test_an_unknown_page_is_an_error_that_says_so(vm, connect):
+    client = connect(vm)
+    answer = client.call("GET", "/dataservice/statistics")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "SIM-NOT-SIMULATED")
+    assert client.call("GET", "/nowhere").status_code == 404
+
+
+def test_importing_the_package_imports_no_server():
+    script = "import sys, airflow_provider_vmanage.simulator; sys.exit('uvicorn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_missing_extra_is_named():
+    script = "import sys; sys.modules['trustme'] = None\nfrom airflow_provider_vmanage.simulator import Simulator"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr.strip().endswith("pip install 'airflow-provider-vmanage[simulator]'")
