@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
+from airflow_provider_vmanage.client.checksum_lists import find_checksum
+from airflow_provider_vmanage.client.checksums import Checksum, parse_checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSourceError
 from airflow_provider_vmanage.client.sources import ImageSource, checked_source, local_file, unreadable
 from airflow_provider_vmanage.client.urls import masked_url
@@ -31,7 +33,7 @@ _EXTRAS = {
 def open_source(source: str | os.PathLike[str] | ObjectStoragePath) -> ImageSource:
     """Return the source of an upload, known to be there and not empty; its bytes are not read yet.
 
-    :param source: a path, ``file://…``, or a URL that ``ObjectStoragePath`` opens, such as
+    :param source: a path, ``file://…``, ``http(s)://…``, or a URL that ``ObjectStoragePath`` opens, such as
         ``s3://connection_id@bucket/key``; or such an object.
     :raises VManageConfigurationError: blank, or of a scheme that nobody here can open.
     :raises VManageSourceError: missing, empty or not readable.
@@ -44,7 +46,29 @@ def open_source(source: str | os.PathLike[str] | ObjectStoragePath) -> ImageSour
         return local_file(Path(text).expanduser())
     if scheme == "file":
         return local_file(unquote(urlsplit(text).path))
+    if scheme in ("http", "https"):
+        from airflow_provider_vmanage.client.http_source import http_file
+
+        return http_file(text)
     return _stored(source, text, scheme)
+
+
+def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:
+    """Return the digest that ``algorithm:hex`` promises, or that a published list gives for a file.
+
+    :param checksum: ``sha512:<hex>`` and the like, or ``file:<path or URL>`` of a list: ``sha512sum`` lines, or CSV
+        with a header, such as the vendor's bulk-hash file.
+    :param file_name: exact name of the image in the list.
+    :raises VManageConfigurationError: malformed, or not listed.
+    :raises VManageSourceError: the list cannot be read.
+    """
+    text = (checksum or "").strip()
+    if not text.lower().startswith("file:"):
+        return parse_checksum(checksum)
+    address = text if text.lower().startswith("file://") else text[len("file:") :]
+    listed = open_source(address)
+    with listed.open() as stream:
+        return find_checksum(stream, file_name, list_name=listed.name)
 
 
 def file_name_of(source: Any) -> str:

@@ -50,7 +50,7 @@ must_be_made() {
 
 find_python
 if must_be_made; then
-  needed=2000 # MiB: 500 installed, as much again in uv's cache, and room for tests and demo
+  needed=2500 # MiB: 750 installed, as much again in uv's cache, and room for tests and demo
   [ "$(free_mib .)" -ge $needed ] || fail "disk full: $(free_mib .) MiB free in $PWD, $needed MiB needed"
   echo "Making .venv with $("$python" --version) ($(command -v "$python"))"
   rm -rf .venv

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
 from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice
+from airflow_provider_vmanage.client.budget import Budget
 from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.devices import devices_that_need, list_devices
 from airflow_provider_vmanage.client.errors import (
@@ -32,6 +35,35 @@ MAX_REPEATS = 2
 
 
 @dataclass(frozen=True)
+class UploadNote:
+    """What a try knew when its last byte was gone.
+
+    :param action: what it would have returned.
+    :param file_name: exact name on the manager.
+    :param size: bytes.
+    :param sha512: of what was sent, as hexadecimal.
+    """
+
+    action: str
+    file_name: str
+    size: int
+    sha512: str
+
+
+class UploadNotes(Protocol):
+    """A place for one note that outlives a killed task. Its failures must never fail an upload."""
+
+    def read(self) -> UploadNote | None:
+        """Return the note of an earlier try, if there is one."""
+
+    def write(self, note: UploadNote) -> None:
+        """Keep the note."""
+
+    def clear(self) -> None:
+        """Forget the note: the upload has ended well."""
+
+
+@dataclass(frozen=True)
 class ImageUpload:
     """One image on its way to one manager; safe to run again, since it lists first.
 
@@ -42,6 +74,8 @@ class ImageUpload:
     :param if_exists: ``skip``, ``replace`` or ``fail``.
     :param listing_timeout: seconds until an accepted image must be listed.
     :param allow_in_use: let ``replace`` delete an image that a device needs.
+    :param not_after: moment by which the last byte must be sent.
+    :param notes: survive a killed task, so that the next try knows that all bytes were sent.
     """
 
     repository: SoftwareRepository
@@ -51,6 +85,8 @@ class ImageUpload:
     if_exists: str = "skip"
     listing_timeout: float = 60.0
     allow_in_use: bool = False
+    not_after: datetime | None = None
+    notes: UploadNotes | None = None
 
     def __post_init__(self) -> None:
         """Check the arguments; nothing is sent here.
@@ -63,6 +99,8 @@ class ImageUpload:
             raise VManageConfigurationError(
                 f"listing_timeout is {self.listing_timeout!r}: give a number of seconds above 0"
             )
+        if self.checksum and self.checksum.algorithm == "md5":
+            log.warning("checksum is an MD5: it finds accidents, not forgeries; use sha512 where it is published")
 
     def run(self) -> Change:
         """Bring the image to the manager and return what was done.
@@ -73,6 +111,23 @@ class ImageUpload:
         :raises VManageOutcomeUnknownError: not listed in time.
         """
         old = self._listed()
+        change = self._sent_before(old) or self._bring(old)
+        if self.notes is not None:
+            self.notes.clear()
+        return change
+
+    def _sent_before(self, old: list[SoftwareImage]) -> Change | None:
+        """Return the change that an earlier, killed try of the same task made, once the list shows it."""
+        note = self.notes.read() if self.notes is not None else None
+        if note is None or (note.file_name, note.size) != (self.file_name, self.source.size):
+            return None
+        if self.checksum and self.checksum.algorithm == "sha512" and self.checksum.digest != note.sha512:
+            return None
+        log.info("An earlier try sent all bytes of %s: waiting for it to be listed", self.file_name)
+        image = old[0] if old else self._wait_listed(self.listing_timeout)
+        return Change(note.action, image, note.size, note.sha512) if image else None
+
+    def _bring(self, old: list[SoftwareImage]) -> Change:
         if old and self.if_exists == "skip":
             log.info("%s is there already: nothing to send", self.file_name)
             return Change("unchanged", old[0])
@@ -114,8 +169,11 @@ class ImageUpload:
 
     def _transfer(self, action: str) -> Change:
         lost: VManageError | None = None
+        budget = Budget(self.not_after) if self.not_after else None
         for attempt in range(1 + MAX_REPEATS):
-            body = self._new_body()
+            body = self._new_body(action, budget)
+            if budget:
+                budget.start(self.source.size)
             log.info("Sending %s (%.1f MB), attempt %d", self.file_name, self.source.size / 1e6, attempt + 1)
             try:
                 self.repository.session.send_body(f"{PATH}/package", body, body.content_type)
@@ -136,11 +194,19 @@ class ImageUpload:
                 break
         raise self._not_there(lost)
 
-    def _new_body(self) -> MultipartImage:
-        session = self.repository.session
+    def _new_body(self, action: str, budget: Budget | None) -> MultipartImage:
         return MultipartImage(
-            self.source, self.file_name, checksum=self.checksum, raise_if_stopped=session.raise_if_aborted
+            self.source,
+            self.file_name,
+            checksum=self.checksum,
+            raise_if_stopped=self.repository.session.raise_if_aborted,
+            budget=budget,
+            on_sent=lambda sha512: self._note(action, sha512),
         )
+
+    def _note(self, action: str, sha512: str) -> None:
+        if self.notes is not None:
+            self.notes.write(UploadNote(action, self.file_name, self.source.size, sha512))
 
     def _pause(self, err: VManageUnavailableError, attempt: int) -> None:
         seconds = err.retry_after if err.retry_after is not None else 2.0**attempt

@@ -7,16 +7,15 @@ the manager never holds a complete wrong image.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 import queue
-import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from typing import IO
 
+from airflow_provider_vmanage.client.budget import Budget
 from airflow_provider_vmanage.client.checksums import Checksum, new_digests
 from airflow_provider_vmanage.client.errors import (
     VManageConfigurationError,
@@ -49,6 +48,8 @@ class MultipartImage:
     :param file_name: name of the image on the manager.
     :param checksum: digest that the source must have.
     :param raise_if_stopped: called before each block; raises where the task is told to stop.
+    :param budget: stops a transfer that cannot end in time.
+    :param on_sent: told the SHA-512 once the last byte is gone, before the manager's answer is waited for.
     """
 
     def __init__(
@@ -58,8 +59,12 @@ class MultipartImage:
         *,
         checksum: Checksum | None = None,
         raise_if_stopped: Callable[[], None] = lambda: None,
+        budget: Budget | None = None,
+        on_sent: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.source = source
+        self._budget = budget
+        self._on_sent = on_sent
         self.sent = 0
         self.sha512: str | None = None
         self._checksum = checksum
@@ -88,6 +93,7 @@ class MultipartImage:
 
         :raises VManageChecksumError: before the last block.
         :raises VManageSourceError: the source shrank, grew or broke off.
+        :raises VManageDeadlineError: it cannot end in time.
         :raises VManageCancelledError: told to stop.
         """
         if self._started:
@@ -105,14 +111,21 @@ class MultipartImage:
                 if held is not None:
                     yield from self._counted(held)
                     reader.recycle(held)
-                    progress.update(self.sent - len(self._head))
+                    self._advance(progress)
                 held = block
             self.sha512 = reader.check()
             yield from self._counted(held or b"")
             yield from self._counted(self._tail)
             progress.done()
+            self._on_sent(self.sha512)
         finally:
             reader.stop()
+
+    def _advance(self, progress: Progress) -> None:
+        gone = self.sent - len(self._head)
+        progress.update(gone)
+        if self._budget is not None:
+            self._budget.update(gone, self.source.size)
 
     def _counted(self, block: bytes | memoryview) -> Iterator[bytes | memoryview]:
         yield block
@@ -131,6 +144,7 @@ class _Reader:
         self._free: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
         for _ in range(AHEAD + 2):  # one more is held back, and one is on its way to the socket
             self._free.put(memoryview(bytearray(BLOCK)))
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._read, name="vmanage-upload-reader", daemon=True)
         self._thread.start()
 
@@ -161,14 +175,15 @@ class _Reader:
         return self._digests["sha512"].hexdigest()
 
     def stop(self) -> None:
-        """End the thread and close the source."""
+        """End the thread and close the source; a read that hangs is left behind."""
+        self._stopped.set()
         self._free.put(None)
         self._thread.join(timeout=1)
 
     def _read(self) -> None:
         try:
             with self._source.open() as stream:
-                for block in read_blocks(stream, self._source, self._free.get):
+                for block in read_blocks(stream, self._source, self._free_buffer):
                     for digest in self._digests.values():
                         digest.update(block)
                     self._ready.put(block)
@@ -178,6 +193,10 @@ class _Reader:
         except Exception as err:  # a store raises whatever its library raises
             log.debug("Reading the source failed", exc_info=True)
             self._ready.put(unreadable(self._source.name, err, retryable=True))
+
+    def _free_buffer(self) -> memoryview | None:
+        buffer = self._free.get()
+        return None if self._stopped.is_set() else buffer
 
 
 def read_blocks(
@@ -226,18 +245,13 @@ def digest_of(source: ImageSource, checksum: Checksum, raise_if_stopped: Callabl
     :raises VManageSourceError: it cannot be read to its end.
     :raises VManageCancelledError: told to stop.
     """
-    digest = hashlib.new(checksum.algorithm, usedforsecurity=False)
-    buffer = memoryview(bytearray(BLOCK))
+    reader = _Reader(source, checksum, raise_if_stopped)
     try:
-        with source.open() as stream:
-            for block in read_blocks(stream, source, lambda: buffer):
-                raise_if_stopped()
-                digest.update(block)
-    except VManageError:
-        raise
-    except Exception as err:
-        raise unreadable(source.name, err, retryable=True) from err
-    checksum.check(digest.hexdigest(), what=f"source {source.name!r}")
+        for block in reader:
+            reader.recycle(block)
+        reader.check()
+    finally:
+        reader.stop()
 
 
 def check_file_name(name: str) -> str:
@@ -248,13 +262,16 @@ def check_file_name(name: str) -> str:
     """
     if not name.strip() or name != name.strip():
         raise VManageConfigurationError(f"file_name is {name!r}: give a name without blanks around it")
-    bad = re.search(r"[/\\,\[\]{}\x00-\x1f\x7f]", name)
+    bad = next((sign for sign in name if sign in "/\\,[]{}" or not sign.isprintable()), "")
     if bad or name in (".", ".."):
-        what = repr(bad[0]) if bad else "no name"
+        what = repr(bad) if bad else "no name"
         raise VManageConfigurationError(f"file_name {name!r} has {what} in it: the manager's list could not show it")
     return name
 
 
 def quoted_file_name(name: str) -> str:
-    """Return the name as browsers write it into a multipart header (HTML standard, form submission)."""
-    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    """Return the name as it stands between quotes in a header (RFC 9110, 5.6.4), unlike browsers, which write ``%22``.
+
+    No parser turns that back into a quote, so an image would get another name than the one we then look for.
+    """
+    return name.replace("\\", r"\\").replace('"', r"\"")

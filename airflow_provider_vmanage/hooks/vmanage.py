@@ -13,20 +13,22 @@ from urllib.parse import quote_plus
 from airflow.sdk import BaseHook
 
 from airflow_provider_vmanage import __version__
-from airflow_provider_vmanage.client.checksums import parse_checksum
+from airflow_provider_vmanage.client.budget import parse_not_after
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
 from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, read_settings
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
-from airflow_provider_vmanage.object_storage import file_name_of, open_source
+from airflow_provider_vmanage.object_storage import file_name_of, open_checksum, open_source
 
 if TYPE_CHECKING:
     import os
+    from datetime import datetime
 
     from airflow.sdk import Connection, ObjectStoragePath
 
     from airflow_provider_vmanage.client.envelope import Envelope
+    from airflow_provider_vmanage.client.image_upload import UploadNotes
     from airflow_provider_vmanage.client.models import SoftwareImage
 
 
@@ -165,13 +167,15 @@ class VManageHook(BaseHook):
         if_exists: str = "skip",
         listing_timeout: float = 60,
         allow_in_use: bool = False,
+        not_after: datetime | str | None = None,
+        notes: UploadNotes | None = None,
     ) -> Change:
         """Upload an image, streamed; safe to run again.
 
         See :class:`airflow_provider_vmanage.operators.software_repository.UploadImageOperator` for the arguments.
         All of them, and the source, are checked before anything is sent.
         """
-        expected = parse_checksum(checksum)
+        expected = open_checksum(checksum, file_name_of(source))
         upload = ImageUpload(
             self._repository(),
             open_source(source),
@@ -180,6 +184,8 @@ class VManageHook(BaseHook):
             if_exists=if_exists,
             listing_timeout=listing_timeout,
             allow_in_use=allow_in_use,
+            not_after=parse_not_after(not_after),
+            notes=notes,
         )
         return upload.run()
 

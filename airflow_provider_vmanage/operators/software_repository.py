@@ -12,6 +12,8 @@ from airflow_provider_vmanage.exceptions import fail_without_retry
 from airflow_provider_vmanage.masking import MaskedURL
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.sdk import Context, ObjectStoragePath
 
     from airflow_provider_vmanage.hooks.vmanage import VManageHook
@@ -41,9 +43,9 @@ class VManageOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Do the work in one session, and log out whatever happens."""
         with fail_without_retry(), self.hook:
-            return self.work()
+            return self.work(context)
 
-    def work(self) -> Any:
+    def work(self, context: Context) -> Any:
         """Return the XCom; the hook is open around it."""
         raise NotImplementedError
 
@@ -96,7 +98,7 @@ class AddRepoOperator(VManageOperator):
         self.version_url = version_url
         self.if_exists = if_exists
 
-    def work(self) -> dict[str, Any]:
+    def work(self, context: Context) -> dict[str, Any]:
         """Add the URL and return the row."""
         change = self.hook.add_repo(self.version_name, self.version_url, if_exists=self.if_exists)
         return self.report(change.as_row())
@@ -113,16 +115,20 @@ class UploadImageOperator(VManageOperator):
     Returns one row, as :class:`AddRepoOperator`; ``action`` is ``uploaded``, ``replaced`` or ``unchanged``;
     ``size`` (bytes) and ``sha512`` are null where nothing was sent.
 
-    :param source: path on the worker, or a URL that ``ObjectStoragePath`` opens, such as ``s3://conn@bucket/key``
-        (templated). User information and query are masked in logs.
+    :param source: path on the worker, ``http(s)://…``, or a URL that ``ObjectStoragePath`` opens, such as
+        ``s3://conn@bucket/key`` (templated). Nothing is stored in between. User information and query are masked in
+        logs.
     :param file_name: exact name on the manager; the last part of ``source`` by default (templated).
-    :param checksum: ``sha512:<hex>``, ``sha256:<hex>`` or ``md5:<hex>`` (templated). Without it nothing but the
-        length is verified.
+    :param checksum: ``sha512:<hex>``, ``sha256:<hex>``, ``md5:<hex>``, or ``file:<path or URL>`` of a published list
+        that names the file: ``sha512sum`` lines, or CSV with a header (templated). Without it nothing but the length
+        is verified.
     :param if_exists: ``skip``, ``replace`` (the old image is deleted once the new one is known to be good), or
         ``fail`` (templated).
     :param listing_timeout: seconds until an accepted image must show up in the list.
     :param allow_in_use: let ``replace`` delete an image that a device runs or boots (templated; true/false as text
         is fine). Devices that cannot be listed count as using it.
+    :param not_after: moment by which the last byte must be sent, with a time zone: a datetime or ISO 8601 (templated).
+        The transfer is refused, or stopped, as soon as its rate says that it cannot end in time.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, wrong checksum, name taken, in use, refused. No retry.
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
@@ -134,6 +140,7 @@ class UploadImageOperator(VManageOperator):
         "checksum",
         "if_exists",
         "allow_in_use",
+        "not_after",
         "vmanage_conn_id",
     )
     source = MaskedURL()
@@ -147,6 +154,7 @@ class UploadImageOperator(VManageOperator):
         if_exists: str = "skip",
         listing_timeout: float = 60,
         allow_in_use: bool | str = False,
+        not_after: datetime | str | None = None,
         vmanage_conn_id: str = "vmanage_default",
         **kwargs: Any,
     ) -> None:
@@ -157,10 +165,12 @@ class UploadImageOperator(VManageOperator):
         self.if_exists = if_exists
         self.listing_timeout = listing_timeout
         self.allow_in_use = allow_in_use
+        self.not_after = not_after
 
-    def work(self) -> dict[str, Any]:
+    def work(self, context: Context) -> dict[str, Any]:
         """Upload the image and return the row."""
         from airflow_provider_vmanage.client.settings import parse_bool
+        from airflow_provider_vmanage.task_state import TaskStateNotes
 
         change = self.hook.upload_image(
             self.source,
@@ -169,6 +179,8 @@ class UploadImageOperator(VManageOperator):
             if_exists=self.if_exists,
             listing_timeout=self.listing_timeout,
             allow_in_use=parse_bool(self.allow_in_use, field="allow_in_use"),
+            not_after=self.not_after,
+            notes=TaskStateNotes(context),
         )
         return self.report(change.as_row())
 
@@ -208,7 +220,7 @@ class DeleteImageOperator(VManageOperator):
         self.file_name = file_name
         self.if_missing = if_missing
 
-    def work(self) -> dict[str, Any]:
+    def work(self, context: Context) -> dict[str, Any]:
         """Delete the image and return the row."""
         change = self.hook.delete_image(
             version_id=self.version_id,
@@ -247,7 +259,7 @@ class ListImagesOperator(VManageOperator):
         self.image_type = image_type
         self.version = version
 
-    def work(self) -> list[dict[str, Any]]:
+    def work(self, context: Context) -> list[dict[str, Any]]:
         """Return the rows."""
         images = self.hook.list_images(image_type=self.image_type or None)
         rows = [
