@@ -31,6 +31,10 @@ $(STAMP): pyproject.toml constraints.txt airflow_provider_vmanage/__init__.py sc
 test: $(STAMP) ## lint, types and tests with branch coverage (PYTEST_ARGS="-k upload" to choose)
 	@scripts/test.sh lint types tests
 
+.PHONY: test-live
+test-live: $(STAMP) ## the suite that needs a whole Airflow (airflow standalone): killed workers
+	@scripts/test.sh live
+
 .PHONY: lint
 lint: $(STAMP) ## ruff: rules and format
 	@scripts/test.sh lint
@@ -50,6 +54,10 @@ demo: $(STAMP) ## an upgrade prepared on a simulated manager, in real Airflow
 .PHONY: dist
 dist: $(STAMP) ## build wheel and sdist, install the wheel in a clean environment, show it to Airflow
 	@scripts/dist.sh
+
+.PHONY: bench-upload
+bench-upload: $(STAMP) ## uploads beside curl, requests and the vendor's SDK (BENCH_ARGS="--rounds 1" is quicker)
+	@scripts/bench-upload.sh $(BENCH_ARGS)
 
 .PHONY: constraints
 constraints: $(STAMP) ## resolve constraints.in into constraints.txt (UPGRADE=1: newest releases)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_vmanage.client.checksum_lists import find_checksum
@@ -12,6 +12,7 @@ from airflow_provider_vmanage.client.checksums import Checksum, parse_checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSourceError
 from airflow_provider_vmanage.client.sources import ImageSource, checked_source, local_file, unreadable
 from airflow_provider_vmanage.client.urls import masked_url
+from airflow_provider_vmanage.object_stream import open_stream
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -96,4 +97,4 @@ def _stored(source: Any, text: str, scheme: str) -> ImageSource:
         raise unreadable(shown, err, retryable=True) from err
     if path.is_dir():
         raise VManageSourceError(f"source {shown!r} is a folder: give one image")
-    return checked_source(shown, size, lambda: cast("IO[bytes]", cast("Any", path).open("rb")))
+    return checked_source(shown, size, lambda: open_stream(path))

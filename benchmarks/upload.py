@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 MEGABYTE = 1000 * 1000
@@ -40,13 +41,30 @@ def measure(command: list[str]) -> Round:
     """Run one process; its last line of output is the seconds of the upload."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, cwd=HERE.parent)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        peak, usage = _watch(process)
         if process.returncode:
             raise SystemExit(f"{' '.join(command)} failed with {process.returncode}")
         output.seek(0)
         seconds = float(output.read().split()[-1])
-    return Round(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Round(seconds, usage.ru_utime + usage.ru_stime, peak)
+
+
+def _watch(process: subprocess.Popen[bytes]) -> tuple[float, Any]:
+    """Wait for a process; return its peak in MB and its usage.
+
+    ``ru_maxrss`` would begin at the size of this process, which forked it, so the kernel's own high-water mark of the
+    new program is read while it runs.
+    """
+    peak = 0.0
+    status_file = Path(f"/proc/{process.pid}/status")
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return peak, usage
+        marks = [line.split()[1] for line in status_file.read_text().splitlines() if line.startswith("VmHWM")]
+        peak = max([peak, *(int(mark) / 1024 for mark in marks)])
+        time.sleep(0.02)
 
 
 def curl(url: str, ca: str, source: str) -> Round:
@@ -61,9 +79,8 @@ def curl(url: str, ca: str, source: str) -> Round:
 def sha512sum_then_curl(url: str, ca: str, source: str) -> Round:
     """Verify first and upload then, as a careful person does by hand."""
     started = time.perf_counter()
-    process = subprocess.Popen(["sha512sum", source], stdout=subprocess.DEVNULL)
-    _, _, usage = os.wait4(process.pid, 0)
-    process.returncode = 0
+    process: subprocess.Popen[bytes] = subprocess.Popen(["sha512sum", source], stdout=subprocess.DEVNULL)
+    _, usage = _watch(process)
     hashed = time.perf_counter() - started
     sent = curl(url, ca, source)
     return Round(hashed + sent.seconds, usage.ru_utime + usage.ru_stime + sent.cpu, sent.peak)
@@ -101,6 +118,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=1500)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--catalystwan", help="Python of an environment with catalystwan")
+    parser.add_argument("--s3", action="store_true", help="measure an upload from S3 (moto) too")
     options = parser.parse_args()
     contenders: dict[str, Callable[[str, str, str], Round]] = {
         "ceiling (memory to TLS socket)": python("ceiling"),
@@ -123,6 +141,8 @@ def main() -> None:
                 print(f"round {turn + 1} of {options.rounds} done", file=sys.stderr)
         _report(rounds, options.megabytes)
         _flat_memory(Path(name), options.megabytes)
+        if options.s3:
+            _from_s3(source, Path(name), options.rounds)
 
 
 def _image(folder: Path, megabytes: int) -> Path:
@@ -161,6 +181,30 @@ def _flat_memory(folder: Path, megabytes: int) -> None:
             peaks[size] = python("ours")(url, ca, str(sparse)).peak
     small, large = peaks.values()
     print(f"peak memory of ours: {small:.0f} MB for 10 MB, {large:.0f} MB for {2 * megabytes} MB")
+
+
+def _from_s3(source: Path, folder: Path, rounds: int) -> None:
+    """Compare ours from an S3 server with its two halves: the download alone, and the upload alone.
+
+    The server is moto's, so the download is slow; what counts is the ratio to the slower half.
+    """
+    from upload_s3 import bucket_with
+
+    results: dict[str, list[float]] = {"download": [], "upload": [], "ours": []}
+    with bucket_with(source) as (url, address), sink(folder) as (target, ca):
+        for _ in range(rounds):
+            downloaded = folder / "downloaded.bin"
+            fetch = ["curl", "-sS", "--noproxy", "*", "-o", str(downloaded), "-w", "%{time_total}", address]
+            results["download"].append(measure(fetch).seconds)
+            results["upload"].append(curl(target, ca, str(downloaded)).seconds)
+            results["ours"].append(python("ours")(target, ca, url).seconds)
+    middle = {name: statistics.median(seconds) for name, seconds in results.items()}
+    for name, seconds in results.items():
+        shown = ", ".join(f"{one:.2f}" for one in seconds)
+        print(f"S3: {name:9} {middle[name]:6.2f} s ({shown})")
+    slower = max(middle["download"], middle["upload"])
+    both = middle["download"] + middle["upload"]
+    print(f"S3: ours is {slower / middle['ours']:.2f} of its slower half, {both / middle['ours']:.2f} of both in turn")
 
 
 if __name__ == "__main__":

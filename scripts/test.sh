@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run the named checks (lint, types, tests) to the end and fail when any of them failed.
+# Run the named checks (lint, types, tests, live) to the end and fail when any of them failed.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
@@ -15,6 +15,11 @@ types() {
 tests() {
   # shellcheck disable=SC2086 # several arguments on purpose
   .venv/bin/python -m pytest --cov --cov-report=term:skip-covered ${PYTEST_ARGS:-}
+}
+
+live() {
+  # shellcheck disable=SC2086 # several arguments on purpose
+  .venv/bin/python -m pytest -m live tests/system ${PYTEST_ARGS:-}
 }
 
 failed=

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -89,3 +91,23 @@ def vm_of_release(release: str) -> Iterator[Simulator]:
 
     with Simulator(version=release) as manager:
         yield manager
+
+
+_opened_for_writing: list[str] = []
+
+
+@cache
+def _note_files_that_are_written() -> None:
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            _opened_for_writing.append(str(arguments[0]))
+
+    sys.addaudithook(note)
+
+
+@pytest.fixture
+def files_written() -> list[str]:
+    """The files that this process, with the simulator in it, opens for writing from here on."""
+    _note_files_that_are_written()
+    _opened_for_writing.clear()
+    return _opened_for_writing

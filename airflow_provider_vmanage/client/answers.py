@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
 
 from airflow_provider_vmanage.client.envelope import (
     MAX_QUOTED,
@@ -37,12 +37,19 @@ LOGIN_PATHS = ("/j_security_check", "/jwt/login")
 _AWAY = (500, 502, 503, 504)
 
 #: OpenSSL's words (they differ by release) for an answer to the handshake that is no TLS
-_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+_NO_TLS = (
+    "WRONG_VERSION_NUMBER",
+    "HTTP_REQUEST",
+    "HTTPS_PROXY_REQUEST",
+    "RECORD_LAYER_FAILURE",
+    "PACKET_LENGTH_TOO_LONG",
+)
 
 _BAD_ADDRESS = (
     requests.exceptions.InvalidURL,  # and InvalidProxyURL
     requests.exceptions.InvalidSchema,  # a SOCKS proxy without PySocks
     requests.exceptions.MissingSchema,
+    LocationValueError,  # a name that DNS cannot carry
 )
 
 _HINTS = {
@@ -155,15 +162,19 @@ def transport_error(call: Call, err: requests.RequestException | HTTPError) -> V
         return VManageConfigurationError(
             f"The port does not speak TLS ({reason}): correct port, or set schema to http", **call.where
         )
-    if isinstance(err, _BAD_ADDRESS):
+    if isinstance(err, _BAD_ADDRESS):  # before any connection
         return VManageConfigurationError(
             f"The address cannot be used ({reason}): correct host, or the proxy of the environment", **call.where
         )
+    if isinstance(err, requests.exceptions.InvalidJSONError):
+        return VManageConfigurationError(f"json cannot be sent ({reason}): give plain JSON types", **call.where)
     if any(isinstance(cause, (NewConnectionError, ConnectTimeoutError)) for cause in causes):
         return VManageUnavailableError(f"The manager cannot be reached ({reason})", **call.where)
     if call.path in LOGIN_PATHS:
         # A login changes nothing. Whether it counted as a failed one is not known, so it is not sent again at once.
-        return VManageUnavailableError(f"The manager gave no answer to the login ({reason})", repeat=False, **call.where)
+        return VManageUnavailableError(
+            f"The manager gave no answer to the login ({reason})", repeat=False, **call.where
+        )
     if not call.is_read:
         return VManageOutcomeUnknownError(f"The answer to a change was lost ({reason})", **call.where)
     if isinstance(err, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):

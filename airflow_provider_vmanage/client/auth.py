@@ -151,7 +151,12 @@ def login_for(settings: ManagerSettings) -> Login:
 
 
 def log_out(
-    send: Send, headers: dict[str, str], release: tuple[int, int] | None, sleep: Callable[[float], Any]
+    send: Send,
+    headers: dict[str, str],
+    release: tuple[int, int] | None,
+    sleep: Callable[[float], Any],
+    *,
+    repeats: int = 2,
 ) -> None:
     """End the session on the manager: POST from release 20.12, GET before; both where the release is unknown.
 
@@ -159,18 +164,21 @@ def log_out(
     :param headers: of the session.
     :param release: first two numbers of the release.
     :param sleep: waits that many seconds.
+    :param repeats: how often at most a logout is sent again that the manager could not take.
+    :raises SessionDead: there is nothing to end, or the token is stale.
     :raises VManageError: the manager could not be told.
     """
     verbs = ("POST", "GET") if release is None else ("POST",) if release >= _POST_LOGOUT else ("GET",)
     for verb in verbs:
         call = Call(verb, LOGOUT_PATH)
         params = {"nocache": int(time.time())} if verb == "GET" else None
-        for attempt in retrying(sleep, repeats=2):
+        for attempt in retrying(sleep, repeats=repeats):
             with attempt:
                 answer = send(call, headers=headers, params=params)
                 raise_if_away(call, answer)
         if answer.status_code < 400:
             return
+        raise_if_session_dead(call, answer)
     raise VManageRejectedError("The manager refused the logout", status=answer.status_code, **call.where)
 
 
@@ -185,8 +193,8 @@ def _jwt_fields(text: str) -> tuple[str, str]:
         return "", ""
     if not isinstance(body, dict):
         return "", ""
-    token, csrf = (value if is_header_value(value) else "" for value in (body.get("token"), body.get("csrf")))
-    return token, csrf
+    token, csrf = body.get("token"), body.get("csrf")
+    return (str(token) if is_header_value(token) else "", str(csrf) if is_header_value(csrf) else "")
 
 
 def _raise_if_busy(answer: requests.Response, call: Call) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,10 +10,13 @@ from datetime import datetime, timedelta, timezone
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageDeadlineError
 
-log = logging.getLogger(__name__)
+_UTC = re.compile("[Zz]$")
 
 #: seconds of transfer from which its rate counts
 LEARN = 5.0
+
+#: seconds; an end that is further away is told as if it were this far, since dates end with the year 9999
+_FAR = 366 * 86400.0
 
 
 @dataclass
@@ -47,15 +50,24 @@ class Budget:
         seconds = self._clock() - self._started
         if seconds >= LEARN:
             self.rate = sent / seconds
+        self.check(sent, size)
+
+    def check(self, sent: int, size: int) -> None:
+        """Do nothing while an attempt can end in time, whether or not it has come further.
+
+        :raises VManageDeadlineError: it cannot.
+        """
         self._check(size - sent, size, f"{sent} of {size} bytes were sent, so no image came to be")
 
     def _check(self, left: int, size: int, told: str) -> None:
         now = self._now()
-        needed = timedelta(seconds=left / self.rate) if self.rate else timedelta(0)
-        if now + needed <= self.not_after:
+        needed = left / self.rate if self.rate else 0.0
+        if needed <= (self.not_after - now).total_seconds():
             return
-        pace = f" at {self.rate / 1e6:.1f} MB/s" if self.rate else ""
-        when = "it is past" if now > self.not_after else f"{size / 1e6:.0f} MB{pace} would end {now + needed:%F %T %Z}"
+        when = "it is past"
+        if now <= self.not_after and self.rate:
+            end = now + timedelta(seconds=min(needed, _FAR))
+            when = f"{size / 1e6:.0f} MB at {self.rate / 1e6:.1f} MB/s would end {end:%F %T %Z}"
         raise VManageDeadlineError(f"not_after is {self.not_after:%F %T %Z}, and {when}; {told}")
 
 
@@ -70,8 +82,8 @@ def parse_not_after(value: datetime | str | None, *, field: str = "not_after") -
         return None
     try:
         # Before 3.11 Python does not read the Z of ISO 8601.
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-    except ValueError as err:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(_UTC.sub("+00:00", value.strip()))
+    except (TypeError, ValueError, AttributeError) as err:  # rendered to native types, it may be anything
         raise VManageConfigurationError(f"{field} is {value!r}: write it as 2026-01-31T22:00:00+00:00") from err
     if moment.tzinfo is None:
         raise VManageConfigurationError(f"{field} {value!r} has no time zone: write it as 2026-01-31T22:00:00+00:00")

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from airflow_provider_vmanage.client.answers import Call, transport_error
-from airflow_provider_vmanage.client.errors import VManageCancelledError
+from airflow_provider_vmanage.client.errors import (
+    VManageCancelledError,
+    VManageConfigurationError,
+    VManageError,
+    VManageProtocolError,
+)
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.transport import ManagerAdapter
 
 #: seconds a logout may take when the task is being killed: Airflow's supervisor gives five in all
-_HASTY = 2.0
+_HASTY = 4.0
 
 
 class ManagerConnection:
@@ -29,8 +35,9 @@ class ManagerConnection:
         self._base_url = settings.base_url
         self._verify = settings.tls_verify
         self._timeouts = settings.timeouts
+        self._deadline: float | None = None
         self._stopped = threading.Event()
-        self._adapter = ManagerAdapter(send_timeout=settings.timeouts.read)
+        self._adapter = ManagerAdapter(send_timeout=settings.timeouts.read, stopped=self._stopped)
         self._http = requests.Session()
         for prefix in ("https://", "http://"):
             self._http.mount(prefix, self._adapter)
@@ -46,13 +53,28 @@ class ManagerConnection:
         :raises VManageError: there was no whole answer.
         """
         self.raise_if_stopped()
-        options.setdefault("timeout", (self._timeouts.connect, self._timeouts.read))
-        url = self._base_url + call.path
+        options.setdefault("timeout", self._limits())
+        url = self._base_url + call.path + (f"?{call.query}" if call.query else "")
         try:
             return self._http.request(call.method, url, allow_redirects=False, verify=self._verify, **options)
-        except requests.RequestException as err:
+        except VManageError:
+            raise  # from the body that is sent
+        except (requests.RequestException, HTTPError) as err:
             self.raise_if_stopped()
             raise transport_error(call, err) from err
+        except OSError as err:
+            # requests looks for the file of the environment by itself, and only for its name.
+            text = f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE cannot be used ({err}): correct it, or set ca_bundle"
+            raise VManageConfigurationError(text, **call.where) from err
+        except ValueError as err:
+            # Even where redirects are not followed, requests parses where they lead.
+            raise VManageProtocolError("The manager's answer has a header that is malformed", **call.where) from err
+
+    def _limits(self) -> tuple[float, float]:
+        if self._deadline is None:
+            return self._timeouts.connect, self._timeouts.read
+        half = max(0.1, (self._deadline - time.monotonic()) / 2)
+        return half, half
 
     def forget_cookies(self) -> None:
         """Drop all cookies: those of a dead session must not go with the next login."""
@@ -84,16 +106,15 @@ class ManagerConnection:
             raise VManageCancelledError("Stopped on request; the next try looks at the list first")
 
     @contextmanager
-    def last_words(self) -> Iterator[None]:
-        """Let a request through even after a stop, but with little time."""
+    def last_words(self) -> Iterator[bool]:
+        """Let requests through even after a stop, but with little time for all of them; tell whether it is so."""
         if not self._stopped.is_set():
-            yield
+            yield False
             return
-        kept = self._timeouts
-        self._timeouts = replace(kept, connect=_HASTY, read=_HASTY)
+        self._deadline = time.monotonic() + _HASTY
         self._stopped.clear()
         try:
-            yield
+            yield True
         finally:
             self._stopped.set()
-            self._timeouts = kept
+            self._deadline = None

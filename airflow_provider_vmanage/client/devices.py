@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_vmanage.client.errors import VManageProtocolError
 from airflow_provider_vmanage.client.session import ManagerSession
 
 #: the three lists of the manager's upgrade page (OpenAPI of release 26.1; catalystwan 0.41.6 reads all three)
@@ -66,16 +67,26 @@ def _comparable(version: str) -> str:
 
 
 def _parse_device(row: dict[str, Any]) -> Device:
-    available = row.get("availableVersions")
     name = row.get("host-name") or row.get("uuid") or row.get("system-ip") or "unnamed device"
     return Device(
         name=str(name),
-        running=_text(row.get("version")),
-        default=_text(row.get("defaultVersion")),
-        available=tuple(str(version) for version in available) if isinstance(available, list) else (),
+        running=_version(row.get("version")),
+        default=_version(row.get("defaultVersion")),
+        available=_versions(row.get("availableVersions")),
         reachable=row.get("reachability") in (None, "reachable"),
     )
 
 
-def _text(value: Any) -> str | None:
-    return str(value).strip() or None if value is not None else None
+def _version(value: Any) -> str | None:
+    """Return a version; one that cannot be read is an error, since it may be the one that is asked for."""
+    if value is not None and not isinstance(value, str):
+        raise VManageProtocolError(f"A version of a device is {type(value).__name__}, not text")
+    return (value or "").strip() or None
+
+
+def _versions(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.strip().removeprefix("[").removesuffix("]").split(",")
+    if value is not None and not isinstance(value, list):
+        raise VManageProtocolError(f"availableVersions of a device is {type(value).__name__}, not a list")
+    return tuple(version for item in value or () if (version := _version(item)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from typing import IO, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
+from requests.auth import HTTPBasicAuth
+from urllib3.exceptions import HTTPError
 
 from airflow_provider_vmanage.client.errors import VManageSourceError
 from airflow_provider_vmanage.client.sources import ImageSource, checked_source
@@ -38,54 +40,97 @@ def _open(url: str, shown: str, size: int) -> IO[bytes]:
     if (now := _size(answer, shown)) != size:
         answer.close()
         raise VManageSourceError(f"source {shown!r} had {size} bytes and now has {now}", retryable=True)
-    return cast("IO[bytes]", _Body(answer))
+    return cast("IO[bytes]", _Body(answer, shown))
 
 
 def _get(url: str, shown: str) -> requests.Response:
-    http = requests.Session()
-    http.auth = _own_credentials(url)
     try:
+        http = _Session()
+        http.auth = _own_credentials(url)
         answer = http.get(url, stream=True, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"})
-    except requests.RequestException as err:
-        # The words of requests name the URL with its signature, so only the kind of failure is told.
-        raise VManageSourceError(f"source {shown!r} cannot be reached ({type(err).__name__})", retryable=True) from None
+    except _Downgrade:
+        raise VManageSourceError(
+            f"source {shown!r} redirects from https to http: use the address it leads to"
+        ) from None
+    except (requests.RequestException, ValueError) as err:
+        # The words of requests name the URL with its signature, so only the kind of failure is told. Its ValueErrors
+        # are about what no retry makes better: an address that is none.
+        lasting = isinstance(err, (ValueError, requests.TooManyRedirects))
+        what = f"cannot be reached ({type(err).__name__})" + (": correct source" if lasting else "")
+        raise VManageSourceError(f"source {shown!r} {what}", retryable=not lasting) from None
     if answer.status_code != 200:
         answer.close()
         passing = answer.status_code in (408, 429) or answer.status_code >= 500
         raise VManageSourceError(f"source {shown!r} was answered with HTTP {answer.status_code}", retryable=passing)
-    if url.lower().startswith("https:") and not answer.url.lower().startswith("https:"):
-        answer.close()
-        raise VManageSourceError(f"source {shown!r} redirects from https to http: use the address it leads to")
     return answer
 
 
+class _Downgrade(Exception):
+    """A redirect leads from https to http."""
+
+
+class _Session(requests.Session):
+    """Follows redirects, but neither from https to http nor with what ``~/.netrc`` says of another host."""
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Look at the next step before it is made."""
+        old, new = response.request.url or "", prepared_request.url or ""
+        if old.startswith("https:") and new.startswith("http:"):
+            raise _Downgrade
+        if self.should_strip_auth(old, new):
+            prepared_request.headers.pop("Authorization", None)
+
+
 def _own_credentials(url: str) -> Any:
+    """Return an auth object in any case: without one, requests looks into ``~/.netrc``, even past the URL's own."""
     parts = urlsplit(url)
-    if parts.username is not None:
-        return None  # requests takes them from the URL
-    return lambda prepared: prepared  # with an auth object of its own, requests never looks into ~/.netrc
+    if parts.username is None:
+        return lambda prepared: prepared
+    # As bytes, since requests would write text as Latin-1.
+    return HTTPBasicAuth(unquote_to_bytes(parts.username), unquote_to_bytes(parts.password or ""))
 
 
 def _size(answer: requests.Response, shown: str) -> int:
+    encoding = answer.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        answer.close()
+        raise VManageSourceError(f"source {shown!r} is sent with Content-Encoding {encoding}: use a server without it")
     length = answer.headers.get("Content-Length", "")
-    if not length.isdecimal() or answer.headers.get("Content-Encoding", "identity") != "identity":
+    if not length.isdecimal():
         answer.close()
         raise VManageSourceError(f"source {shown!r} does not tell its size (Content-Length): use a server that does")
     return int(length)
 
 
 class _Body(io.RawIOBase):
-    """The body of an answer as a file; closing it closes the connection."""
+    """The body of an answer as a file; closing it closes the connection.
 
-    def __init__(self, answer: requests.Response) -> None:
+    :param answer: read from its first byte.
+    :param shown: name of the source, for errors.
+    """
+
+    def __init__(self, answer: requests.Response, shown: str) -> None:
         self._answer = answer
+        self._shown = shown
 
     def readable(self) -> bool:
+        """Tell that it can be read."""
         return True
 
-    def read(self, size: int = -1) -> bytes:
-        return cast("bytes", self._answer.raw.read(None if size < 0 else size, decode_content=False))
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer; 0 at the end.
+
+        :raises VManageSourceError: the connection ended before the body did.
+        """
+        try:
+            block: bytes = self._answer.raw.read(len(buffer), decode_content=False)
+        except (HTTPError, OSError) as err:
+            kind = type(err).__name__
+            raise VManageSourceError(f"source {self._shown!r} broke off ({kind})", retryable=True) from err
+        buffer[: len(block)] = block
+        return len(block)
 
     def close(self) -> None:
+        """Close the connection."""
         self._answer.close()
         super().close()

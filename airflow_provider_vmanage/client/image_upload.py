@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice
 from airflow_provider_vmanage.client.budget import Budget
@@ -18,6 +19,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageError,
     VManageInUseError,
     VManageOutcomeUnknownError,
+    VManageRejectedError,
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
@@ -95,10 +97,7 @@ class ImageUpload:
         """
         check_file_name(self.file_name)
         check_choice(self.if_exists, IF_EXISTS, "if_exists")
-        if not self.listing_timeout > 0:
-            raise VManageConfigurationError(
-                f"listing_timeout is {self.listing_timeout!r}: give a number of seconds above 0"
-            )
+        _check_seconds(self.listing_timeout, "listing_timeout")
         if self.checksum and self.checksum.algorithm == "md5":
             log.warning("checksum is an MD5: it finds accidents, not forgeries; use sha512 where it is published")
 
@@ -133,12 +132,12 @@ class ImageUpload:
             return Change("unchanged", old[0])
         if old and self.if_exists == "fail":
             raise VManageConflictError(f"file_name {self.file_name!r} is there already, and if_exists is 'fail'")
-        self.repository.session.renew_if_older(YOUNG)
+        budget = Budget(self.not_after) if self.not_after else None
         if old:
-            self._give_up(old)
-        return self._transfer("replaced" if old else "uploaded")
+            self._give_up(old, budget)
+        return self._transfer("replaced" if old else "uploaded", budget)
 
-    def _give_up(self, old: list[SoftwareImage]) -> None:
+    def _give_up(self, old: list[SoftwareImage], budget: Budget | None) -> None:
         """Delete the old image, once nothing speaks against it and the new one is known to be good."""
         if len(old) > 1:
             found = [image.describe() for image in old]
@@ -148,10 +147,15 @@ class ImageUpload:
             )
         if not self.allow_in_use:
             self._raise_if_in_use(old[0])
+        if budget:
+            budget.start(self.source.size)
         if self.checksum:
             digest_of(self.source, self.checksum, self.repository.session.raise_if_aborted)
         else:
             self.source.open().close()
+        if budget:
+            budget.start(self.source.size)  # the check of a large source takes its time
+        self.repository.session.renew_if_older(YOUNG)  # a login that fails here costs no image
         self.repository.delete_image(version_id=old[0].version_id or old[0].record_id)
 
     def _raise_if_in_use(self, image: SoftwareImage) -> None:
@@ -167,13 +171,13 @@ class ImageUpload:
             shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
             raise VManageInUseError(f"{image.describe()} is in use on {shown}: {mend}")
 
-    def _transfer(self, action: str) -> Change:
+    def _transfer(self, action: str, budget: Budget | None) -> Change:
         lost: VManageError | None = None
-        budget = Budget(self.not_after) if self.not_after else None
         for attempt in range(1 + MAX_REPEATS):
             body = self._new_body(action, budget)
             if budget:
                 budget.start(self.source.size)
+            self.repository.session.renew_if_older(YOUNG)
             log.info("Sending %s (%.1f MB), attempt %d", self.file_name, self.source.size / 1e6, attempt + 1)
             try:
                 self.repository.session.send_body(f"{PATH}/package", body, body.content_type)
@@ -181,6 +185,11 @@ class ImageUpload:
                 lost = err  # surely not processed (429, connection refused)
                 self._pause(err, attempt)
                 continue
+            except VManageRejectedError:
+                # What was sent before may have been taken in meanwhile, and this copy refused for it.
+                image = self._wait_listed(0) if lost else None
+                if image is None:
+                    raise
             except OUTCOME_OPEN as err:
                 lost = err
                 log.warning("%s; %d of %d bytes were sent; looking at the list", err, body.sent, len(body))
@@ -210,7 +219,7 @@ class ImageUpload:
 
     def _pause(self, err: VManageUnavailableError, attempt: int) -> None:
         seconds = err.retry_after if err.retry_after is not None else 2.0**attempt
-        if seconds > 60 or attempt == MAX_REPEATS:
+        if not err.repeat or seconds > 60 or attempt == MAX_REPEATS:
             raise err
         log.warning("%s; sending again in %.1f s", err, seconds)
         self.repository.session.sleep(seconds)
@@ -229,3 +238,8 @@ class ImageUpload:
         error = VManageOutcomeUnknownError(f"{self.file_name} {text}", method="POST", path=f"{PATH}/package")
         error.__cause__ = lost
         return error
+
+
+def _check_seconds(value: Any, field: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise VManageConfigurationError(f"{field} is {value!r}: give a number of seconds above 0")

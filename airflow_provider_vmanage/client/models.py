@@ -19,7 +19,9 @@ from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
 
-# Local images carry a URL of the manager itself, with the placeholder left in: http://<VMANAGE_HOST>:8080/software/package/
+# Local images carry a URL of the manager itself, with the placeholder left in:
+# http://<VMANAGE_HOST>:8080/software/package/
+_PLACEHOLDER = "<VMANAGE_HOST>"
 _OWN_PACKAGE_URL = re.compile(r"^https?://[^/]*:8080/software/package/?$")
 
 
@@ -66,7 +68,9 @@ class SoftwareImage:
     @property
     def is_url_entry(self) -> bool:
         """Tell whether this is the address of a repository elsewhere rather than a file on the manager."""
-        return bool(self.url) and not _OWN_PACKAGE_URL.match(self.url or "")
+        url = self.url or ""
+        is_own = _PLACEHOLDER in url or (_OWN_PACKAGE_URL.match(url) and self.version_type in (None, "vmanage"))
+        return bool(url) and not is_own
 
     def has_file_name(self, name: str) -> bool:
         """Tell whether ``name`` is exactly the listed or the uploaded name."""
@@ -116,7 +120,7 @@ class ServerInfo:
     @property
     def release(self) -> tuple[int, int] | None:
         """Return the first two numbers of the version, or ``None`` where there are none."""
-        found = re.search(r"(\d+)\.(\d+)", self.version or "")
+        found = re.search(r"(?<!\d)(\d{1,9})\.(\d{1,9})(?!\d)", self.version or "", re.ASCII)
         return (int(found[1]), int(found[2])) if found else None
 
 
@@ -172,7 +176,7 @@ def _parse_record(record: Mapping[str, Any]) -> list[SoftwareImage]:
     ids = parse_java_map(record.get("versionIdMap"))
     # A name that only fileNameMap knows is still a file that somebody uploaded.
     hidden = [name for key, name in uploaded.items() if name and key not in listed and name not in listed]
-    if len(listed) == 1 and len(hidden) == 1:
+    if len(listed) == len(hidden) == len(uploaded) == 1:
         uploaded, hidden = {listed[0]: hidden[0]}, []
     files = tuple(dict.fromkeys((*listed, *hidden)))
     shared = _shared_fields(record)

@@ -10,8 +10,13 @@ import requests
 
 from airflow_provider_vmanage.client.answers import Call, judge
 from airflow_provider_vmanage.client.envelope import Envelope
-from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageRejectedError
+from airflow_provider_vmanage.client.errors import (
+    VManageConfigurationError,
+    VManageProtocolError,
+    VManageRejectedError,
+)
 from airflow_provider_vmanage.client.models import ServerInfo, parse_server_info
+from airflow_provider_vmanage.client.settings import is_header_value
 
 #: sends (method, path below /dataservice, options of ``requests``) and returns the answer with its call
 Fetch = Callable[..., tuple[Call, requests.Response]]
@@ -30,7 +35,8 @@ def read_server(fetch: Fetch, *, own_token: str | None) -> ServerInfo:
         if err.status not in (403, 404):
             raise
         info = ServerInfo()  # a role or a release without this call still has its token
-    return replace(info, token=own_token or info.token or _read_token(fetch))
+    token = own_token or info.token or read_token(fetch)
+    return replace(info, token=_sendable(token, "XSRF token") if token else None)
 
 
 def enter_tenant(fetch: Fetch, server: ServerInfo, wanted: str) -> str:
@@ -53,11 +59,15 @@ def enter_tenant(fetch: Fetch, server: ServerInfo, wanted: str) -> str:
             f"tenant {wanted!r} fits {len(ids)} of {len(rows)} tenants: give one exact name, sub-domain or id"
         )
     answer = _envelope(fetch("POST", f"tenant/{ids.pop()}/vsessionid", json={}))
-    return str(answer.member("VSessionId"))
+    return _sendable(str(answer.member("VSessionId")), "VSessionId")
 
 
-def _read_token(fetch: Fetch) -> str | None:
-    """Return the bare text of ``/client/token``; 404 before release 19.2 means that there is none."""
+def read_token(fetch: Fetch) -> str | None:
+    """Return the bare text of ``/client/token``; 404 before release 19.2 means that there is none.
+
+    :param fetch: sends a request of the session.
+    :raises VManageError: as any read.
+    """
     call, answer = fetch("GET", "client/token")
     if answer.status_code == 404:
         return None
@@ -65,6 +75,12 @@ def _read_token(fetch: Fetch) -> str | None:
     if answer.status_code == 200 and text.isascii() and text.isalnum():
         return text
     return str(judge(call, answer).member("token"))
+
+
+def _sendable(value: str, what: str) -> str:
+    if not is_header_value(value):
+        raise VManageProtocolError(f"The manager's {what} has characters that no HTTP header can carry")
+    return value
 
 
 def _envelope(exchange: tuple[Call, requests.Response]) -> Envelope:

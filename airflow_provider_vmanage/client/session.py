@@ -7,11 +7,14 @@ manager keeps 100 to 250 sessions (Cisco's documents disagree), and evicts those
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
 
 from airflow_provider_vmanage.client.answers import API_ROOT, Call, SessionDead, judge
 from airflow_provider_vmanage.client.auth import Credentials, log_out, login_for
@@ -25,7 +28,7 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.models import ServerInfo
 from airflow_provider_vmanage.client.retry import retrying
-from airflow_provider_vmanage.client.server import enter_tenant, read_server
+from airflow_provider_vmanage.client.server import enter_tenant, read_server, read_token
 from airflow_provider_vmanage.client.settings import ManagerSettings
 
 if TYPE_CHECKING:
@@ -90,13 +93,13 @@ class ManagerSession:
         it surely was not received (429, connection refused).
 
         :param method: HTTP method.
-        :param path: path below ``/dataservice``, with or without a leading slash.
+        :param path: path below ``/dataservice``, with or without that and a leading slash.
         :param params: query parameters.
         :param json: body of plain JSON types.
         :raises VManageError: one of :mod:`airflow_provider_vmanage.client.errors`.
         """
         call = self._call(method, path)
-        return self._run(call, lambda: judge(*self._fetch(call.method, call.path, params=params, json=json)))
+        return self._run(call, lambda: judge(call, self._send(call, params=params, json=json)))
 
     def send_body(self, path: str, body: Any, content_type: str) -> Envelope:
         """POST a body that can be read only once; never repeated here, since nothing would be left to send.
@@ -113,7 +116,10 @@ class ManagerSession:
         limits = self.settings.timeouts
         options = {"headers": {"Content-Type": content_type}, "timeout": (limits.connect, limits.upload_read)}
         try:
-            return judge(*self._fetch(call.method, call.path, data=body, **options))
+            return judge(call, self._send(call, data=body, **options))
+        except VManageAuthenticationError as refused:
+            self._refused = refused
+            raise
         except SessionDead as dead:
             self._note_death(dead)
             raise VManageSessionExpiredError(f"The session died ({dead.shape})", **call.where) from dead
@@ -173,10 +179,13 @@ class ManagerSession:
     # -- one call --------------------------------------------------------------------------------------------------
 
     def _call(self, method: str, path: str) -> Call:
-        relative = path.strip().removeprefix(API_ROOT).lstrip("/")
-        if not relative or "://" in path or {"..", "."} & set(path.split("/")):
-            raise VManageConfigurationError(f"path is {path!r}: give a path below {API_ROOT}")
-        return Call(method.upper(), f"{API_ROOT}/{relative}", renewable=self._login.renewable)
+        if not method.isascii() or not method.isalpha():
+            raise VManageConfigurationError(f"method is {method!r}: use one of HTTP, such as GET")
+        below, _, query = path.strip().partition("?")
+        relative = f"{below.lstrip('/')}/".removeprefix(f"{API_ROOT[1:]}/").removesuffix("/").lstrip("/")
+        if not relative or "://" in below or "#" in below or {"..", "."} & set(unquote(below).split("/")):
+            raise VManageConfigurationError(f"path is {below!r}: give a path below {API_ROOT}")
+        return Call(method.upper(), f"{API_ROOT}/{relative}", renewable=self._login.renewable, query=query)
 
     def _run(self, call: Call, action: Callable[[], T]) -> T:
         """Do the action in an open session; a death of each kind (session, token) is mended once."""
@@ -192,12 +201,18 @@ class ManagerSession:
                         if dead.token_only in deaths:
                             raise _dead_again(call, dead) from dead
                         deaths.add(dead.token_only)
+                    except VManageAuthenticationError as refused:
+                        self._refused = refused
+                        raise
         raise AssertionError("the last attempt returns or raises")
 
     def _fetch(self, method: str, path: str, **options: Any) -> tuple[Call, requests.Response]:
         call = self._call(method, path)
+        return call, self._send(call, **options)
+
+    def _send(self, call: Call, **options: Any) -> requests.Response:
         options["headers"] = {**self._headers(), **options.get("headers", {})}
-        return call, self._connection.send(call, **options)
+        return self._connection.send(call, **options)
 
     def _headers(self) -> dict[str, str]:
         headers = dict(self._credentials.headers) if self._credentials else {}
@@ -210,19 +225,15 @@ class ManagerSession:
     # -- one session -----------------------------------------------------------------------------------------------
 
     def _ensure_open(self) -> None:
+        if self._refused is not None:
+            raise self._refused  # one refused login per session: more of them lock the account
         if self._credentials is None:
             self._log_in()
         if not self._ready:
             self._get_ready()
 
     def _log_in(self) -> None:
-        if self._refused is not None:
-            raise self._refused  # one refused login per session: more of them lock the account
-        try:
-            credentials = self._login.open(self._connection.send)
-        except VManageAuthenticationError as refused:
-            self._refused = refused
-            raise
+        credentials = self._login.open(self._connection.send)
         for secret in credentials.secrets:
             self._on_secret(secret)
         self._credentials, self._opened_at = credentials, time.monotonic()
@@ -240,8 +251,11 @@ class ManagerSession:
 
     def _note_death(self, dead: SessionDead) -> None:
         log.info("The session is dead (%s): opening it anew", dead.shape)
-        if dead.token_only:
-            self._ready = False  # the session may live: ask for the token before giving it up
+        if dead.token_only and self._credentials is not None:
+            # The session may live: ask for the token before giving it up, and no longer trust that of the login.
+            self._credentials = replace(self._credentials, token=None)
+            self._server = replace(self._server, token=None)
+            self._ready = False
         else:
             self._forget()
 
@@ -256,20 +270,34 @@ class ManagerSession:
     def _end(self) -> None:
         try:
             if self._credentials is not None and self._credentials.opened:
-                with self._connection.last_words():
-                    self._say_goodbye()
+                with self._connection.last_words() as hasty:
+                    self._say_goodbye(repeats=0 if hasty else 2)
+        except SessionDead as dead:
+            log.info("The session had ended before its logout (%s)", dead.shape)
         except VManageError as err:
             log.warning("Logout failed; the session stays until the manager ends it: %s", err)
         finally:
             self._forget()
 
-    def _say_goodbye(self) -> None:
+    def _say_goodbye(self, *, repeats: int, with_new_token: bool = False) -> None:
+        if not self._ready:
+            self._get_ready_to_leave()
         try:
-            if not self._ready:
-                self._get_ready()  # a POST logout needs the token
-        except (SessionDead, VManageError):
-            log.debug("The session could not be asked for its token before the logout")
-        log_out(self._connection.send, self._headers(), self._server.release, self.sleep)
+            log_out(self._connection.send, self._headers(), self._server.release, self.sleep, repeats=repeats)
+        except SessionDead as dead:
+            if not dead.token_only or with_new_token:
+                raise
+            self._note_death(dead)
+            self._say_goodbye(repeats=repeats, with_new_token=True)
+
+    def _get_ready_to_leave(self) -> None:
+        """Ask for the token, which a POST logout needs, in both ways before giving up."""
+        try:
+            self._get_ready()
+        except VManageError as err:
+            log.debug("What a logout needs to know could not be asked: %s", err)
+            with contextlib.suppress(VManageError):
+                self._server = replace(self._server, token=self._server.token or read_token(self._fetch))
 
 
 def _dead_again(call: Call, dead: SessionDead) -> VManageSessionExpiredError:

@@ -99,11 +99,13 @@ class SoftwareRepository:
 
         :param version: the version as listed.
         :param file_name: the listed or the uploaded file name.
-        :raises VManageConfigurationError: nothing to look for.
+        :raises VManageConfigurationError: nothing to look for, or a blank: it would fit nothing, or everything.
         :raises VManageError: as any read.
         """
-        if not version and not file_name:
-            raise VManageConfigurationError("version and file_name are both empty: give at least one")
+        if version is None and file_name is None:
+            raise VManageConfigurationError("version and file_name are both missing: give at least one")
+        version = None if version is None else require_text(version, "version")
+        file_name = None if file_name is None else require_text(file_name, "file_name")
         return [image for image in self.list_images() if _fits(image, version, file_name)]
 
     def add_url(self, version_name: str, version_url: str, *, if_exists: str = "skip") -> Change:
@@ -118,6 +120,7 @@ class SoftwareRepository:
         :raises VManageOutcomeUnknownError: sent, but not listed within a minute.
         """
         name = require_text(version_name, "version_name")
+        require_text(version_url, "version_url")
         url = check_repository_url(version_url)
         check_choice(if_exists, IF_EXISTS, "if_exists")
         entries = [image for image in self.list_images() if image.is_url_entry and image.version == name]
@@ -255,9 +258,9 @@ class SoftwareRepository:
 
 
 def _fits(image: SoftwareImage, version: str | None, file_name: str | None) -> bool:
-    if version and image.version != version:
+    if version is not None and image.version != version:
         return False
-    return not file_name or image.has_file_name(file_name)
+    return file_name is None or image.has_file_name(file_name)
 
 
 def _selected(image: SoftwareImage, field: str, value: str) -> bool:

@@ -11,7 +11,6 @@ from typing import IO, Any
 
 from airflow_provider_vmanage.client.errors import VManageError, VManageSourceError
 
-
 #: what says that the path is wrong; any other failure of a file system or store may be over at the next try
 WRONG_PATH = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
@@ -46,7 +45,8 @@ def local_file(path: str | os.PathLike[str]) -> ImageSource:
     """Return a file of this machine as a source.
 
     :param path: of the file.
-    :raises VManageSourceError: it is missing, empty, not readable, or no file.
+    :raises VManageSourceError: it is missing, empty, not readable, or no file; or its file system is away, which a
+        retry may mend.
     """
     file = Path(path)
     try:
@@ -55,7 +55,7 @@ def local_file(path: str | os.PathLike[str]) -> ImageSource:
         with file.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
     except OSError as err:
-        raise unreadable(str(file), err, retryable=not isinstance(err, WRONG_PATH) and err.errno != ELOOP) from err
+        raise unreadable(str(file), err, retryable=not isinstance(err, WRONG_PATH)) from err
     return checked_source(str(file), size, lambda: file.open("rb", buffering=0))
 
 
@@ -74,4 +74,5 @@ def checked_source(name: str, size: Any, opener: Callable[[], IO[bytes]]) -> Ima
 def unreadable(name: str, err: BaseException, *, retryable: bool = False) -> VManageSourceError:
     """Return the error for a source that cannot be read, in the words of what stood in the way."""
     reason = (getattr(err, "strerror", None) or str(err) or type(err).__name__).strip()
-    return VManageSourceError(f"source {name!r} cannot be read ({reason}): correct source", retryable=retryable)
+    mend = "" if retryable else ": correct source"
+    return VManageSourceError(f"source {name!r} cannot be read ({reason}){mend}", retryable=retryable)

@@ -11,6 +11,7 @@ import contextlib
 import io
 import socket
 import ssl
+import threading
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 from urllib3.poolmanager import PoolManager
 from urllib3.util.wait import wait_for_read
 
@@ -40,53 +42,86 @@ class ManagerAdapter(HTTPAdapter):
     """Adapter of ``requests`` whose connections are watched.
 
     :param send_timeout: seconds that one piece of a body may take to leave.
+    :param stopped: while it is set, no new connection is used.
     """
 
-    def __init__(self, *, send_timeout: float) -> None:
-        self._send_timeout = send_timeout
+    def __init__(self, *, send_timeout: float, stopped: threading.Event) -> None:
         self._connections: weakref.WeakSet[_Watched] = weakref.WeakSet()
+        watched = {"send_timeout": send_timeout, "stopped": stopped, "registry": self._connections}
+        http = type("WatchedHTTPConnection", (_Watched, HTTPConnection), watched)
+        https = type("WatchedHTTPSConnection", (_WatchedTLS, HTTPSConnection), watched)
+        self._pools = {
+            "http": type("WatchedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
+            "https": type("WatchedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
+        }
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make pools of watched connections."""
         super().init_poolmanager(*args, socket_options=_KEEP_ALIVE, **kwargs)
-        self._watch(self.poolmanager)
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Make pools of watched connections behind a proxy too."""
         manager = super().proxy_manager_for(proxy, **kwargs)
         if isinstance(manager, PoolManager) and not proxy.lower().startswith("socks"):
-            self._watch(manager)
+            manager.pool_classes_by_scheme = self._pools
         return manager
+
+    def close(self) -> None:
+        """Close every connection now: urllib3 leaves it to the garbage collector, and tracebacks keep pools alive."""
+        super().close()
+        for connection in list(self._connections):
+            connection.close()
 
     def break_connections(self) -> None:
         """End every connection now, from a signal handler or another thread; blocked calls fail at once."""
         for connection in list(self._connections):
-            sock = connection.sock
-            if sock is not None:
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
-
-    def _watch(self, manager: PoolManager) -> None:
-        watched = {"send_timeout": self._send_timeout, "registry": self._connections}
-        http = type("WatchedHTTPConnection", (_Watched, HTTPConnection), watched)
-        https = type("WatchedHTTPSConnection", (_WatchedTLS, HTTPSConnection), watched)
-        manager.pool_classes_by_scheme = {
-            "http": type("WatchedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
-            "https": type("WatchedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),
-        }
+            connection.break_off()
 
 
 class _Watched(HTTPConnection):
     """A connection that stops sending when an answer is there."""
 
-    send_timeout: float = 60.0
+    send_timeout: float
+    stopped: threading.Event
     registry: weakref.WeakSet[_Watched]
     _early: bytes = b""
+    _handle: socket.socket | None = None
 
     def connect(self) -> None:
-        super().connect()
+        """Connect; what fails here failed before a request was sent.
+
+        :raises NewConnectionError: refused, broken off in the handshake or by a proxy, or stopped meanwhile.
+        """
         self.registry.add(self)
+        try:
+            super().connect()
+        except OSError as err:
+            raise NewConnectionError(self, str(err)) from err
+        if self.stopped.is_set():
+            raise NewConnectionError(self, "stopped on request")
+
+    def close(self) -> None:
+        """Close the connection."""
+        super().close()
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()
+
+    def break_off(self) -> None:
+        """End the connection from another thread."""
+        handle = self._handle
+        if handle is not None:
+            with contextlib.suppress(OSError):
+                handle.shutdown(socket.SHUT_RDWR)
+
+    def _new_conn(self) -> socket.socket:
+        # A second handle of the same connection: TLS takes the first one away while it shakes hands, and a TLS
+        # socket must not be shut down by a thread that does not own it.
+        sock = super()._new_conn()
+        self._handle = sock.dup()
+        return sock
 
     def send(self, data: Any) -> None:
         """Send in pieces; an answer that is already there ends it.

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import IO
 
 from airflow_provider_vmanage.client.budget import Budget
+from airflow_provider_vmanage.client.arguments import require_text
 from airflow_provider_vmanage.client.checksums import Checksum, new_digests
 from airflow_provider_vmanage.client.errors import (
     VManageConfigurationError,
@@ -102,7 +103,7 @@ class MultipartImage:
         return self._blocks()
 
     def _blocks(self) -> Iterator[bytes | memoryview]:
-        reader = _Reader(self.source, self._checksum, self._raise_if_stopped)
+        reader = _Reader(self.source, self._checksum, self._raise_if_unwanted)
         progress = Progress(self._file_name, self.source.size)
         try:
             yield from self._counted(self._head)
@@ -114,6 +115,7 @@ class MultipartImage:
                     self._advance(progress)
                 held = block
             self.sha512 = reader.check()
+            self._raise_if_unwanted()  # the last block may have been long in coming
             yield from self._counted(held or b"")
             yield from self._counted(self._tail)
             progress.done()
@@ -126,6 +128,11 @@ class MultipartImage:
         progress.update(gone)
         if self._budget is not None:
             self._budget.update(gone, self.source.size)
+
+    def _raise_if_unwanted(self) -> None:
+        self._raise_if_stopped()
+        if self._budget is not None:
+            self._budget.check(self.sent - len(self._head), self.source.size)
 
     def _counted(self, block: bytes | memoryview) -> Iterator[bytes | memoryview]:
         yield block
@@ -260,8 +267,8 @@ def check_file_name(name: str) -> str:
     :raises VManageConfigurationError: it is blank, has a folder in it, or characters that the manager's list, which
         joins names by commas, could not show again.
     """
-    if not name.strip() or name != name.strip():
-        raise VManageConfigurationError(f"file_name is {name!r}: give a name without blanks around it")
+    if require_text(name, "file_name") != name:
+        raise VManageConfigurationError(f"file_name is {name!r}: give it without blanks around it")
     bad = next((sign for sign in name if sign in "/\\,[]{}" or not sign.isprintable()), "")
     if bad or name in (".", ".."):
         what = repr(bad) if bad else "no name"

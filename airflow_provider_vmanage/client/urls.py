@@ -13,6 +13,9 @@ REPOSITORY_SCHEMES = ("http", "https", "ftp", "scp", "sftp", "tftp")
 
 MASK = "***"
 
+#: a name or an address in brackets, and perhaps a port
+_NETLOC = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+(%[\w.-]+)?\])(:\d*)?")
+
 
 def check_repository_url(url: str, *, field: str = "version_url") -> str:
     """Return the URL of a repository elsewhere, checked before anything is sent.
@@ -35,9 +38,10 @@ def check_repository_url(url: str, *, field: str = "version_url") -> str:
 
 
 def masked_url(url: str) -> str:
-    """Return the URL with ``***`` for its user information, query and fragment."""
+    """Return the URL with ``***`` for its user information, query and fragment, or for all of it if it is none."""
     try:
         parts = urlsplit(url)
+        _ = parts.port  # no number: rather the first half of a password with a slash in it
     except ValueError:
         return MASK
     host = parts.netloc.rpartition("@")[2]
@@ -50,7 +54,7 @@ def secrets_in_url(url: str) -> list[str]:
     """Return what may be secret in a URL: password (as written and decoded), query, and the values in it."""
     try:
         parts = urlsplit(url)
-        password = parts.password or ""
+        password, _ = parts.password or "", parts.port
     except ValueError:
         return [url]
     values = [pair.partition("=")[2] for pair in parts.query.split("&")]
@@ -71,10 +75,13 @@ def manager_url(host: str, port: int | None = None, schema: str | None = None) -
     host = (host or "").strip()
     if not host:
         raise VManageConfigurationError("host is empty: give the name or address of the manager")
+    if "@" in host:  # before anything else: a password may look like a path, a port or a query
+        shown = f"{MASK}@{host.rpartition('@')[2]}"
+        raise VManageConfigurationError(f"host {shown!r} has credentials in it: use the login and password fields")
     scheme = _scheme(host, (schema or "").strip().lower().removesuffix("://"))
     parts = _host_parts(host)
     name = parts.hostname or ""
-    used = _one_port(_port_of(parts, host), port) or (80 if scheme == "http" else 443)
+    used = _one_port(parts.port, port) or (80 if scheme == "http" else 443)
     return f"{scheme}://{f'[{name}]' if ':' in name else name}:{used}"
 
 
@@ -94,14 +101,11 @@ def _host_parts(host: str) -> SplitResult:
         text = f"[{text.rstrip('/')}]"
     shown = masked_url(f"//{text}").removeprefix("//")
     parts = _split(f"//{text}", "host", shown)
-    if "@" in parts.netloc:
-        raise VManageConfigurationError(f"host {shown!r} has credentials in it: use the login and password fields")
     if parts.query or parts.fragment or "?" in text or "#" in text:
         raise VManageConfigurationError(f"host {shown!r} has a query in it: give only name and port")
     if parts.path not in ("", "/"):
         raise VManageConfigurationError(f"host {shown!r} has a path in it: give only name and port")
-    name = parts.hostname or ""
-    if not name or not (_is_ipv6(name) or re.fullmatch(r"[\w.-]+", name)):
+    if not _NETLOC.fullmatch(parts.netloc) or not (parts.hostname or "").strip("."):
         raise VManageConfigurationError(f"host {shown!r} is not a host name or address")
     return parts
 
@@ -112,14 +116,6 @@ def _is_ipv6(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _port_of(parts: SplitResult, host: str) -> int | None:
-    try:
-        port = parts.port
-    except ValueError as err:
-        raise VManageConfigurationError(f"host {host!r} has a port that is no number from 1 to 65535") from err
-    return port
 
 
 def _one_port(in_host: int | None, in_field: int | None) -> int | None:
@@ -134,7 +130,12 @@ def _one_port(in_host: int | None, in_field: int | None) -> int | None:
 def _split(url: str, field: str, shown: str) -> SplitResult:
     try:
         parts = urlsplit(url)
+    except ValueError:
+        # Not chained, here and below: Python's words may quote what is half of a password.
+        raise VManageConfigurationError(f"{field} {shown!r} is not a URL: look at its brackets") from None
+    try:
         _ = parts.port
-    except ValueError as err:
-        raise VManageConfigurationError(f"{field} {shown!r} is not a URL: {err}") from err
+    except ValueError:
+        text = f"{field} {shown!r} has a port that is no number from 1 to 65535"
+        raise VManageConfigurationError(text) from None
     return parts

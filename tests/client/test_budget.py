@@ -1,0 +1,306 @@
+"""The moment a transfer must have ended: refused before, or stopped within, as soon as it cannot."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+from collections.abc import Callable
+from datetime import date, datetime, timedelta, timezone
+from functools import partial
+from typing import IO, Any
+
+import pytest
+
+from airflow_provider_vmanage.client import image_upload, upload
+from airflow_provider_vmanage.client.budget import LEARN, Budget, parse_not_after
+from airflow_provider_vmanage.client.checksums import Checksum
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageDeadlineError
+from airflow_provider_vmanage.client.image_upload import ImageUpload
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.exceptions import VManageFailException
+from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
+from airflow_provider_vmanage.simulator import Simulator
+
+START = datetime(2026, 1, 31, 22, 0, tzinfo=timezone.utc)
+MEGA = 1_000_000
+SMALL = 64 * 1024
+BLOCKS = 20
+PACKAGE = "POST device/action/software/package"
+
+
+class Clock:
+    """Time that passes only when somebody says so, or some seconds each time the pace is looked at."""
+
+    def __init__(self, *, per_look: float = 0.0) -> None:
+        self.seconds = 0.0
+        self._per_look = per_look
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        self.seconds += self._per_look
+        return self.seconds
+
+    def budget(self, not_after: datetime, **options: Any) -> Budget:
+        return Budget(not_after, _now=self.now, _clock=self.monotonic, **options)
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock], None]:
+    """Gives uploads the clock, and blocks that are small."""
+    monkeypatch.setattr(upload, "BLOCK", SMALL)
+    return lambda clock: monkeypatch.setattr(
+        image_upload, "Budget", partial(Budget, _now=clock.now, _clock=clock.monotonic)
+    )
+
+
+class Slow(io.BytesIO):
+    """Content before whose last byte something happens."""
+
+    def __init__(self, content: bytes, then: Callable[[], Any]) -> None:
+        super().__init__(content)
+        self._then = then
+
+    def readinto(self, buffer: Any, /) -> int:
+        if self.tell() + len(buffer) >= len(self.getvalue()):
+            self._then()
+        return super().readinto(buffer)
+
+
+def source_of(size: int, *, then: Callable[[], Any] = lambda: None) -> ImageSource:
+    def opened() -> IO[bytes]:
+        return Slow(b"x" * size, then)
+
+    return ImageSource("image", size, opened)
+
+
+def upload_to(session: ManagerSession, source: ImageSource, *, seconds: float, **options: Any) -> ImageUpload:
+    """An upload that must end so many seconds after the start of all clocks."""
+    return ImageUpload(
+        SoftwareRepository(session), source, "a.bin", not_after=START + timedelta(seconds=seconds), **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("left", "rate", "size", "refused"),
+    [
+        (0.0, None, MEGA, False),  # the very moment is in time
+        (-0.001, None, 1, True),
+        (10.0, None, 10**12, False),  # nothing is known of the pace yet
+        (10.0, MEGA, 10 * MEGA, False),
+        (10.0, MEGA, 10 * MEGA + 1000, True),
+        (10.0, 1e-9, MEGA, True),  # would end after the last year that there is
+    ],
+)
+def test_an_attempt_begins_only_where_it_can_end_in_time(
+    left: float, rate: float | None, size: int, refused: bool
+) -> None:
+    budget = Clock().budget(START + timedelta(seconds=left), rate=rate)
+    if not refused:
+        return budget.start(size)
+    with pytest.raises(VManageDeadlineError, match="no byte was sent") as caught:
+        budget.start(size)
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sent", "stopped"),
+    [
+        (LEARN - 0.1, 1, False),  # too early to tell
+        (LEARN, 1, True),
+        (LEARN, 50 * MEGA, False),  # 10 MB/s: 950 MB take 95 s
+        (LEARN, 49 * MEGA, True),
+        (99.0, 999 * MEGA, False),
+        (100.1, 999 * MEGA, True),  # however little is left
+        (100.1, 1000 * MEGA, True),
+    ],
+)
+def test_an_attempt_is_stopped_as_soon_as_its_pace_is_too_slow(seconds: float, sent: int, stopped: bool) -> None:
+    clock = Clock()
+    budget = clock.budget(START + timedelta(seconds=100))
+    budget.start(1000 * MEGA)
+    clock.seconds = seconds
+    if not stopped:
+        return budget.update(sent, 1000 * MEGA)
+    with pytest.raises(VManageDeadlineError, match=f"{sent} of {1000 * MEGA} bytes were sent, so no image came to be"):
+        budget.update(sent, 1000 * MEGA)
+
+
+def test_the_error_tells_when_it_would_have_ended_and_at_what_pace() -> None:
+    clock = Clock()
+    budget = clock.budget(START + timedelta(minutes=1))
+    budget.start(1000 * MEGA)
+    clock.seconds = 10
+    with pytest.raises(VManageDeadlineError) as caught:
+        budget.update(20 * MEGA, 1000 * MEGA)
+    assert str(caught.value).startswith(
+        "not_after is 2026-01-31 22:01:00 UTC, and 1000 MB at 2.0 MB/s would end 2026-01-31 22:08:20 UTC; "
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, None),
+        ("", None),
+        (" \n", None),
+        ("2026-01-31T22:00:00Z", START),
+        ("2026-01-31T22:00:00z", START),
+        ("2026-01-31T22:00:00+00:00", START),
+        (" 2026-01-31 22:00:00+00:00 ", START),  # as a template writes a datetime
+        ("2026-01-31T23:30:00+01:30", START),
+        ("2026-01-31T22:00:00.000000+00:00", START),
+        (START, START),
+        (START.astimezone(timezone(timedelta(hours=-5))), START),
+    ],
+)
+def test_a_moment_may_be_a_datetime_or_its_text(given: datetime | str | None, expected: datetime | None) -> None:
+    assert parse_not_after(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("2026-01-31T22:00:00", "has no time zone"),
+        (START.replace(tzinfo=None), "has no time zone"),
+        ("2026-01-31", "has no time zone"),
+        ("tomorrow", "is 'tomorrow': write it as"),
+        ("None", "is 'None': write it as"),
+        ("2026-13-31T22:00:00Z", "write it as"),
+        (date(2026, 1, 31), "write it as"),  # what a template rendered to native types may give
+        (1769896800, "is 1769896800: write it as"),
+    ],
+)
+def test_what_is_no_moment_is_refused_with_the_field_its_value_and_the_mend(given: Any, words: str) -> None:
+    with pytest.raises(VManageConfigurationError, match=words) as caught:
+        parse_not_after(given)
+    assert caught.value.message.startswith("not_after ")
+
+
+@pytest.mark.parametrize("if_exists", ["skip", "replace", "fail"])
+def test_past_the_moment_nothing_but_reads_is_sent(
+    if_exists: str,
+    vm: Simulator,
+    connect: Callable[..., ManagerSession],
+    calls: Callable[[Simulator], list[str]],
+    use: Callable[[Clock], None],
+) -> None:
+    """A replace too: the old image is not given up for one that comes too late."""
+    use(Clock())
+    if if_exists == "replace":
+        vm.add_image("a.bin", b"old")
+    with connect(vm) as session, pytest.raises(VManageDeadlineError, match="it is past; no byte was sent"):
+        upload_to(session, source_of(SMALL), seconds=-1, if_exists=if_exists).run()
+    changes = [call for call in calls(vm) if not call.startswith("GET")]
+    assert changes == ["POST /j_security_check", "POST /logout"]
+    assert len(vm.images) == (if_exists == "replace")
+
+
+def test_a_check_of_the_source_that_takes_too_long_costs_no_old_image(
+    vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
+) -> None:
+    clock = Clock()
+    use(clock)
+    vm.add_image("a.bin", b"old")
+    checksum = Checksum("sha512", hashlib.sha512(b"x" * 10).hexdigest())
+    source = source_of(10, then=lambda: setattr(clock, "seconds", 31.0))
+    with pytest.raises(VManageDeadlineError, match="it is past; no byte was sent"):
+        upload_to(connect(vm), source, seconds=30, if_exists="replace", checksum=checksum).run()
+    assert [(image.file_name, image.size) for image in vm.images] == [("a.bin", 3)]
+
+
+def test_a_transfer_that_is_too_slow_is_stopped_and_leaves_no_image(
+    vm: Simulator,
+    connect: Callable[..., ManagerSession],
+    calls: Callable[[Simulator], list[str]],
+    use: Callable[[Clock], None],
+) -> None:
+    use(Clock(per_look=2.6))
+    told = f"{2 * SMALL} of {BLOCKS * SMALL} bytes were sent"  # 5 s are over at the second look
+    with pytest.raises(VManageDeadlineError, match=told):
+        upload_to(connect(vm), source_of(BLOCKS * SMALL), seconds=30).run()
+    assert calls(vm).count(PACKAGE) == 1
+    vm.stop()
+    assert vm.images == []
+
+
+@pytest.mark.parametrize("size", [1, SMALL, 3 * SMALL], ids=str)
+def test_the_last_bytes_do_not_leave_past_the_moment(
+    size: int, vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
+) -> None:
+    clock = Clock()
+    use(clock)
+    with pytest.raises(VManageDeadlineError, match="it is past; .* so no image came to be"):
+        source = source_of(size, then=lambda: setattr(clock, "seconds", 31.0))
+        upload_to(connect(vm), source, seconds=30).run()
+    vm.stop()
+    assert vm.images == []
+
+
+def test_a_source_that_hangs_past_the_moment_is_not_waited_for(
+    vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
+) -> None:
+    clock, release = Clock(), threading.Event()
+    use(clock)
+
+    def hang() -> None:
+        clock.seconds = 31.0
+        release.wait(10)
+
+    with pytest.raises(VManageDeadlineError, match="it is past"):
+        upload_to(connect(vm), source_of(3 * SMALL, then=hang), seconds=30).run()
+    assert not release.is_set()
+    release.set()
+    vm.stop()
+    assert vm.images == []
+
+
+def test_a_repeat_is_refused_before_its_first_byte_at_the_pace_of_the_attempt_before(
+    vm: Simulator,
+    connect: Callable[..., ManagerSession],
+    calls: Callable[[Simulator], list[str]],
+    use: Callable[[Clock], None],
+) -> None:
+    use(Clock(per_look=1.0))
+    vm.faults.add("reset_after_body")
+    task = upload_to(connect(vm), source_of(BLOCKS * SMALL), seconds=BLOCKS + 10, listing_timeout=0.01)
+    with pytest.raises(VManageDeadlineError, match="MB/s would end .*; no byte was sent"):
+        task.run()
+    assert calls(vm).count(PACKAGE) == 1
+    assert vm.images == []
+
+
+def test_a_transfer_that_keeps_its_pace_arrives(
+    vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
+) -> None:
+    use(Clock(per_look=1.0))
+    upload_to(connect(vm), source_of(BLOCKS * SMALL), seconds=BLOCKS + 2).run()
+    assert [image.size for image in vm.images] == [BLOCKS * SMALL]
+
+
+@pytest.mark.parametrize(("hours", "arrives"), [(2, True), (-2, False)])
+def test_the_operator_renders_the_moment(
+    hours: int, arrives: bool, vm: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    extra = {"ca_bundle": vm.ca_bundle}
+    connection = {"conn_type": "vmanage", "host": vm.url, "login": vm.username, "password": vm.password, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_VMANAGE_DEFAULT", json.dumps(connection))
+    image = tmp_path / "a.bin"
+    image.write_bytes(b"image")
+    operator = UploadImageOperator(
+        task_id="upload", source=str(image), not_after=f"{{{{ data_interval_end + macros.timedelta(hours={hours}) }}}}"
+    )
+
+    context: Any = {"data_interval_end": datetime.now(timezone.utc), "macros": __import__("datetime")}
+    operator.render_template_fields(context)
+    if arrives:
+        assert operator.execute(context)["action"] == "uploaded"
+    else:
+        with pytest.raises(VManageFailException, match="not_after is .* it is past"):
+            operator.execute(context)
+    assert len(vm.images) == arrives

@@ -1,0 +1,237 @@
+"""TLS, netrc, and stopping from another thread."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from airflow_provider_vmanage.client.errors import (
+    VManageCancelledError,
+    VManageConfigurationError,
+    VManageError,
+    VManageOutcomeUnknownError,
+    VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.settings import ManagerSettings
+from airflow_provider_vmanage.simulator import Simulator
+
+Connect = Callable[..., ManagerSession]
+
+SOFTWARE = "device/action/software"
+
+
+def list_images(session: ManagerSession) -> Any:
+    return session.request("GET", SOFTWARE).rows
+
+
+@pytest.fixture
+def other_ca(tmp_path: Path) -> str:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    return str(tmp_path / "other.pem")
+
+
+# -- TLS -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("auth", ["session", "jwt", "api_key"])
+def test_a_certificate_of_an_unknown_authority_is_a_configuration_error(
+    vm: Simulator, connect: Connect, naps: list[float], auth: str
+) -> None:
+    session = connect(vm, ca_bundle=None, auth=auth, api_key="key")
+    with pytest.raises(VManageConfigurationError, match=r"TLS verification failed.*ca_bundle"):
+        list_images(session)
+    assert naps == []
+    assert vm.requests == []
+
+
+def test_a_certificate_of_another_name_is_a_configuration_error(
+    simulate: Callable[..., Simulator], connect: Connect, naps: list[float]
+) -> None:
+    vm = simulate(host="0.0.0.0")  # noqa: S104 - the certificate is for 127.0.0.1 then
+    with pytest.raises(VManageConfigurationError, match=r"TLS verification failed.*127\.0\.0\.2"):
+        list_images(connect(vm, base_url=vm.url.replace("127.0.0.1", "127.0.0.2")))
+    assert naps == []
+    assert vm.requests == []
+
+
+def test_the_ca_bundle_of_the_connection_wins_over_the_environment(
+    vm: Simulator, connect: Connect, other_ca: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, other_ca)
+    assert list_images(connect(vm)) == []
+
+
+def test_verify_false_wins_over_the_environment_and_warns_of_nothing(
+    vm: Simulator, connect: Connect, other_ca: str, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", other_ca)
+    session = connect(vm, verify=False, ca_bundle=other_ca)
+    assert list_images(session) == []
+    session.close()
+    assert [str(one.message) for one in recwarn] == []
+
+
+def test_the_ca_bundle_of_the_environment_counts_where_the_connection_has_none(
+    vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(vm.ca_bundle))
+    assert list_images(connect(vm, ca_bundle=None)) == []
+
+
+def test_a_ca_bundle_of_the_environment_that_is_missing_is_named(
+    vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
+    with pytest.raises(VManageConfigurationError, match=r"REQUESTS_CA_BUNDLE.*/no/such/file\.pem"):
+        list_images(connect(vm, ca_bundle=None))
+
+
+def test_a_port_that_does_not_speak_tls_is_a_configuration_error(
+    simulate: Callable[..., Simulator], connect: Connect, naps: list[float]
+) -> None:
+    vm = simulate(tls=False)
+    with pytest.raises(VManageConfigurationError, match="does not speak TLS"):
+        list_images(connect(vm, base_url=vm.url.replace("http:", "https:")))
+    assert naps == []
+
+
+def test_plain_http_works_where_the_connection_says_so(
+    simulate: Callable[..., Simulator], connect: Connect, release: str
+) -> None:
+    vm = simulate(release, tls=False)
+    assert list_images(connect(vm)) == []
+
+
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_a_manager_is_reached_by_name_or_ipv6(simulate: Callable[..., Simulator], connect: Connect, host: str) -> None:
+    vm = simulate(host=host if ":" in host else "127.0.0.1")
+    assert list_images(connect(vm, base_url=vm.url.replace("127.0.0.1", host))) == []
+
+
+@pytest.mark.parametrize("url", ["https://no-such-host.invalid:443", "https://127.0.0.1:1"])
+def test_a_manager_that_cannot_be_reached_is_unavailable(
+    vm: Simulator, connect: Connect, naps: list[float], url: str
+) -> None:
+    with pytest.raises(VManageUnavailableError, match="cannot be reached") as caught:
+        list_images(connect(vm, base_url=url))
+    assert caught.value.retryable
+    assert len(naps) == 5
+
+
+@pytest.mark.parametrize("url", ["https://a..b:443", f"https://{'a' * 70}.example.com:443"])
+def test_a_host_that_is_no_name_is_a_configuration_error(vm: Simulator, connect: Connect, url: str) -> None:
+    with pytest.raises(VManageConfigurationError, match="correct host"):
+        list_images(connect(vm, base_url=url))
+
+
+# -- what the environment says -------------------------------------------------------------------------------------
+
+
+def test_netrc_is_never_read(vm: Simulator, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (".netrc", "_netrc"):
+        (tmp_path / name).write_text("machine 127.0.0.1 login evil password evil\ndefault login evil password evil\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    with connect(vm) as session:
+        list_images(session)
+    assert [one.headers["authorization"] for one in vm.requests if "authorization" in one.headers] == []
+
+
+# -- stopping ------------------------------------------------------------------------------------------------------
+
+
+def assert_abort_ends_a_blocked_call(vm: Simulator, session: ManagerSession, method: str = "GET") -> None:
+    list_images(session)
+    vm.faults.add("slow", delay=30, path=f"{SOFTWARE}*", method=method)
+    before, started = len(vm.requests), time.monotonic()
+
+    def abort() -> None:
+        while len(vm.requests) == before:
+            time.sleep(0.01)
+        session.abort()
+
+    with_abort = threading.Thread(target=abort)
+    with_abort.start()
+    with pytest.raises(VManageCancelledError):
+        session.request(method, f"{SOFTWARE}/1" if method == "DELETE" else SOFTWARE)
+    with_abort.join()
+    session.close()
+    assert time.monotonic() - started < 2
+    assert vm.counters.open_sessions == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_an_abort_from_another_thread_ends_a_blocked_call_and_the_session_is_logged_out(
+    vm_of_release: Simulator, connect: Connect, method: str
+) -> None:
+    assert_abort_ends_a_blocked_call(vm_of_release, connect(vm_of_release), method)
+
+
+def test_an_abort_ends_a_wait(vm: Simulator, settings_of: Callable[..., ManagerSettings]) -> None:
+    session = ManagerSession(settings_of(vm))
+    vm.faults.add("http_503", times=None, retry_after=50)
+    started = time.monotonic()
+    timer = threading.Timer(0.3, session.abort)
+    timer.start()
+    with session, pytest.raises(VManageCancelledError):
+        list_images(session)
+    timer.join()
+    assert time.monotonic() - started < 2
+    assert vm.counters.open_sessions == 0
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def test_an_abort_ends_a_handshake(vm: Simulator, connect: Connect, silent: socket.socket) -> None:
+    session = connect(vm, base_url=f"https://127.0.0.1:{silent.getsockname()[1]}")
+    timer = threading.Timer(0.3, session.abort)
+    started = time.monotonic()
+    timer.start()
+    with pytest.raises(VManageCancelledError):
+        list_images(session)
+    timer.join()
+    assert time.monotonic() - started < 2
+
+
+def test_a_logout_after_an_abort_is_given_up_in_time(vm: Simulator, connect: Connect) -> None:
+    session = connect(vm)
+    list_images(session)
+    vm.faults.add("slow", times=None, delay=30, path="/logout")
+    session.abort()
+    started = time.monotonic()
+    session.close()
+    assert time.monotonic() - started < 4.5
+    assert sum(one.path == "/logout" for one in vm.requests) == 1
+
+
+def test_a_handshake_that_breaks_off_means_that_nothing_was_sent(
+    vm: Simulator, connect: Connect, silent: socket.socket, naps: list[float]
+) -> None:
+    def hang_up() -> None:
+        for _ in range(6):
+            client, _address = silent.accept()
+            client.close()
+
+    thread = threading.Thread(target=hang_up)
+    thread.start()
+    session = connect(vm, base_url=f"https://127.0.0.1:{silent.getsockname()[1]}")
+    with pytest.raises(VManageError) as caught:
+        session.request("DELETE", f"{SOFTWARE}/1")
+    thread.join()
+    assert not isinstance(caught.value, VManageOutcomeUnknownError)
+    assert isinstance(caught.value, VManageUnavailableError)
+    assert len(naps) == 5

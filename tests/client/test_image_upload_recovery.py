@@ -1,0 +1,289 @@
+"""An upload where something breaks: what is sent again, what is looked up instead, and when it is given up."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client.errors import (
+    VManageError,
+    VManageOutcomeUnknownError,
+    VManageRejectedError,
+    VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.image_upload import ImageUpload
+from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.simulator import Simulator
+
+NAME = "vmanage-20.15.1-x86_64.tar.gz"
+PACKAGE = "POST device/action/software/package"
+LIST = "GET device/action/software"
+ON_PACKAGE = {"path": "*/package"}
+LARGE = 16 * 1024 * 1024
+
+
+@pytest.fixture
+def vm(vm_of_release: Simulator) -> Simulator:
+    return vm_of_release
+
+
+@pytest.fixture
+def after_login(vm: Simulator, calls: Callable[..., list[str]]) -> Callable[[], list[str]]:
+    """What was received after the first login, release and token."""
+    return lambda: calls(vm)[2 if vm.release.has_token else 3 :]
+
+
+class Counted:
+    """A large source that counts how often it is opened and how much is read of it."""
+
+    def __init__(self, size: int) -> None:
+        self.content, self.opened, self.read = bytes(size), 0, 0
+
+    def __call__(self) -> io.BytesIO:
+        self.opened += 1
+        source, stream = self, io.BytesIO(self.content)
+
+        class Stream(io.BytesIO):
+            def readinto(self, buffer: Any, /) -> int:
+                count = stream.readinto(buffer)
+                source.read += count
+                return count
+
+            def read(self, size: int | None = -1, /) -> bytes:
+                return stream.read(size)
+
+        return Stream()
+
+
+# -- the transfer breaks ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("fault", ["reset_before", "reset_during_upload"])
+def test_a_reset_sends_the_whole_body_again_from_its_start(
+    fault: str, times: int, vm: Simulator, image: bytes, upload: Callable[..., ImageUpload], after_login: Any
+) -> None:
+    vm.faults.add(fault, times=times, **ON_PACKAGE)
+    change = upload(NAME).run()
+    assert [one.sha512 for one in vm.images] == [hashlib.sha512(image).hexdigest()] == [change.sha512]
+    assert change.action == "uploaded"
+    assert after_login() == [LIST, *[PACKAGE, LIST] * (times + 1)]
+
+
+def test_a_body_is_sent_three_times_at_most(
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, naps: list[float]
+) -> None:
+    vm.faults.add("reset_during_upload", times=None)
+    with pytest.raises(VManageOutcomeUnknownError, match="not listed after 3 attempts") as caught:
+        upload(NAME).run()
+    assert caught.value.retryable
+    assert isinstance(caught.value.__cause__, VManageOutcomeUnknownError)
+    assert after_login() == [LIST, *[PACKAGE, LIST] * 3]
+    assert vm.images == []
+    assert naps == []  # a body that was not complete cannot have become an image
+
+
+def test_all_kinds_of_trouble_count_towards_the_three(
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
+) -> None:
+    for fault in ("http_429", "reset_during_upload", "session_death_in_upload", "reset_during_upload"):
+        vm.faults.add(fault, **ON_PACKAGE)
+    with pytest.raises(VManageError) as caught:
+        upload(NAME).run()
+    assert caught.value.retryable
+    assert after_login().count(PACKAGE) == 3
+
+
+@pytest.mark.parametrize("shape", ["a", "b", "c", "d", "e", "f"])
+def test_a_session_that_dies_in_the_middle_ends_the_transfer_at_once_and_begins_another(
+    shape: str, vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
+) -> None:
+    source = Counted(LARGE)
+    vm.faults.add("session_death_in_upload", shape=shape)
+    change = upload(NAME, opener=source, size=LARGE).run()
+
+    assert change.action == "uploaded"
+    assert [one.size for one in vm.images] == [LARGE]
+    assert source.opened == 2
+    assert source.read - LARGE < LARGE / 2
+    assert vm.counters.logins == 2
+    assert after_login().count(PACKAGE) == 2
+
+
+def test_an_early_403_ends_the_transfer_at_once(
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
+) -> None:
+    source = Counted(LARGE)
+    vm.faults.add("early_403", times=None)
+    with pytest.raises(VManageError, match="3 attempts"):
+        upload(NAME, opener=source, size=LARGE).run()
+    assert source.opened == 3
+    assert source.read < LARGE
+    assert all(one.body_bytes < LARGE / 4 for one in vm.requests if one.path.endswith("/package"))
+    assert vm.images == []
+
+
+@pytest.mark.parametrize("fault", [*(f"expired_{shape}" for shape in "abcdef"), "html_200"])
+def test_a_session_that_turns_out_dead_after_the_last_byte_sends_the_body_again(
+    fault: str, vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
+) -> None:
+    vm.faults.add(fault, **ON_PACKAGE)
+    assert upload(NAME).run().action == "uploaded"
+    assert len(vm.images) == 1
+    assert after_login().count(PACKAGE) == 2
+
+
+# -- the answer is lost ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["reply_lost", "gateway_timeout_stored", "short_body"])
+def test_an_image_that_is_stored_while_its_answer_is_lost_is_found_and_not_sent_again(
+    fault: str, image: bytes, upload: Callable[..., ImageUpload], vm: Simulator, after_login: Any
+) -> None:
+    options = {"method": "POST"} if fault == "short_body" else {}
+    vm.faults.add(fault, **ON_PACKAGE, **options)
+    change = upload(NAME).run()
+    assert (change.action, change.sha512) == ("uploaded", hashlib.sha512(image).hexdigest())
+    assert after_login() == [LIST, PACKAGE, LIST]
+    assert len(vm.images) == 1
+
+
+LOST = ["reset_after_body", "http_500", "http_502", "http_503", "http_504", "gateway_timeout_not_stored", "html_200"]
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_an_image_that_appears_late_after_a_lost_answer_is_waited_for(
+    fault: str, vm: Simulator, upload: Callable[..., ImageUpload], repository: SoftwareRepository, after_login: Any
+) -> None:
+    """The manager still works on the image behind a proxy that gave up."""
+    naps = iter((lambda: None, lambda: vm.add_image(NAME)))
+    repository.session.sleep = lambda _: next(naps)()  # type: ignore[method-assign]
+    vm.faults.add(fault, **ON_PACKAGE)
+
+    assert upload(NAME, listing_timeout=60).run().action == "uploaded"
+    assert after_login().count(PACKAGE) == 1
+    assert len(vm.images) == 1
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_an_image_that_is_not_stored_and_whose_answer_is_lost_is_sent_again(
+    fault: str, vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, naps: list[float]
+) -> None:
+    vm.faults.add(fault, **ON_PACKAGE)
+    assert upload(NAME, listing_timeout=0.05).run().action == "uploaded"
+    assert after_login().count(PACKAGE) == 2
+    assert len(vm.images) == 1
+    assert naps  # absent was believed only after the listing timeout
+
+
+@pytest.mark.parametrize("fault", ["reply_lost", "gateway_timeout_stored", "late_listing", "reset_during_upload"])
+def test_there_are_never_two_copies(
+    fault: str, vm: Simulator, upload: Callable[..., ImageUpload], simulate: Callable[..., Simulator]
+) -> None:
+    vm._manager.repository._reject = False  # a manager that would take a second one
+    vm.faults.add(fault)
+    for _ in range(2):
+        upload(NAME, listing_timeout=5).run()
+    assert [one.file_name for one in vm.images] == [NAME]
+
+
+def test_a_second_copy_that_the_manager_refuses_because_the_first_arrived_is_a_success(
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
+) -> None:
+    """The first was listed after the listing timeout, while the body went out again."""
+    vm.faults.add("gateway_timeout_not_stored")
+
+    class Late(io.BytesIO):
+        opened = 0
+
+        def __init__(self) -> None:
+            super().__init__(b"image")
+            Late.opened += 1
+            if Late.opened == 2:
+                vm.add_image(NAME, content=b"image")
+
+    change = upload(NAME, opener=Late, size=5, listing_timeout=0.05).run()
+    assert (change.action, change.image.file_name) == ("uploaded", NAME)
+    assert after_login() == [LIST, PACKAGE, *[LIST] * (after_login().count(LIST) - 2), PACKAGE, LIST]
+
+
+# -- the manager says no, or not now ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "retryable"),
+    [
+        ("error_4xx", {"code": "SIM-1", "details": "no room"}, False),
+        ("error_200", {"code": "SIM-1", "details": "no room"}, False),
+        ("error_500", {"code": "SIM-1", "details": "no room"}, True),
+        ("forbidden", {}, False),
+        ("status", {"status": 413}, False),
+    ],
+)
+def test_a_refusal_is_final_within_the_call(
+    fault: str,
+    options: dict[str, Any],
+    retryable: bool,
+    vm: Simulator,
+    upload: Callable[..., ImageUpload],
+    after_login: Any,
+) -> None:
+    vm.faults.add(fault, **ON_PACKAGE, **options)
+    with pytest.raises(VManageRejectedError) as caught:
+        upload(NAME).run()
+    assert caught.value.retryable is retryable
+    assert (caught.value.code, caught.value.method) == (options.get("code"), "POST")
+    assert str(options.get("details", "")) in str(caught.value)
+    assert after_login() == [LIST, PACKAGE]
+
+
+def test_a_busy_manager_is_sent_the_body_again_after_the_time_it_asks_for(
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, naps: list[float]
+) -> None:
+    vm.faults.add("http_429", retry_after=7, **ON_PACKAGE)
+    vm.faults.add("http_429", **ON_PACKAGE)
+    assert upload(NAME).run().action == "uploaded"
+    assert after_login() == [LIST, PACKAGE, PACKAGE, PACKAGE, LIST]
+    assert naps == [7.0, 2.0]
+
+
+@pytest.mark.parametrize(("retry_after", "times", "sent"), [(61, 1, 1), (1, None, 3)])
+def test_a_manager_that_stays_busy_is_an_error_that_a_retry_may_mend(
+    retry_after: int, times: int | None, sent: int, vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
+) -> None:
+    vm.faults.add("http_429", times=times, retry_after=retry_after, **ON_PACKAGE)
+    with pytest.raises(VManageUnavailableError, match=f"wait {retry_after} s") as caught:
+        upload(NAME).run()
+    assert (caught.value.retryable, caught.value.retry_after) == (True, retry_after)
+    assert after_login() == [LIST, *[PACKAGE] * sent]
+
+
+def test_a_refused_connection_is_tried_again(
+    vm: Simulator, upload: Callable[..., ImageUpload], repository: SoftwareRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def restart(seconds: float) -> None:
+        waits.append(seconds)
+        vm.start()
+
+    monkeypatch.setattr(repository.session, "renew_if_older", lambda _: vm.stop() if not waits else None)
+    monkeypatch.setattr(repository.session, "sleep", restart)
+    assert upload(NAME).run().action == "uploaded"
+    assert waits == [1.0]
+
+
+def test_a_login_that_the_manager_could_not_process_is_not_sent_again_at_once(
+    vm: Simulator, upload: Callable[..., ImageUpload], repository: SoftwareRepository, calls: Callable[..., list[str]]
+) -> None:
+    """Whether a 5xx counts towards the lockout of the account is not documented."""
+    _ = repository.session.server
+    repository.session._opened_at -= 610
+    vm.faults.add("http_503", times=None, path="/j_security_check")
+    with pytest.raises(VManageUnavailableError):
+        upload(NAME).run()
+    assert calls(vm).count("POST /j_security_check") == 2  # the first one, and one

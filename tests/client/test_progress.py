@@ -1,0 +1,83 @@
+"""What an upload says while it runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_vmanage.client import progress
+from airflow_provider_vmanage.client.progress import Progress
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that a test turns: ``clock.now = 12.0``."""
+    hands = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: hands.now))
+    return hands
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """What was logged since the last look."""
+    caplog.set_level(logging.INFO, logger=progress.__name__)
+
+    def look() -> list[str]:
+        said = caplog.messages.copy()
+        caplog.clear()
+        return said
+
+    return look
+
+
+def test_each_tenth_is_logged_once_with_percent_rate_and_time_left(
+    clock: SimpleNamespace, lines: Callable[[], list[str]]
+) -> None:
+    bar = Progress("a.bin", 200 * MB)
+    for sent in range(0, 199 * MB, MB):
+        clock.now = 1000 + sent / (10 * MB)  # 10 MB/s
+        bar.update(sent)
+
+    said = lines()
+    assert [line.split()[1] for line in said] == ["10", "20", "30", "40", "50", "60", "70", "80", "90"]
+    assert said[0] == "a.bin: 10 % of 200.0 MB at 10.0 MB/s, 18 s left"
+    assert said[-1] == "a.bin: 90 % of 200.0 MB at 10.0 MB/s, 2 s left"
+
+
+def test_a_slow_transfer_is_logged_every_thirty_seconds(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
+    bar = Progress("a.bin", 1000 * MB)
+    for second in range(91):
+        clock.now = 1000.0 + second
+        bar.update(second * 100_000)
+    assert [line.split()[1] for line in lines()] == ["0", "0", "0"]
+
+
+def test_a_block_that_jumps_over_several_tenths_is_logged_once(
+    clock: SimpleNamespace, lines: Callable[[], list[str]]
+) -> None:
+    bar = Progress("a.bin", 10 * MB)
+    clock.now += 1
+    for sent in (4 * MB, 4 * MB + 1, 5 * MB):
+        bar.update(sent)
+    assert [line.split()[1] for line in lines()] == ["40", "50"]
+
+
+def test_a_clock_that_stands_still_divides_nothing_by_zero(
+    clock: SimpleNamespace, lines: Callable[[], list[str]]
+) -> None:
+    bar = Progress("a.bin", MB)
+    bar.update(MB)
+    bar.done()
+    assert len(lines()) == 2
+
+
+def test_the_end_tells_size_duration_and_rate(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
+    bar = Progress("a.bin", 30 * MB)
+    clock.now += 2
+    bar.done()
+    assert lines() == ["a.bin: all 30.0 MB sent in 2.0 s (15.0 MB/s); waiting for the manager to take the image in"]

@@ -1,0 +1,134 @@
+"""When the same request is sent again, and after how long."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_vmanage.client import retry
+from airflow_provider_vmanage.client.errors import VManageError, VManageProtocolError, VManageUnavailableError
+from airflow_provider_vmanage.client.retry import parse_retry_after, retrying
+
+
+class Clock:
+    """A time that passes only while somebody sleeps or works."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.naps: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    fake = SimpleNamespace(monotonic=lambda: clock.now, sleep=clock.sleep)
+    monkeypatch.setattr("tenacity.time", fake)
+    return clock
+
+
+def attempts(clock: Clock, error: VManageError, *, seconds: float = 0.0, **options: Any) -> int:
+    """How often something that always fails is tried, each try taking some seconds."""
+    tries = []
+
+    def fail() -> None:
+        tries.append(clock.now)
+        clock.now += seconds
+        raise error
+
+    with pytest.raises(type(error)):
+        retrying(clock.sleep, **options)(fail)
+    return len(tries)
+
+
+def test_what_stays_unavailable_is_repeated_five_times_with_growing_waits(clock: Clock) -> None:
+    assert attempts(clock, VManageUnavailableError("busy")) == 6
+    assert len(clock.naps) == 5
+    assert all(one < other for one, other in zip(clock.naps, clock.naps[1:], strict=False))
+    assert [0.5, 1, 2, 4, 8] <= clock.naps <= [1.01, 1.51, 2.51, 4.51, 8.51]
+    assert sum(clock.naps) < 60
+
+
+def test_the_waits_of_two_calls_differ(clock: Clock) -> None:
+    attempts(clock, VManageUnavailableError("busy"))
+    attempts(clock, VManageUnavailableError("busy"))
+    assert len(set(clock.naps)) == 10
+
+
+def test_the_managers_own_wait_is_obeyed(clock: Clock) -> None:
+    assert attempts(clock, VManageUnavailableError("busy", retry_after=3)) == 6
+    assert clock.naps == [3] * 5
+
+
+@pytest.mark.parametrize(("retry_after", "tries", "waited"), [(20, 3, 40), (29, 3, 58), (59.5, 2, 59.5), (61, 1, 0)])
+def test_all_waits_together_stay_below_a_minute(clock: Clock, retry_after: float, tries: int, waited: float) -> None:
+    assert attempts(clock, VManageUnavailableError("busy", retry_after=retry_after)) == tries
+    assert sum(clock.naps) == waited
+
+
+def test_slow_failures_count_towards_the_minute(clock: Clock) -> None:
+    assert attempts(clock, VManageUnavailableError("timed out"), seconds=25) == 3
+    assert attempts(clock, VManageUnavailableError("timed out"), seconds=60) == 1
+
+
+@pytest.mark.parametrize("error", [VManageUnavailableError("login", repeat=False), VManageProtocolError("html")])
+def test_nothing_else_is_repeated(clock: Clock, error: VManageError) -> None:
+    assert attempts(clock, error) == 1
+    assert clock.naps == []
+
+
+def test_fewer_repeats_can_be_asked_for(clock: Clock) -> None:
+    assert attempts(clock, VManageUnavailableError("busy"), repeats=2) == 3
+    assert attempts(clock, VManageUnavailableError("busy"), repeats=0) == 1
+
+
+def test_each_repeat_is_logged_with_its_reason(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    attempts(clock, VManageUnavailableError("The manager is busy", retry_after=2), repeats=1)
+    assert [record.message for record in caplog.records] == ["The manager is busy; attempt 2 follows in 2.0 s"]
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0),
+        ("7", 7),
+        (" 2.5 ", 2.5),
+        (formatdate(0, usegmt=True), 0),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("nan", None),
+        ("inf", None),
+        ("1e3", None),
+        ("٣", None),
+        ("9" * 20, None),
+        ("Fri, 99 Foo 2026 99:99:99 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_or_nothing(value: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(value) == seconds
+
+
+def test_retry_after_as_a_date_counts_from_now() -> None:
+    assert parse_retry_after(formatdate(time.time() + 30, usegmt=True)) in (29, 30, 31)
+
+
+@settings(max_examples=100)
+@given(st.text())
+def test_no_retry_after_breaks_the_parser(value: str) -> None:
+    seconds = parse_retry_after(value)
+    assert seconds is None or seconds >= 0
+
+
+def test_the_limits_are_those_of_the_docs() -> None:
+    assert (retry.MAX_REPEATS, retry.MAX_SECONDS) == (5, 60.0)

@@ -1,0 +1,303 @@
+"""The life of a session: what it sends, in which order, and that it always ends."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client.errors import (
+    VManageCancelledError,
+    VManageConfigurationError,
+    VManageError,
+    VManageRejectedError,
+)
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.simulator import Simulator
+
+Connect = Callable[..., ManagerSession]
+Calls = Callable[[Simulator], list[str]]
+
+SOFTWARE = "device/action/software"
+
+
+def ours(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.message for one in caplog.records if one.name.startswith("airflow_provider_vmanage.client")]
+
+
+def test_a_task_sends_login_server_its_own_calls_and_logout_in_this_order(
+    vm_of_release: Simulator, connect: Connect, calls: Calls
+) -> None:
+    vm = vm_of_release
+    image = vm.add_image("vmanage-20.12.5.tar.gz")
+    with connect(vm) as session:
+        session.request("GET", SOFTWARE)
+        session.request("GET", SOFTWARE, params={"imageType": "software"})
+        session.request("DELETE", f"{SOFTWARE}/{image.version_id}")
+    assert calls(vm) == [
+        "POST /j_security_check",
+        "GET client/server",
+        *([] if vm.release.has_token else ["GET client/token"]),
+        f"GET {SOFTWARE}",
+        f"GET {SOFTWARE}",
+        f"DELETE {SOFTWARE}/{image.version_id}",
+        f"{vm.release.logout_verb} /logout",
+    ]
+    assert vm.requests[-3].query == {"imageType": "software"}
+    assert list(vm.requests[-1].query) == (["nocache"] if vm.release.logout_verb == "GET" else [])
+    assert [one.status for one in vm.requests][-1] == 302
+    assert (vm.counters.logins, vm.counters.logouts, vm.counters.open_sessions) == (1, 1, 0)
+
+
+def test_nothing_is_sent_without_a_call(vm: Simulator, connect: Connect) -> None:
+    with connect(vm) as session:
+        assert not session.is_open
+        session.renew_if_older(0)
+    session.close()
+    session.abort()
+    assert vm.requests == []
+
+
+def test_a_session_is_logged_out_once_and_can_be_used_again(vm: Simulator, connect: Connect, calls: Calls) -> None:
+    session = connect(vm)
+    session.request("GET", SOFTWARE)
+    session.close()
+    session.close()
+    assert calls(vm).count("POST /logout") == 1
+    session.request("GET", SOFTWARE)
+    assert session.is_open
+    session.close()
+    assert (vm.counters.logins, vm.counters.logouts) == (2, 2)
+
+
+@pytest.mark.parametrize("fault", ["error_500", "data_null", "reset_before", "http_503"])
+def test_a_session_is_logged_out_after_errors_too(vm_of_release: Simulator, connect: Connect, fault: str) -> None:
+    vm_of_release.faults.add(fault, times=6, path=SOFTWARE)
+    with pytest.raises(VManageError), connect(vm_of_release) as session:
+        session.request("GET", SOFTWARE)
+    assert (vm_of_release.counters.logouts, vm_of_release.counters.open_sessions) == (1, 0)
+
+
+@pytest.mark.parametrize("fault", ["error_500", "data_null", "reset_before", "http_503"])
+def test_a_session_that_never_got_ready_is_logged_out_too(
+    vm_of_release: Simulator, connect: Connect, fault: str
+) -> None:
+    vm_of_release.faults.add(fault, times=6, path="client/server")
+    with pytest.raises(VManageError), connect(vm_of_release) as session:
+        session.request("GET", SOFTWARE)
+    assert (vm_of_release.counters.logouts, vm_of_release.counters.open_sessions) == (1, 0)
+
+
+def test_a_session_of_an_unknown_release_is_logged_out_with_either_verb(
+    vm_of_release: Simulator, connect: Connect, calls: Calls
+) -> None:
+    vm = vm_of_release
+    vm.faults.add("error_4xx", times=None, path="client/server", status=404)
+    with connect(vm) as session:
+        with pytest.raises(VManageRejectedError):
+            session.request("GET", "no/such/path")
+        assert session.server.release is None
+    logouts = [call for call in calls(vm) if call.endswith("/logout")]
+    assert logouts == ["POST /logout", "GET /logout"][: 1 if vm.release.logout_verb == "POST" else 2]
+    assert vm.counters.open_sessions == 0
+
+
+def test_a_stale_token_does_not_keep_the_session_open(vm_of_release: Simulator, connect: Connect) -> None:
+    session = connect(vm_of_release)
+    session.request("GET", SOFTWARE)
+    vm_of_release.faults.add("expired_f", path="/logout", method=vm_of_release.release.logout_verb)
+    session.close()
+    assert vm_of_release.counters.open_sessions == 0
+
+
+def test_a_logout_whose_token_stays_stale_is_given_up(
+    vm: Simulator, connect: Connect, calls: Calls, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = connect(vm)
+    session.request("GET", SOFTWARE)
+    vm.faults.add("expired_f", times=None, path="/logout")
+    caplog.set_level("INFO")
+    session.close()
+    assert calls(vm)[-3:] == ["POST /logout", "GET client/server", "POST /logout"]
+    assert "ended before its logout" in ours(caplog)[-1]
+
+
+@pytest.mark.parametrize("fault", ["http_429", "http_503", "reset_before"])
+def test_a_logout_is_repeated_where_the_manager_is_busy(vm_of_release: Simulator, connect: Connect, fault: str) -> None:
+    session = connect(vm_of_release)
+    session.request("GET", SOFTWARE)
+    vm_of_release.faults.add(fault, times=2, path="/logout", method=vm_of_release.release.logout_verb)
+    session.close()
+    assert vm_of_release.counters.open_sessions == 0
+
+
+@pytest.mark.parametrize("fault", ["http_503", "reset_before", "forbidden"])
+def test_a_failed_logout_is_only_logged(
+    vm: Simulator, connect: Connect, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    session = connect(vm)
+    session.request("GET", SOFTWARE)
+    vm.faults.add(fault, times=None, path="/logout")
+    session.close()
+    assert "Logout failed" in ours(caplog)[-1]
+    assert not session.is_open
+
+
+def test_a_session_that_died_unnoticed_ends_quietly(
+    vm_of_release: Simulator, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = connect(vm_of_release)
+    session.request("GET", SOFTWARE)
+    vm_of_release.expire_sessions()
+    session.close()
+    vm_of_release.faults.add("status", status=401, path="/logout", times=None)
+    session.request("GET", SOFTWARE)
+    session.close()
+    assert [line for line in ours(caplog) if "failed" in line] == []
+
+
+def test_an_api_key_is_never_logged_out(simulate: Callable[..., Simulator], connect: Connect, calls: Calls) -> None:
+    vm = simulate("20.18.2")
+    session = connect(vm, auth="api_key", api_key=vm.api_key, username=None, password=None)
+    session.request("GET", SOFTWARE)
+    session.renew_if_older(-1)
+    session.close()
+    assert calls(vm) == ["GET client/server", f"GET {SOFTWARE}"]
+    assert "authorization" in vm.requests[0].headers
+    assert "cookie" not in vm.requests[0].headers
+
+
+def test_a_jwt_is_logged_out(simulate: Callable[..., Simulator], connect: Connect, calls: Calls) -> None:
+    vm = simulate("20.18.2")
+    with connect(vm, auth="jwt") as session:
+        session.request("GET", SOFTWARE)
+    assert calls(vm) == ["POST /jwt/login", "GET client/server", f"GET {SOFTWARE}", "POST /logout"]
+    assert 1800 < vm.requests[0].json["duration"] <= 604800
+    assert vm.counters.open_sessions == 0
+
+
+def test_an_old_session_is_replaced_before_something_long(
+    vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = connect(vm)
+    session.request("GET", SOFTWARE)
+    session.renew_if_older(600)
+    assert session.is_open
+    now = time.monotonic() + 601
+    monkeypatch.setattr("airflow_provider_vmanage.client.session.time.monotonic", lambda: now)
+    session.renew_if_older(600)
+    assert not session.is_open
+    assert vm.counters.open_sessions == 0
+    session.request("GET", SOFTWARE)
+    assert (vm.counters.logins, vm.counters.logouts) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "path", [SOFTWARE, f"/{SOFTWARE}", f"/dataservice/{SOFTWARE}", f"dataservice/{SOFTWARE}", f"  {SOFTWARE} "]
+)
+def test_a_path_may_be_written_with_or_without_its_root(vm: Simulator, connect: Connect, path: str) -> None:
+    envelope = connect(vm).request("get", path)
+    assert (envelope.method, envelope.path) == ("GET", f"/dataservice/{SOFTWARE}")
+    assert vm.requests[-1].path == f"/dataservice/{SOFTWARE}"
+
+
+def test_a_query_in_the_path_is_sent_and_kept_out_of_errors(vm: Simulator, connect: Connect) -> None:
+    vm.faults.add("error_4xx", path=SOFTWARE)
+    with pytest.raises(VManageRejectedError) as caught:
+        connect(vm).request("GET", f"{SOFTWARE}?imageType=software&key=s3cret", params={"more": "1"})
+    assert vm.requests[-1].query == {"imageType": "software", "key": "s3cret", "more": "1"}
+    assert caught.value.path == f"/dataservice/{SOFTWARE}"
+    assert "s3cret" not in str(caught.value) + repr(vars(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", ""),
+        ("GET", "  "),
+        ("GET", "/"),
+        ("GET", "/dataservice/"),
+        ("GET", "/dataservice"),
+        ("GET", "?a=b"),
+        ("GET", "https://elsewhere.example.com/x"),
+        ("GET", "../logout"),
+        ("GET", "device/../../logout"),
+        ("GET", "%2e%2e/logout"),
+        ("DELETE", "device/./x"),
+        ("DELETE", "device/action/software/a#b"),
+        ("", SOFTWARE),
+        ("GE T", SOFTWARE),
+        ("GET\r\n", SOFTWARE),
+    ],
+)
+def test_a_path_or_method_that_leads_elsewhere_is_refused_and_nothing_is_sent(
+    vm: Simulator, connect: Connect, method: str, path: str
+) -> None:
+    with pytest.raises(VManageConfigurationError, match=r"^(path|method) is "):
+        connect(vm).request(method, path)
+    assert vm.requests == []
+
+
+def test_a_body_that_is_no_json_is_a_configuration_error(vm: Simulator, connect: Connect) -> None:
+    with pytest.raises(VManageConfigurationError, match="json cannot be sent"):
+        connect(vm).request("POST", SOFTWARE, json={"a": float("nan")})
+
+
+def test_json_goes_out_as_json(vm: Simulator, connect: Connect) -> None:
+    connect(vm).request("POST", SOFTWARE, json={"versionName": "20.12.5", "versionURL": "ftp://a/"})
+    assert vm.requests[-1].json == {"versionName": "20.12.5", "versionURL": "ftp://a/"}
+
+
+def secrets_of(vm: Simulator, told: list[str]) -> list[str]:
+    return [*told, vm.password]
+
+
+@pytest.mark.parametrize(
+    "fault", ["error_4xx", "forbidden", "reset_before", "expired_a", "expired_e", "data_null", "redirect"]
+)
+@pytest.mark.parametrize("auth", ["session", "jwt", "api_key"])
+def test_no_secret_shows_up_in_errors_logs_or_texts(
+    simulate: Callable[..., Simulator], connect: Connect, caplog: pytest.LogCaptureFixture, fault: str, auth: str
+) -> None:
+    caplog.set_level("DEBUG", "airflow_provider_vmanage.client")
+    vm = simulate("20.18.2")
+    told: list[str] = []
+    session = connect(vm, auth=auth, api_key=vm.api_key, on_secret=told.append)
+    session.request("GET", SOFTWARE)
+    vm.faults.add(fault, times=None, method="GET")
+    with pytest.raises(VManageError) as caught:
+        session.request("GET", SOFTWARE)
+    error: Any = caught.value
+    texts = [
+        str(error),
+        repr(error),
+        repr(vars(error)),
+        repr(pickle.dumps(error)),
+        repr(session),
+        repr(session.settings),
+    ]
+    texts += ours(caplog)
+    vm.faults.clear()
+    session.close()
+    assert len(told) >= 2
+    assert [secret for secret in secrets_of(vm, told) if any(secret in text for text in texts)] == []
+
+
+def test_after_an_abort_only_the_logout_is_sent(vm_of_release: Simulator, connect: Connect) -> None:
+    session = connect(vm_of_release)
+    session.request("GET", SOFTWARE)
+    session.abort()
+    before = len(vm_of_release.requests)
+    with pytest.raises(VManageCancelledError) as caught:
+        session.request("GET", SOFTWARE)
+    with pytest.raises(VManageCancelledError):
+        session.raise_if_aborted()
+    assert caught.value.retryable
+    assert len(vm_of_release.requests) == before
+    session.close()
+    assert (vm_of_release.counters.logouts, vm_of_release.counters.open_sessions) == (1, 0)
+    with pytest.raises(VManageCancelledError):
+        session.request("GET", SOFTWARE)

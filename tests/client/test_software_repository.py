@@ -1,0 +1,309 @@
+"""The software repository: listing, finding and adding the URL of a repository elsewhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client import software_repository
+from airflow_provider_vmanage.client.errors import (
+    VManageConfigurationError,
+    VManageConflictError,
+    VManageError,
+    VManageOutcomeUnknownError,
+    VManageProtocolError,
+    VManageRejectedError,
+    VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
+from airflow_provider_vmanage.simulator import Simulator
+
+LIST = "GET device/action/software"
+POST = "POST device/action/software"
+URL = "https://images.example.com/20.12/"
+OTHER = "ftp://images.example.com/20.12/"
+BY_URL = ["16.3.1", "20.9.4", "20.12.4"]
+"""The releases that take a name and a URL."""
+
+
+@pytest.fixture
+def vm(vm_of_release: Simulator) -> Simulator:
+    return vm_of_release
+
+
+@pytest.fixture
+def after_login(vm: Simulator, calls: Callable[..., list[str]]) -> Callable[[], list[str]]:
+    """What was received after login, release and token."""
+    return lambda: calls(vm)[2 if vm.release.has_token else 3 :]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(software_repository, "CONFIRM_TIMEOUT", 0.05)
+
+
+def urls(vm: Simulator) -> list[tuple[str, str | None]]:
+    return [(image.version, image.url) for image in vm.images if image.url]
+
+
+# -- list and find ---------------------------------------------------------------------------------------------------
+
+
+def test_listing_is_one_call_and_gives_each_file(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
+) -> None:
+    for name in ("b.bin", "a.bin"):
+        vm.add_image(name, version="20.1")
+    assert [image.file_name for image in repository.list_images()] == ["b.bin", "a.bin"]
+    assert after_login() == [LIST]
+
+
+def test_an_image_type_is_filtered_exactly_where_the_release_tells_it(
+    vm: Simulator, repository: SoftwareRepository
+) -> None:
+    vm.add_image("a.bin")
+    vm.add_image("b.bin", image_type="virtualmachine")
+    found = [image.file_name for image in repository.list_images(image_type="software")]
+    assert found == ([] if vm.release.six_fields else ["a.bin"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"version": "20.1"}, ["a.bin"]),
+        ({"version": "20.12"}, ["aa.bin", "b.bin"]),
+        ({"version": "20"}, []),
+        ({"version": " 20.1 "}, ["a.bin"]),
+        ({"file_name": "a.bin"}, ["a.bin"]),
+        ({"file_name": ".bin"}, []),
+        ({"version": "20.12", "file_name": "b.bin"}, ["b.bin"]),
+        ({"version": "20.1", "file_name": "b.bin"}, []),
+    ],
+)
+def test_versions_and_names_are_found_exactly(
+    wanted: dict[str, str], found: list[str], vm: Simulator, repository: SoftwareRepository
+) -> None:
+    for name, version in (("a.bin", "20.1"), ("aa.bin", "20.12"), ("b.bin", "20.12")):
+        vm.add_image(name, version=version)
+    assert [image.file_name for image in repository.find_images(**wanted)] == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [
+        ({}, "version and file_name"),
+        ({"version": ""}, "version"),
+        ({"version": " "}, "version"),
+        ({"version": "", "file_name": "a.bin"}, "version"),
+        ({"version": 20.12}, "version"),  # a template rendered to native types
+        ({"file_name": "\t"}, "file_name"),
+    ],
+)
+def test_nothing_to_look_for_is_an_error_and_not_everything_or_nothing(
+    wanted: dict[str, Any], field: str, vm: Simulator, repository: SoftwareRepository
+) -> None:
+    with pytest.raises(VManageConfigurationError, match=f"^{field} "):
+        repository.find_images(**wanted)
+    assert vm.requests == []
+
+
+@pytest.mark.parametrize("fault", ["data_null", "data_missing", "data_wrong_type", "truncated_json", "empty_body"])
+def test_a_broken_list_is_an_error_and_never_an_empty_one(
+    fault: str, vm: Simulator, repository: SoftwareRepository
+) -> None:
+    vm.add_image("a.bin")
+    vm.faults.add(fault)
+    with pytest.raises(VManageProtocolError):
+        repository.list_images()
+
+
+# -- add a URL -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("release", BY_URL)
+def test_a_url_is_added_between_two_looks_at_the_list(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
+) -> None:
+    vm.add_image("vmanage-20.12-x86_64.tar.gz", version="20.12")  # of the same version, and no conflict
+    change = repository.add_url(" 20.12 ", URL)
+
+    assert urls(vm) == [("20.12", URL)]
+    assert after_login() == [LIST, POST, LIST]
+    assert vm.requests[-2].json == {"versionName": "20.12", "versionURL": URL}
+    assert (change.action, change.image.version, change.image.url) == ("added", "20.12", URL)
+    assert change.image.version_id == vm.images[-1].version_id
+
+
+@pytest.mark.parametrize("release", ["20.18.2"])
+def test_a_release_that_takes_remote_servers_only_refuses_a_url(vm: Simulator, repository: SoftwareRepository) -> None:
+    with pytest.raises(VManageRejectedError, match="remoteServerId") as caught:
+        repository.add_url("20.12", URL)
+    assert (caught.value.code, caught.value.retryable) == ("SIM-IMAGE-URL-BODY", False)
+
+
+@pytest.mark.parametrize(
+    ("there", "if_exists", "action"),
+    [
+        (URL, "skip", "unchanged"),
+        (URL, "replace", "unchanged"),
+        (URL, "fail", None),
+        (OTHER, "skip", None),
+        (OTHER, "fail", None),
+        (OTHER, "replace", "replaced"),
+        (URL.rstrip("/"), "skip", None),
+    ],
+)
+@pytest.mark.parametrize("release", BY_URL)
+def test_what_happens_to_a_name_that_is_there(
+    there: str,
+    if_exists: str,
+    action: str | None,
+    vm: Simulator,
+    repository: SoftwareRepository,
+    after_login: Callable[[], list[str]],
+) -> None:
+    old = vm.add_image("", version="20.12", url=there)
+    vm.add_image("", version="20.1", url=OTHER)
+    if action is None:
+        with pytest.raises(VManageConflictError, match=r"version_name '20\.12' is there already") as caught:
+            repository.add_url("20.12", URL, if_exists=if_exists)
+        assert not caught.value.retryable
+    else:
+        assert repository.add_url("20.12", URL, if_exists=if_exists).action == action
+
+    delete = f"DELETE device/action/software/{old.version_id}"
+    assert after_login() == ([LIST, delete, LIST, POST, LIST] if action == "replaced" else [LIST])
+    expected = URL if action == "replaced" else there
+    assert sorted(urls(vm)) == [("20.1", OTHER), ("20.12", expected)]
+
+
+@pytest.mark.parametrize("fault", ["reply_lost", "empty_body", "slow"])
+@pytest.mark.parametrize("release", BY_URL)
+def test_an_entry_whose_answer_is_lost_is_found_and_not_added_again(
+    fault: str, vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
+) -> None:
+    options = {"delay": 0.01} if fault == "slow" else {}
+    vm.faults.add(fault, method="POST", path="device/action/software", **options)
+    assert repository.add_url("20.12", URL).action == "added"
+    assert after_login() == [LIST, POST, LIST]
+    assert len(vm.images) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", ["reset_before", "http_502", "http_500", "html_200"])
+@pytest.mark.parametrize("release", BY_URL)
+def test_an_entry_that_does_not_appear_is_an_unknown_outcome_and_is_not_sent_again(
+    fault: str, vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
+) -> None:
+    vm.faults.add(fault, method="POST", path="device/action/software")
+    if fault == "html_200":  # the session is renewed, and the entry sent in the new one
+        assert repository.add_url("20.12", URL).action == "added"
+        return
+    with pytest.raises(VManageOutcomeUnknownError, match="is not listed") as caught:
+        repository.add_url("20.12", URL)
+    assert caught.value.retryable
+    assert isinstance(caught.value.__cause__, VManageOutcomeUnknownError)
+    assert after_login().count(POST) == 1
+
+
+SECRETS = ("joe", "hunter2", "signed-123", "part-456")
+SECRET_URL = "https://joe:hunter2@images.example.com/20.12/?sig=signed-123#part-456"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("release", ["20.12.4"])
+@pytest.mark.parametrize("trouble", ["conflict", "lost", "scheme", "none"])
+def test_what_is_secret_in_a_url_reaches_neither_log_nor_error(
+    trouble: str, vm: Simulator, repository: SoftwareRepository, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="airflow_provider_vmanage")
+    said = ""
+    if trouble == "conflict":
+        vm.add_image("", version="20.12", url=SECRET_URL)
+    elif trouble == "lost":
+        vm.faults.add("http_502", method="POST", path="device/action/software")
+    url = {"conflict": URL, "scheme": SECRET_URL.replace("https", "gopher")}.get(trouble, SECRET_URL)
+    try:
+        repository.add_url("20.12", url)
+    except VManageError as err:
+        said = f"{err} {err.fields} {err.__cause__}"
+    assert bool(said) == (trouble != "none")
+    assert [secret for secret in SECRETS if secret in said + caplog.text] == []
+
+
+# -- confirm ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, repository: SoftwareRepository) -> SimpleNamespace:
+    """A clock that only moves when the session sleeps."""
+    hands = SimpleNamespace(now=0.0, naps=[])
+
+    def sleep(seconds: float) -> None:
+        hands.naps.append(seconds)
+        hands.now += seconds
+
+    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: hands.now))
+    monkeypatch.setattr(repository.session, "sleep", sleep)
+    return hands
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
+def test_a_wait_looks_less_and_less_often_and_once_more_at_its_end(
+    repository: SoftwareRepository, clock: SimpleNamespace
+) -> None:
+    looks: list[float] = []
+    assert repository.wait_for(lambda: looks.append(clock.now), 60) is None  # type: ignore[func-returns-value]
+    assert looks[0] == 0
+    assert looks[-1] == clock.now == 60
+    assert clock.naps[:5] == [1.0, 1.5, 2.25, 3.375, 5.0625]
+    assert max(clock.naps) == 10
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
+@pytest.mark.parametrize("error", [VManageUnavailableError("away"), VManageProtocolError("a page")])
+def test_a_wait_outlives_a_manager_that_is_busy_unless_it_stays_so(
+    error: VManageError, repository: SoftwareRepository, clock: SimpleNamespace
+) -> None:
+    answers = iter((error, None, error, "found"))
+
+    def look() -> Any:
+        answer = next(answers, error)
+        if isinstance(answer, VManageError):
+            raise answer
+        return answer
+
+    assert repository.wait_for(look, 60) == "found"
+    with pytest.raises(type(error)):
+        repository.wait_for(look, 60)
+    assert clock.naps[-1] <= 10
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
+def test_a_wait_ends_at_once_where_the_list_is_refused(repository: SoftwareRepository, clock: SimpleNamespace) -> None:
+    def look() -> Any:
+        raise VManageRejectedError("no role")
+
+    with pytest.raises(VManageRejectedError):
+        repository.wait_for(look, 60)
+    assert clock.naps == []
+
+
+def test_a_change_becomes_one_flat_row_of_plain_types() -> None:
+    image = SoftwareImage(
+        version="20.12", record_id="id", file_name="a.bin", platform_family=("c8000v",), updated_on=1653647407050
+    )
+    row = Change("uploaded", image, 5, "ab").as_row()
+    assert list(row) == [
+        *("action", "changed", "version", "version_id", "file_name", "image_type", "version_type"),
+        *("platform_family", "updated_on", "size", "sha512", "applied"),
+    ]
+    assert json.loads(json.dumps(row)) == row
+    assert (row["changed"], row["platform_family"], row["updated_on"]) == (True, ["c8000v"], 1653647407050)
+    assert Change("unchanged", image).as_row()["changed"] is False
