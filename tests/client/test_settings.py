@@ -138,13 +138,13 @@ def bundles(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["empty", "text", "binary", "missing"])
 def test_a_ca_bundle_that_cannot_be_used_is_an_error(bundles: dict[str, str], name: str) -> None:
-    with pytest.raises(VManageConfigurationError, match="^ca_bundle .*readable file of PEM"):
+    with pytest.raises(VManageConfigurationError, match=r"^ca_bundle .*readable file of PEM"):
         read({"ca_bundle": bundles[name]})
     assert read({"ca_bundle": bundles[name], "verify": "false"}).tls_verify is False
 
 
 def test_a_ca_bundle_with_a_null_byte_is_an_error() -> None:
-    with pytest.raises(VManageConfigurationError, match="^ca_bundle "):
+    with pytest.raises(VManageConfigurationError, match=r"^ca_bundle "):
         read({"ca_bundle": "/tmp/\x00"})  # noqa: S108
 
 

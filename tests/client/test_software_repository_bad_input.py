@@ -31,8 +31,8 @@ ADD = [
         ("20.12", f"{scheme}://images.example.com/", {}, rf"^version_url .* has the scheme '{scheme}': use one of")
         for scheme in ("file", "s3", "gopher", "ssh", "ftps")
     ),
-    ("20.12", "https://images.example.com:99999/", {}, r"^version_url .* is not a URL"),
-    ("20.12", "https://[::1/", {}, r"^version_url .* is not a URL"),
+    ("20.12", "https://images.example.com:99999/", {}, r"^version_url .* (is not a URL|has a port)"),
+    ("20.12", "https://[::1/", {}, r"^version_url .* (is not a URL|has a port)"),
     ("20.12", URL, {"if_exists": "overwrite"}, r"^if_exists is 'overwrite': use one of skip, replace, fail"),
     ("20.12", URL, {"if_exists": None}, r"^if_exists is None: use one of"),
 ]
@@ -90,7 +90,7 @@ UPLOAD = [
     ("a.bin", {"if_exists": "yes"}, r"^if_exists is 'yes': use one of skip, replace, fail"),
     *(
         ("a.bin", {"listing_timeout": value}, r"^listing_timeout is .*: give a number of seconds above 0")
-        for value in (0, -1, float("nan"), "soon", None, True)
+        for value in (0, -1, float("nan"), float("inf"), "soon", None, True)
     ),
 ]
 

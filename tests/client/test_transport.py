@@ -14,9 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_vmanage.client.errors import (
+    VManageAuthenticationError,
     VManageCancelledError,
+    VManageChecksumError,
+    VManageError,
     VManageOutcomeUnknownError,
     VManageSessionExpiredError,
+    VManageSourceError,
 )
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.transport import PIECE, _pieces, _Prefixed
@@ -120,8 +124,8 @@ def test_an_abort_ends_a_transfer_that_nobody_takes(
 
 def test_every_connection_is_closed_with_the_session(vm: Simulator, connect: Connect) -> None:
     session = connect(vm)
+    vm.faults.add("reset_during_upload", after_bytes=1000)
     with pytest.raises(VManageOutcomeUnknownError) as kept:
-        vm.faults.add("reset_during_upload", after_bytes=1000)
         session.send_body(PACKAGE, Body(10), "multipart/form-data; boundary=x")
     session.request("GET", "device/action/software")
     connections = list(session._connection._adapter._connections)
@@ -129,6 +133,33 @@ def test_every_connection_is_closed_with_the_session(vm: Simulator, connect: Con
     session.close()
     assert kept.value.__traceback__ is not None
     assert [one for one in connections if one.sock or one._handle] == []
+
+
+@pytest.mark.parametrize(
+    "error", [VManageChecksumError("wrong"), VManageSourceError("short"), VManageCancelledError("x")]
+)
+def test_an_error_of_the_body_comes_out_as_it_is(vm: Simulator, connect: Connect, error: VManageError) -> None:
+    def fail() -> None:
+        raise error
+
+    session = connect(vm)
+    with pytest.raises(type(error)) as caught:
+        session.send_body(PACKAGE, Body(3, before=fail), "text/plain")
+    assert caught.value is error
+    assert session.request("GET", "device/action/software").rows == []
+
+
+def test_an_api_key_that_is_refused_during_a_transfer_is_not_tried_again(
+    simulate: Callable[..., Simulator], connect: Connect
+) -> None:
+    vm = simulate("20.18.2")
+    session = connect(vm, auth="api_key", api_key=vm.api_key)
+    _ = session.server
+    vm.faults.add("expired_e")
+    for _ in range(2):
+        with pytest.raises(VManageAuthenticationError):
+            session.send_body(PACKAGE, b"x", "text/plain")
+    assert len(vm.requests) == 2
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE, PIECE + 1, 3 * PIECE + 7])
@@ -141,7 +172,11 @@ def test_pieces_are_the_whole_in_order(kind: Callable[[bytes], Any], size: int) 
 
 
 @settings(max_examples=100)
-@given(first=st.binary(max_size=3), rest=st.binary(max_size=50), sizes=st.lists(st.integers(1, 7), min_size=60))
+@given(
+    first=st.binary(max_size=3),
+    rest=st.binary(max_size=20),
+    sizes=st.lists(st.integers(1, 7), min_size=24, max_size=24),
+)
 def test_bytes_put_back_come_out_first(first: bytes, rest: bytes, sizes: list[int]) -> None:
     stream = _Prefixed(io.BytesIO(rest), first)
     assert b"".join(stream.read(size) or b"" for size in sizes) == first + rest
