@@ -27,13 +27,17 @@ class MaskedURL:
 
     def __set__(self, instance: Any, value: Any) -> None:
         instance.__dict__[self._name] = value
-        text = str(value) if value is not None else ""
-        if "://" in text and "{{" not in text:
-            for secret in secrets_in_url(text):
-                _mask(secret)
+        mask_url(str(value) if value is not None else "")
 
 
-def _mask(secret: str) -> None:
+def mask_url(text: str) -> None:
+    """Tell Airflow what is secret in a URL, or in the URL of a checksum list (``file:https://…``).
+
+    :param text: anything; what is no URL, or still a template, is left alone.
+    """
     from airflow.sdk.log import mask_secret
 
-    mask_secret(secret)
+    url = text if text.lower().startswith("file://") else text.removeprefix("file:")
+    if "://" in url and "{{" not in url:
+        for secret in secrets_in_url(url):
+            mask_secret(secret)

@@ -9,9 +9,16 @@ from urllib.parse import unquote, urlsplit
 
 from airflow_provider_vmanage.client.checksum_lists import find_checksum
 from airflow_provider_vmanage.client.checksums import Checksum, parse_checksum
-from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSourceError
-from airflow_provider_vmanage.client.sources import ImageSource, checked_source, local_file, unreadable
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError, VManageSourceError
+from airflow_provider_vmanage.client.sources import (
+    WRONG_PATH,
+    ImageSource,
+    checked_source,
+    local_file,
+    unreadable,
+)
 from airflow_provider_vmanage.client.urls import masked_url
+from airflow_provider_vmanage.masking import mask_url
 from airflow_provider_vmanage.object_stream import open_stream
 
 if TYPE_CHECKING:
@@ -48,6 +55,7 @@ def open_source(source: str | os.PathLike[str] | ObjectStoragePath) -> ImageSour
     if scheme == "file":
         return local_file(unquote(urlsplit(text).path))
     if scheme in ("http", "https"):
+        mask_url(text)  # the HTTP library logs the query, if only for debugging
         from airflow_provider_vmanage.client.http_source import http_file
 
         return http_file(text)
@@ -67,34 +75,54 @@ def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:
     if not text.lower().startswith("file:"):
         return parse_checksum(checksum)
     address = text if text.lower().startswith("file://") else text[len("file:") :]
-    listed = open_source(address)
-    with listed.open() as stream:
-        return find_checksum(stream, file_name, list_name=listed.name)
+    try:
+        listed = open_source(address)
+        with listed.open() as stream:
+            return find_checksum(stream, file_name, list_name=listed.name)
+    except VManageSourceError as err:
+        raise VManageSourceError(f"checksum: {err.message}", retryable=err.retryable) from err
+    except VManageError:
+        raise
+    except Exception as err:  # a store raises whatever its library raises
+        raise unreadable(f"checksum list {masked_url(address)}", err, retryable=True) from err
 
 
 def file_name_of(source: Any) -> str:
-    """Return the last part of a path or URL, without query."""
+    """Return the last part of a path or URL, without query.
+
+    :raises VManageConfigurationError: it is neither.
+    """
     text = str(source).strip()
-    path = unquote(urlsplit(text).path) if "://" in text else text
+    try:
+        path = unquote(urlsplit(text).path) if "://" in text else text
+    except ValueError as err:
+        raise VManageConfigurationError(f"source {masked_url(text)!r} is not a URL: {err}") from err
     return path.rstrip("/").rpartition("/")[2]
 
 
 def _stored(source: Any, text: str, scheme: str) -> ImageSource:
     from airflow.sdk import ObjectStoragePath
+    from airflow.sdk.io import has_fs
 
     shown = masked_url(text)
     try:
         # Used exactly as given: paths derived from one with a connection have lost it in some Airflow releases.
         path = source if isinstance(source, ObjectStoragePath) else ObjectStoragePath(text)
-        size = path.stat().st_size
-    except (ImportError, ValueError) as err:
-        extra = _EXTRAS.get(scheme)
-        mend = f"install {extra}" if extra else "use a path, file://, s3://, gs://, abfs:// or sftp://"
-        raise VManageConfigurationError(f"source {shown!r} has the scheme {scheme!r}, unknown here: {mend}") from err
+        found = path.stat()
+    except ImportError as err:
+        raise _not_installed(shown, scheme) from err
+    except ValueError as err:
+        raise (unreadable(shown, err) if has_fs(scheme) else _not_installed(shown, scheme)) from err
     except OSError as err:
-        raise unreadable(shown, err) from err
+        raise unreadable(shown, err, retryable=not isinstance(err, WRONG_PATH)) from err
     except Exception as err:  # a store raises whatever its library raises; it may be back later
         raise unreadable(shown, err, retryable=True) from err
-    if path.is_dir():
+    if found.get("type") == "directory":  # is_dir() would list, which not everybody who may read may do
         raise VManageSourceError(f"source {shown!r} is a folder: give one image")
-    return checked_source(shown, size, lambda: open_stream(path))
+    return checked_source(shown, found.st_size, lambda: open_stream(path))
+
+
+def _not_installed(shown: str, scheme: str) -> VManageConfigurationError:
+    extra = _EXTRAS.get(scheme)
+    mend = f"install {extra}" if extra else "use a path, file://, s3://, gs://, abfs:// or sftp://"
+    return VManageConfigurationError(f"source {shown!r} has the scheme {scheme!r}, unknown here: {mend}")

@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 _KEY = "vmanage_upload"
 
+_FIELDS = {"action": str, "file_name": str, "size": int, "sha512": str}
+
 
 class TaskStateNotes:
     """One note in the store of the running task; without a store, and whatever fails there, simply nothing.
@@ -26,10 +28,9 @@ class TaskStateNotes:
     def read(self) -> UploadNote | None:
         """Return the note of an earlier try, if there is one."""
         value = self._attempt("get", _KEY)
-        try:
-            return UploadNote(**value) if value else None
-        except TypeError:  # written by another release of this package
-            return None
+        if not isinstance(value, dict) or {name: type(what) for name, what in value.items()} != _FIELDS:
+            return None  # nothing, or written by another release of this package
+        return UploadNote(**value)
 
     def write(self, note: UploadNote) -> None:
         """Keep the note."""

@@ -77,7 +77,7 @@ class _Session(requests.Session):
         old, new = response.request.url or "", prepared_request.url or ""
         if old.startswith("https:") and new.startswith("http:"):
             raise _Downgrade
-        if self.should_strip_auth(old, new):
+        if self.should_strip_auth(old, new):  # type: ignore[no-untyped-call]
             prepared_request.headers.pop("Authorization", None)
 
 

@@ -111,8 +111,7 @@ class ImageUpload:
         """
         old = self._listed()
         change = self._sent_before(old) or self._bring(old)
-        if self.notes is not None:
-            self.notes.clear()
+        self._forget_note()
         return change
 
     def _sent_before(self, old: list[SoftwareImage]) -> Change | None:
@@ -189,6 +188,7 @@ class ImageUpload:
                 # What was sent before may have been taken in meanwhile, and this copy refused for it.
                 image = self._wait_listed(0) if lost else None
                 if image is None:
+                    self._forget_note(unless=lost)
                     raise
             except OUTCOME_OPEN as err:
                 lost = err
@@ -216,6 +216,11 @@ class ImageUpload:
     def _note(self, action: str, sha512: str) -> None:
         if self.notes is not None:
             self.notes.write(UploadNote(action, self.file_name, self.source.size, sha512))
+
+    def _forget_note(self, *, unless: VManageError | None = None) -> None:
+        """Forget what was sent: it is listed, or was refused, unless a copy of it may still show up."""
+        if self.notes is not None and unless is None:
+            self.notes.clear()
 
     def _pause(self, err: VManageUnavailableError, attempt: int) -> None:
         seconds = err.retry_after if err.retry_after is not None else 2.0**attempt

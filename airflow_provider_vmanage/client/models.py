@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
+from airflow_provider_vmanage.client.urls import masked_url
 
 # Local images carry a URL of the manager itself, with the placeholder left in:
 # http://<VMANAGE_HOST>:8080/software/package/
@@ -82,7 +83,7 @@ class SoftwareImage:
 
     def describe(self) -> str:
         """Return one line that tells this image from its neighbours."""
-        what = self.file_name or self.url or "no file"
+        what = self.file_name or masked_url(self.url or "no file")
         return f"{what} (version {self.version}, id {self.version_id or self.record_id})"
 
     def as_row(self) -> dict[str, Any]:

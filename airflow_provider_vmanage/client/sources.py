@@ -73,6 +73,7 @@ def checked_source(name: str, size: Any, opener: Callable[[], IO[bytes]]) -> Ima
 
 def unreadable(name: str, err: BaseException, *, retryable: bool = False) -> VManageSourceError:
     """Return the error for a source that cannot be read, in the words of what stood in the way."""
-    reason = (getattr(err, "strerror", None) or str(err) or type(err).__name__).strip()
+    words = "there is no such file" if isinstance(err, FileNotFoundError) else str(err)  # a store only names it
+    reason = (getattr(err, "strerror", None) or words or type(err).__name__).strip()
     mend = "" if retryable else ": correct source"
     return VManageSourceError(f"source {name!r} cannot be read ({reason}){mend}", retryable=retryable)

@@ -15,8 +15,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from airflow_provider_vmanage.client.budget import Budget
 from airflow_provider_vmanage.client.arguments import require_text
+from airflow_provider_vmanage.client.budget import Budget
 from airflow_provider_vmanage.client.checksums import Checksum, new_digests
 from airflow_provider_vmanage.client.errors import (
     VManageConfigurationError,

@@ -55,6 +55,7 @@ class VManageHook(BaseHook):
         super().__init__(**kwargs)
         self.vmanage_conn_id = vmanage_conn_id
         self._session: ManagerSession | None = None
+        self._aborted = False
 
     def __enter__(self) -> VManageHook:
         """Return the hook; the login comes with the first call."""
@@ -76,16 +77,19 @@ class VManageHook(BaseHook):
         """
         if self._session is None:
             self._session = ManagerSession(self.settings, on_secret=_mask)
+            if self._aborted:  # told to stop while the connection or the source was looked up
+                self._session.abort()
         return self._session
 
     def close(self) -> None:
         """Log out, where a session is open. The hook can be used again."""
-        session, self._session = self._session, None
+        session, self._session, self._aborted = self._session, None, False
         if session is not None:
             session.close()
 
     def abort(self) -> None:
         """Break off the call that is under way; for ``on_kill``. Only :meth:`close` is of use afterwards."""
+        self._aborted = True
         if self._session is not None:
             self._session.abort()
 

@@ -144,6 +144,7 @@ class UploadImageOperator(VManageOperator):
         "vmanage_conn_id",
     )
     source = MaskedURL()
+    checksum = MaskedURL()  # that of a list may be signed
 
     def __init__(
         self,
@@ -261,11 +262,12 @@ class ListImagesOperator(VManageOperator):
 
     def work(self, context: Context) -> list[dict[str, Any]]:
         """Return the rows."""
-        images = self.hook.list_images(image_type=self.image_type or None)
-        rows = [
-            {**image.as_row(), "size": None, "sha512": None}
-            for image in images
-            if not self.version or image.version == self.version
-        ]
+        image_type = self.image_type or None
+        if self.version is None:
+            images = self.hook.list_images(image_type=image_type)
+        else:
+            found = self.hook.find_images(version=self.version)
+            images = [image for image in found if image_type in (None, image.image_type)]
+        rows = [{**image.as_row(), "size": None, "sha512": None} for image in images]
         self.log.info("%d images listed", len(rows))
         return rows

@@ -69,12 +69,15 @@ class ImageVersionSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Poke until the image is there, all pokes of one process in one session."""
-        with fail_without_retry(), self.hook:
+        with self.hook:
             return super().execute(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; one call to the manager."""
-        found = self._found()
+        # Here rather than around all pokes: Airflow decides within its loop what soft_fail, never_fail and silent_fail
+        # mean for an error, and a silent sensor that logs in again after a refused login would lock the account.
+        with fail_without_retry():
+            found = self._found()
         if not found:
             self.log.info("Not listed yet: %s", self._wanted())
             return PokeReturnValue(is_done=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
 import tracemalloc
 from collections.abc import Callable
 from itertools import product
@@ -162,7 +161,7 @@ def test_a_huge_list_is_read_without_being_held(block: bytes, words: str) -> Non
     tracemalloc.start()
     try:
         with pytest.raises(VManageConfigurationError, match=words):
-            find_checksum(Endless(block, 2000), NAME, list_name="list")  # type: ignore[arg-type]
+            find_checksum(Endless(block, 1000), NAME, list_name="list")  # type: ignore[arg-type]
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
@@ -194,8 +193,7 @@ def test_the_operator_takes_the_digest_from_a_list(
     digest = hashlib.new(algorithm, content).hexdigest()
     row = upload_image(vm, content, f"{digest}  {NAME}\n")
     assert row["sha512"] == hashlib.sha512(content).hexdigest() == vm.images[0].sha512
-    warned = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING and "MD5" in one.getMessage()]
-    assert len(warned) == (algorithm == "md5")
+    assert caplog.text.count("checksum is an MD5: it finds accidents, not forgeries") == (algorithm == "md5")
 
 
 @pytest.mark.parametrize("size", [5, 3 << 20], ids=["one block", "several blocks"])
@@ -208,7 +206,9 @@ def test_a_wrong_digest_leaves_no_complete_image_on_any_release(
         upload_image(vm_of_release, b"x" * size, f"{wrong}  {NAME}\n")
     vm_of_release.stop()
     assert vm_of_release.images == []
-    assert [path for path in vm_of_release.storage.rglob("*") if path.is_file() and path.stat().st_size >= size > 5] == []
+    assert [
+        path for path in vm_of_release.storage.rglob("*") if path.is_file() and path.stat().st_size >= size > 5
+    ] == []
     assert vm_of_release.counters.open_sessions == 0
 
 

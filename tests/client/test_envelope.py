@@ -59,6 +59,11 @@ def test_data_that_is_no_object_is_a_protocol_error_where_one_is_wanted(data: An
         _ = parse({"data": data}).record
 
 
+def test_data_null_is_no_data_however_the_envelope_came_to_be() -> None:
+    with pytest.raises(VManageProtocolError):
+        _ = Envelope({"data": None}).data
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_data_null_is_a_protocol_error_at_once(method: str) -> None:
     with pytest.raises(VManageProtocolError, match="null"):

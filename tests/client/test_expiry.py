@@ -60,6 +60,7 @@ def test_a_dead_session_is_renewed_once_and_silently(
     session.request(method, path)
     assert calls(vm)[before:] == [f"{method} {path}", *opening(vm), f"{method} {path}"]
     assert (vm.images == []) is (method == "DELETE")
+    assert [one.headers.get("cookie") for one in vm.requests if one.path == "/j_security_check"] == [None, None]
     session.close()
     assert (vm.counters.logins, vm.counters.logouts, vm.counters.open_sessions) == (2, 1, 0)
     assert naps == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import io
 import logging
@@ -11,16 +10,17 @@ import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
+from airflow.sdk.log import redact  # type: ignore[attr-defined]
 
 from airflow_provider_vmanage.client.checksums import Checksum
-from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageError, VManageSourceError
+from airflow_provider_vmanage.client.errors import VManageError, VManageSourceError
 from airflow_provider_vmanage.client.http_source import http_file
 from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
@@ -51,16 +51,13 @@ class FileServer:
         if authority is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-            self._http.socket = context.wrap_socket(
-                self._http.socket, server_side=True, do_handshake_on_connect=False
-            )
+            self._http.socket = context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self.host = f"127.0.0.1:{self._http.server_port}"
         self.url = f"{'https' if authority else 'http'}://{self.host}"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
     def close(self) -> None:
-        """Wait for the connections too: one that our side forgot would hang here."""
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
@@ -81,13 +78,8 @@ class FileServer:
                     self.send_header(name, value)
                 self.end_headers()
                 self.close_connection = int(headers.get("Content-Length", -1)) != len(body)
-                with self.quiet():
-                    self.wfile.write(body)
-
-            @contextmanager
-            def quiet(self) -> Iterator[None]:
                 try:
-                    yield
+                    self.wfile.write(body)
                 except OSError:  # the client wanted the headers only
                     self.close_connection = True
 
@@ -106,19 +98,15 @@ def files(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """A server over TLS that the environment trusts."""
     authority.cert_pem.write_to_path(str(tmp_path / "files-ca.pem"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "files-ca.pem"))
-    server = FileServer(authority)
-    yield server
-    gc.collect()
-    server.close()
+    with closing(FileServer(authority)) as server:
+        yield server
 
 
 @pytest.fixture
 def plain() -> Iterator[FileServer]:
     """Another one, without TLS."""
-    server = FileServer(None)
-    yield server
-    gc.collect()
-    server.close()
+    with closing(FileServer(None)) as server:
+        yield server
 
 
 @pytest.fixture
@@ -144,35 +132,30 @@ def test_an_image_goes_from_its_server_to_the_manager_and_to_no_disk_between(
     assert files.asked == [("/image.bin", None, "identity")] * 2
 
 
-def test_a_wrong_checksum_leaves_no_image(files: FileServer, vm: Simulator, upload_url: Callable[..., Change]) -> None:
-    with pytest.raises(VManageChecksumError):
-        upload_url(f"{files.url}/image.bin", Checksum("md5", "0" * 32))
-    vm.stop()
-    assert vm.images == []
-
-
 GONE_WRONG: list[tuple[Answer, str, bool]] = [
     ((200, {}, CONTENT), "does not tell its size", False),
     ((200, {"Content-Length": "many"}, CONTENT), "does not tell its size", False),
     ((200, {"Transfer-Encoding": "chunked"}, b"5\r\nimage\r\n0\r\n\r\n"), "does not tell its size", False),
-    ((200, {"Content-Length": str(SIZE), "Content-Encoding": "gzip"}, CONTENT), "sent with Content-Encoding gzip", False),
+    (
+        (200, {"Content-Length": str(SIZE), "Content-Encoding": "gzip"}, CONTENT),
+        "sent with Content-Encoding gzip",
+        False,
+    ),
     ((200, {"Content-Length": "0"}, b""), "is empty", False),
     ((204, {}, b""), "HTTP 204", False),
     ((206, {"Content-Length": "5"}, b"image"), "HTTP 206", False),
-    ((304, {}, b""), "HTTP 304", False),
     ((401, {"Content-Length": "0"}, b""), "HTTP 401", False),
-    ((403, {"Content-Length": "0"}, b""), "HTTP 403", False),
     ((404, {"Content-Length": "0"}, b""), "HTTP 404", False),
     ((408, {"Content-Length": "0"}, b""), "HTTP 408", True),
-    ((429, {"Content-Length": "0"}, b""), "HTTP 429", True),
-    ((500, {"Content-Length": "0"}, b""), "HTTP 500", True),
     ((503, {"Content-Length": "0"}, b""), "HTTP 503", True),
     ((302, {"Content-Length": "0", "Location": "/image.bin"}, b""), "TooManyRedirects", False),
     ((302, {"Content-Length": "0", "Location": "ftp://127.0.0.1/x"}, b""), "InvalidSchema", False),
 ]
 
 
-@pytest.mark.parametrize(("answer", "words", "retryable"), GONE_WRONG, ids=[f"{one[0][0]} {one[1]}" for one in GONE_WRONG])
+@pytest.mark.parametrize(
+    ("answer", "words", "retryable"), GONE_WRONG, ids=[f"{one[0][0]} {one[1]}" for one in GONE_WRONG]
+)
 def test_what_is_no_image_of_known_length_is_refused(
     answer: Answer, words: str, retryable: bool, files: FileServer
 ) -> None:
@@ -196,12 +179,12 @@ def test_what_is_no_image_of_known_length_is_refused(
         ("https://:443/x?sig={}", False),
         ("https://[::1/x?sig={}", False),
         ("https://user:{}@127.0.0.1:port/x", False),
-        ("http://.example/{}?sig={}", False),
+        ("http://.example/x?sig={}", False),
     ],
 )
 def test_an_address_nobody_is_at_may_be_tried_again_and_what_is_none_may_not(url: str, retryable: bool) -> None:
-    with pytest.raises(VManageError, match="^source ") as caught:
-        open_source(url.replace("/{}", "/x").format(SECRET, SECRET))
+    with pytest.raises(VManageError, match=r"^source ") as caught:
+        open_source(url.format(SECRET))
     assert caught.value.retryable is retryable
     assert SECRET not in repr(caught.value)
 
@@ -283,23 +266,21 @@ def test_a_netrc_is_never_used(
 
 
 def test_nothing_of_a_signed_url_is_logged(
-    files: FileServer, vm: Simulator, upload_url: Callable[..., Change], caplog: pytest.LogCaptureFixture
+    files: FileServer, vm: Simulator, settings_of: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
+    """We say nothing of it; what the HTTP library says for debugging, Airflow is told to mask."""
     caplog.set_level(logging.DEBUG)
-    upload_url(f"https://{URL_LOGIN}@{files.host}/image.bin?sig={SECRET}#{SECRET}")
-    assert "all 3.1 MB sent" in caplog.text
-    assert [word for word in (SECRET, URL_LOGIN, PASSWORD, USER) if word in caplog.text] == []
-    assert files.asked[0][0] == f"/image.bin?sig={SECRET}"
-
-
-def test_the_hook_takes_the_name_from_the_path_of_the_url(
-    files: FileServer, vm: Simulator, settings_of: Callable[..., Any]
-) -> None:
     hook = VManageHook()
     hook.__dict__["settings"] = settings_of(vm)
     with hook:
-        hook.upload_image(f"{files.url}/image.bin?sig={SECRET}")
+        hook.upload_image(f"https://{URL_LOGIN}@{files.host}/image.bin?sig={SECRET}#{SECRET}")
     assert [image.file_name for image in vm.images] == ["image.bin"]
+    assert files.asked[0][0] == f"/image.bin?sig={SECRET}"
+    ours = [one.getMessage() for one in caplog.records if one.name.startswith("airflow_provider_vmanage")]
+    assert any("all 3.1 MB sent" in text for text in ours)
+    assert SECRET in caplog.text
+    for text in ("\n".join(ours), str(redact(caplog.text))):
+        assert [word for word in (SECRET, URL_LOGIN, PASSWORD, USER) if word in text] == []
 
 
 def test_a_published_list_may_lie_behind_a_url(files: FileServer) -> None:
@@ -309,11 +290,13 @@ def test_a_published_list_may_lie_behind_a_url(files: FileServer) -> None:
     found = open_checksum(f"file:{files.url}/sums?sig={SECRET}", "image.bin")
     assert found == Checksum("sha512", hashlib.sha512(CONTENT).hexdigest())
 
-    files.answers["/sums"] = [(200, length, lines), (200, length, lines[:-9000])]
-    with pytest.raises(VManageSourceError, match="broke off") as caught:
-        open_checksum(f"file:{files.url}/sums?sig={SECRET}", "image.bin")
-    assert caught.value.retryable
-    assert SECRET not in repr(caught.value)
+    broken = [(200, length, lines), (200, length, lines[:-9000])]
+    for answers, words, retryable in ((broken, "broke off", True), ([], "HTTP 404", False)):
+        files.answers["/sums"] = answers or [(404, {"Content-Length": "0"}, b"")]
+        with pytest.raises(VManageSourceError, match=rf"^checksum: source .* {words}") as caught:
+            open_checksum(f"file:{files.url}/sums?sig={SECRET}", "image.bin")
+        assert caught.value.retryable is retryable
+        assert SECRET not in repr(caught.value)
 
 
 def test_a_body_reads_as_a_file_does(files: FileServer) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 
+from airflow_provider_vmanage.client.auth import SessionLogin
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
     VManageError,
@@ -208,6 +210,31 @@ def test_the_three_logins_work_and_their_secrets_are_told(
     assert sent == set(told)
     assert ("authorization" in headers) is (auth != "session")
     assert not any(secret in repr(session) + repr(vars(session)) for secret in (*told, vm.password))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cookie", "is_success"),
+    [
+        (200, "", "JSESSIONID", True),
+        (200, "\r\n", "JSESSIONID", True),
+        (201, "", "JSESSIONID", False),
+        (204, "", "JSESSIONID", False),
+        (200, "x", "JSESSIONID", False),
+        (200, "", "OTHER", False),
+    ],
+)
+def test_a_success_has_all_three_signs(
+    vm: Simulator, settings_of: Callable[..., Any], status: int, body: str, cookie: str, *, is_success: bool
+) -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = status, body.encode()
+    answer.cookies.set(cookie, "abc")
+    login = SessionLogin(settings_of(vm))
+    if is_success:
+        assert login.open(lambda *_, **__: answer).secrets == ("abc",)
+        return
+    with pytest.raises(VManageAuthenticationError):
+        login.open(lambda *_, **__: answer)
 
 
 def test_a_password_of_any_characters_arrives(simulate: Callable[..., Simulator], connect: Connect) -> None:

@@ -1,0 +1,272 @@
+"""Deleting: exactly the one that is meant, confirmed, and safe to run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client import software_repository
+from airflow_provider_vmanage.client.errors import (
+    VManageAmbiguousError,
+    VManageNotFoundError,
+    VManageOutcomeUnknownError,
+    VManageRejectedError,
+    VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.simulator import Simulator
+
+LIST = "GET device/action/software"
+ON_DELETE = {"method": "DELETE", "path": "device/action/software/*"}
+
+
+@pytest.fixture
+def vm(vm_of_release: Simulator) -> Simulator:
+    return vm_of_release
+
+
+@pytest.fixture
+def after_login(vm: Simulator, calls: Callable[..., list[str]]) -> Callable[[], list[str]]:
+    """What was received after login, release and token."""
+    return lambda: calls(vm)[2 if vm.release.has_token else 3 :]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(software_repository, "CONFIRM_TIMEOUT", 0.05)
+
+
+def delete(version_id: str) -> str:
+    return f"DELETE device/action/software/{version_id}"
+
+
+def names(vm: Simulator) -> list[str]:
+    return [image.file_name for image in vm.images]
+
+
+THERE = {"a.bin": "20.1", "aa.bin": "20.12", "a.bin.gz": "20.12.1", "vmanage-20.1.bin": "120.1"}
+"""File names and their versions."""
+
+
+@pytest.mark.parametrize(
+    ("selector", "gone"),
+    [
+        ({"version": "20.1"}, "a.bin"),
+        ({"version": "20.12"}, "aa.bin"),
+        ({"version": " 20.12.1 "}, "a.bin.gz"),
+        ({"version": "20"}, None),
+        ({"version": "20.1."}, None),
+        ({"version": "0.1"}, None),
+        ({"version": "20.*"}, None),
+        ({"file_name": "a.bin"}, "a.bin"),
+        ({"file_name": "aa.bin"}, "aa.bin"),
+        ({"file_name": ".bin"}, None),
+        ({"file_name": "A.BIN"}, None),
+        ({"file_name": "20.1"}, None),
+        ({"version_id": "20.1"}, None),
+        ({"version_id": "00000000-0000-0000-0000-000000000000"}, None),
+    ],
+)
+def test_a_selector_means_exactly_what_it_says(
+    selector: dict[str, str],
+    gone: str | None,
+    vm: Simulator,
+    repository: SoftwareRepository,
+    after_login: Callable[[], list[str]],
+) -> None:
+    images = {name: vm.add_image(name, version=version) for name, version in THERE.items()}
+
+    change = repository.delete_image(**selector)
+
+    assert names(vm) == [name for name in THERE if name != gone]
+    if gone:
+        assert (change.action, change.image.file_name) == ("deleted", gone)
+        assert after_login() == [LIST, delete(images[gone].version_id), LIST]
+    else:
+        ((field, value),) = selector.items()
+        row = change.as_row()
+        assert (row["action"], row["changed"], row[field]) == ("unchanged", False, value)
+        assert after_login() == [LIST]
+
+
+@pytest.mark.parametrize("kind", ["version_id", "file_id"])
+def test_both_ids_of_an_image_select_it(kind: str, vm: Simulator, repository: SoftwareRepository) -> None:
+    images = [vm.add_image(name) for name in ("a.bin", "b.bin")]
+    change = repository.delete_image(version_id=getattr(images[1], kind))
+    assert (change.action, change.image.file_name) == ("deleted", "b.bin")
+    assert names(vm) == ["a.bin"]
+
+
+def test_the_name_under_which_a_file_was_uploaded_selects_it_too(vm: Simulator, repository: SoftwareRepository) -> None:
+    vm.add_record({"versionId": "id-1", "availableFiles": "[c.bin]", "fileNameMap": "{c.bin=uploaded.bin}"})
+    assert repository.delete_image(file_name="uploaded.bin").action == "deleted"
+    assert repository.list_images() == []
+
+
+def test_a_url_entry_is_deleted_by_its_name(vm: Simulator, repository: SoftwareRepository) -> None:
+    vm.add_image("", version="20.12", url="https://images.example.com/")
+    change = repository.delete_image(version="20.12")
+    assert (change.action, change.image.file_name) == ("deleted", None)
+    assert vm.images == []
+
+
+def test_what_is_missing_can_be_an_error(vm: Simulator, repository: SoftwareRepository) -> None:
+    vm.add_image("a.bin", version="20.12")
+    with pytest.raises(VManageNotFoundError, match=r"version '20\.1', and if_missing is 'fail'") as caught:
+        repository.delete_image(version="20.1", if_missing="fail")
+    assert not caught.value.retryable
+
+
+def test_running_it_twice_deletes_once(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
+) -> None:
+    vm.add_image("a.bin", version="20.1")
+    actions = [repository.delete_image(version="20.1").action for _ in range(2)]
+    assert actions == ["deleted", "unchanged"]
+    assert sum(call.startswith("DELETE") for call in after_login()) == 1
+
+
+def test_a_version_of_several_images_is_refused_naming_them(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
+) -> None:
+    images = [vm.add_image(name, version="20.1") for name in ("a.bin", "b.bin")]
+    with pytest.raises(VManageAmbiguousError, match="fits 2 images, so nothing was changed") as caught:
+        repository.delete_image(version="20.1")
+    assert not caught.value.retryable
+    assert len(caught.value.candidates) == 2
+    for image, candidate in zip(images, caught.value.candidates, strict=True):
+        assert image.file_name in candidate
+        assert image.version_id in candidate
+        assert candidate in str(caught.value)
+    assert after_login() == [LIST]
+
+
+def test_candidates_do_not_show_what_is_secret_in_a_url(vm: Simulator, repository: SoftwareRepository) -> None:
+    for number in range(2):
+        vm.add_image("", version="20.1", url=f"https://joe:hunter2@images.example.com/{number}?sig=signed-123")
+    with pytest.raises(VManageAmbiguousError) as caught:
+        repository.delete_image(version="20.1")
+    assert "images.example.com/1" in str(caught.value)
+    assert [secret for secret in ("hunter2", "signed-123") if secret in str(caught.value)] == []
+
+
+# -- records of several files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("selector", ["file_name", "version_id"])
+def test_of_a_record_of_several_files_only_the_file_itself_is_deleted(
+    selector: str, vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
+) -> None:
+    first = vm.add_image("a.bin", version="20.1")
+    second = vm.add_image("b.bin", version="20.1", group=first.version_id)
+    wanted = {"file_name": "b.bin", "version_id": second.file_id}[selector]
+    if vm.release.six_fields:  # which shows no ids of files
+        if selector == "file_name":
+            with pytest.raises(VManageAmbiguousError, match=r"shares its record with a\.bin"):
+                repository.delete_image(file_name=wanted)
+        else:
+            assert repository.delete_image(version_id=wanted).action == "unchanged"
+        assert names(vm) == ["a.bin", "b.bin"]
+        return
+    change = repository.delete_image(**{selector: wanted})
+    assert (change.action, change.image.version_id) == ("deleted", second.file_id)
+    assert after_login() == [LIST, delete(second.file_id), LIST]
+    assert names(vm) == ["a.bin"]
+
+
+@pytest.mark.parametrize("selector", ["version", "version_id"])
+def test_a_selector_that_means_all_files_of_a_record_is_ambiguous(
+    selector: str, vm: Simulator, repository: SoftwareRepository
+) -> None:
+    first = vm.add_image("a.bin", version="20.1")
+    vm.add_image("b.bin", version="20.1", group=first.version_id)
+    with pytest.raises(VManageAmbiguousError, match="fits 2 images"):
+        repository.delete_image(**{selector: getattr(first, selector)})
+    assert names(vm) == ["a.bin", "b.bin"]
+
+
+# -- answers that are lost, refused or false -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["reply_lost", "empty_body", "short_body"])
+def test_a_deletion_whose_answer_is_lost_is_found_and_not_sent_again(
+    fault: str, vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
+) -> None:
+    image = vm.add_image("a.bin", version="20.1")
+    vm.faults.add(fault, **ON_DELETE)
+    assert repository.delete_image(version="20.1").action == "deleted"
+    assert after_login() == [LIST, delete(image.version_id), LIST]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [("status", {"status": 200}), ("http_502", {}), ("http_500", {}), ("reset_before", {}), ("redirect", {})],
+)
+def test_an_image_that_stays_listed_is_an_unknown_outcome(
+    fault: str,
+    options: dict[str, Any],
+    vm: Simulator,
+    repository: SoftwareRepository,
+    after_login: Callable[[], list[str]],
+) -> None:
+    vm.add_image("a.bin", version="20.1")
+    vm.faults.add(fault, **ON_DELETE, **options)
+    with pytest.raises(VManageOutcomeUnknownError, match=r"a\.bin .* is still listed") as caught:
+        repository.delete_image(version="20.1")
+    assert caught.value.retryable
+    assert sum(call.startswith("DELETE") for call in after_login()) == 1
+
+
+def test_a_refusal_goes_out_with_the_words_of_the_manager(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
+) -> None:
+    image = vm.add_image("a.bin", version="20.1")
+    vm.faults.add("error_4xx", **ON_DELETE, message="In use", details="by vedge-1", code="SIM-IN-USE")
+    with pytest.raises(VManageRejectedError, match=r"In use .*code SIM-IN-USE.*by vedge-1") as caught:
+        repository.delete_image(version="20.1")
+    assert caught.value.fields == {
+        "status": 400,
+        "code": "SIM-IN-USE",
+        "details": "by vedge-1",
+        "method": "DELETE",
+        "path": f"/dataservice/device/action/software/{image.version_id}",
+    }
+    assert after_login() == [LIST, delete(image.version_id), LIST]
+
+
+def test_an_image_that_somebody_else_deletes_meanwhile_is_unchanged(
+    vm: Simulator, repository: SoftwareRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = vm.add_image("a.bin", version="20.1")
+    request = repository.session.request
+
+    def slower(method: str, path: str, **options: Any) -> Any:
+        if method == "DELETE":
+            vm._manager.repository.delete(image.version_id)
+        return request(method, path, **options)
+
+    monkeypatch.setattr(repository.session, "request", slower)
+    assert repository.delete_image(version="20.1").action == "unchanged"
+
+
+def test_a_busy_manager_is_asked_again_and_a_busier_one_is_left_alone(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], naps: list[float]
+) -> None:
+    vm.add_image("a.bin", version="20.1")
+    vm.faults.add("http_429", **ON_DELETE, retry_after=3)
+    vm.faults.add("http_429", **ON_DELETE, retry_after=600)
+    with pytest.raises(VManageUnavailableError, match="wait 600 s"):
+        repository.delete_image(version="20.1")
+    assert naps == [3.0]
+    assert names(vm) == ["a.bin"]
+
+
+def test_an_id_with_odd_signs_is_one_part_of_the_path(vm: Simulator, repository: SoftwareRepository) -> None:
+    vm.add_record({"versionId": "id 1/x?y#z", "versionName": "20.1", "availableFiles": "a.bin"})
+    with pytest.raises(VManageRejectedError):
+        repository.delete_image(version="20.1")
+    (sent,) = [one for one in vm.requests if one.method == "DELETE"]
+    assert sent.query == {}

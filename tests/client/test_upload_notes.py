@@ -1,0 +1,244 @@
+"""What an upload leaves for its next try when its worker is killed: whether all bytes were sent."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client.checksums import Checksum
+from airflow_provider_vmanage.client.errors import (
+    VManageChecksumError,
+    VManageConflictError,
+    VManageError,
+    VManageOutcomeUnknownError,
+    VManageRejectedError,
+)
+from airflow_provider_vmanage.client.image_upload import ImageUpload, UploadNote
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
+from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.simulator import Simulator
+
+CONTENT = b"image" * 100_000
+SIZE = len(CONTENT)
+SHA512 = hashlib.sha512(CONTENT).hexdigest()
+NOTE = UploadNote("uploaded", "a.bin", SIZE, SHA512)
+PACKAGE = "POST device/action/software/package"
+
+
+class Killed(BaseException):
+    """Stands in for the end of the process: nothing catches it, nothing is done after it."""
+
+
+class Notes:
+    """A place for one note; the worker may be killed as soon as something is written there."""
+
+    def __init__(self, note: UploadNote | None = None, *, kills: bool = False) -> None:
+        self.note = note
+        self.written: list[UploadNote] = []
+        self.kills = kills
+
+    def read(self) -> UploadNote | None:
+        return self.note
+
+    def write(self, note: UploadNote) -> None:
+        self.note = note
+        self.written.append(note)
+        if self.kills:
+            self.kills = False
+            raise Killed
+
+    def clear(self) -> None:
+        self.note = None
+
+
+@pytest.fixture
+def try_with(vm: Simulator, connect: Callable[..., ManagerSession]) -> Callable[..., Change]:
+    """One try of a task: a session of its own, and the notes of the tries before."""
+
+    def run(notes: Notes | None, **options: Any) -> Change:
+        content = options.pop("content", CONTENT)
+        source = ImageSource("image", len(content), lambda: io.BytesIO(content))
+        options = {"listing_timeout": 5.0, **options}
+        with connect(vm) as session:
+            return ImageUpload(SoftwareRepository(session), source, "a.bin", notes=notes, **options).run()
+
+    return run
+
+
+@pytest.fixture
+def sent(vm: Simulator, calls: Callable[[Simulator], list[str]]) -> Callable[[], int]:
+    """Counts the bodies that were sent."""
+    return lambda: calls(vm).count(PACKAGE)
+
+
+def names_and_digests(vm: Simulator) -> list[tuple[str | None, str | None]]:
+    return [(image.file_name, image.sha512) for image in vm.images]
+
+
+@pytest.mark.parametrize("if_exists", ["skip", "fail", "replace"])
+def test_after_a_kill_the_next_try_finds_what_was_sent_and_sends_nothing(
+    if_exists: str, vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
+) -> None:
+    """Not even where `fail` and `replace` would take the image for that of somebody else."""
+    vm.faults.add("late_listing", lists=2)
+    notes = Notes(kills=True)
+    with pytest.raises(Killed):
+        try_with(notes, if_exists=if_exists)
+    assert notes.note == NOTE
+
+    change = try_with(notes, if_exists=if_exists)
+
+    assert (change.action, change.image.file_name, change.size, change.sha512) == ("uploaded", "a.bin", SIZE, SHA512)
+    assert sent() == 1
+    assert names_and_digests(vm) == [("a.bin", SHA512)]
+    assert notes.note is None
+
+
+def test_after_a_kill_of_a_replace_the_next_try_tells_of_a_replace(
+    vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
+) -> None:
+    vm.add_image("a.bin", b"old")
+    notes = Notes(kills=True)
+    with pytest.raises(Killed):
+        try_with(notes, if_exists="replace")
+
+    change = try_with(notes, if_exists="replace")
+
+    assert (change.action, change.sha512, sent()) == ("replaced", SHA512, 1)
+    assert names_and_digests(vm) == [("a.bin", SHA512)]
+
+
+@pytest.mark.parametrize("if_exists", ["skip", "fail", "replace"])
+@pytest.mark.parametrize("fault", ["reset_after_body", "gateway_timeout_not_stored", "error_4xx"])
+def test_where_the_manager_kept_nothing_the_next_try_sends_again(
+    fault: str, if_exists: str, vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
+) -> None:
+    vm.faults.add(fault, path="device/action/software/package")
+    notes = Notes(kills=True)
+    with pytest.raises(Killed):
+        try_with(notes, if_exists=if_exists)
+
+    change = try_with(notes, if_exists=if_exists, listing_timeout=0.05)
+
+    assert (change.action, change.sha512) == ("uploaded", SHA512)
+    assert sent() == 2
+    assert names_and_digests(vm) == [("a.bin", SHA512)]
+    assert notes.note is None
+
+
+@pytest.mark.parametrize(
+    ("note", "checksum"),
+    [
+        (replace(NOTE, file_name="b.bin"), None),
+        (replace(NOTE, size=SIZE + 1), None),
+        (replace(NOTE, sha512="0" * 128), Checksum("sha512", SHA512)),
+    ],
+)
+def test_a_note_of_another_image_is_ignored(
+    note: UploadNote,
+    checksum: Checksum | None,
+    vm: Simulator,
+    try_with: Callable[..., Change],
+    sent: Callable[[], int],
+    naps: list[float],
+) -> None:
+    notes = Notes(note)
+    vm.add_image("a.bin", b"old")
+    assert try_with(notes, if_exists="replace", checksum=checksum).action == "replaced"
+    assert sent() == 1
+    assert names_and_digests(vm) == [("a.bin", SHA512)]
+    assert notes.written == [replace(NOTE, action="replaced")]
+    assert naps == []
+
+    notes.note = note
+    with pytest.raises(VManageConflictError):
+        try_with(notes, if_exists="fail", checksum=checksum)
+    assert notes.note == note
+
+
+@pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5", None])
+def test_a_note_counts_whatever_checksum_is_asked_for(
+    algorithm: str | None, vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
+) -> None:
+    checksum = Checksum(algorithm, hashlib.new(algorithm, CONTENT).hexdigest()) if algorithm else None
+    vm.add_image("a.bin", CONTENT)
+    assert try_with(Notes(NOTE), if_exists="fail", checksum=checksum).sha512 == SHA512
+    assert sent() == 0
+
+
+def test_without_notes_a_killed_try_is_found_by_its_name_alone(
+    vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
+) -> None:
+    vm.add_image("a.bin", CONTENT)
+    assert try_with(None, if_exists="skip").action == "unchanged"
+    with pytest.raises(VManageConflictError):
+        try_with(Notes(), if_exists="fail")
+    assert sent() == 0
+
+
+def test_the_note_is_written_once_all_bytes_are_gone_and_cleared_by_success(
+    vm: Simulator, try_with: Callable[..., Change]
+) -> None:
+    notes = Notes()
+    assert try_with(notes).action == "uploaded"
+    assert notes.written == [NOTE]
+    assert notes.note is None
+
+    notes.note = NOTE
+    assert try_with(notes, if_exists="skip", content=b"of another size").action == "unchanged"
+    assert notes.note is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "error"),
+    [
+        ("reset_during_upload", {"after_bytes": 1000, "times": 3}, VManageOutcomeUnknownError),
+        ("early_403", {"times": 3}, VManageError),
+    ],
+)
+def test_no_note_is_written_where_bytes_were_left(
+    fault: str,
+    options: dict[str, Any],
+    error: type[VManageError],
+    vm: Simulator,
+    try_with: Callable[..., Change],
+) -> None:
+    vm.faults.add(fault, **options)
+    notes = Notes()
+    with pytest.raises(error):
+        try_with(notes, content=CONTENT * 60)  # the kernel buffers some megabytes
+    assert notes.written == []
+
+
+def test_no_note_is_written_where_the_checksum_is_wrong(vm: Simulator, try_with: Callable[..., Change]) -> None:
+    notes = Notes()
+    with pytest.raises(VManageChecksumError):
+        try_with(notes, checksum=Checksum("sha512", "0" * 128))
+    assert notes.written == []
+
+
+@pytest.mark.parametrize(
+    ("faults", "kept"),
+    [
+        (["never_listing"], True),
+        (["gateway_timeout_not_stored"] * 3, True),
+        (["error_4xx"], False),
+        (["reset_after_body", "error_4xx"], True),  # of the first copy nobody knows
+    ],
+    ids=str,
+)
+def test_what_is_left_open_keeps_the_note_and_what_was_refused_does_not(
+    faults: list[str], kept: bool, vm: Simulator, try_with: Callable[..., Change]
+) -> None:
+    for fault in faults:
+        vm.faults.add(fault, path="device/action/software/package")
+    notes = Notes()
+    with pytest.raises((VManageOutcomeUnknownError, VManageRejectedError)):
+        try_with(notes, listing_timeout=0.05)
+    assert notes.note == (NOTE if kept else None)

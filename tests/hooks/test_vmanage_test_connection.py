@@ -1,0 +1,103 @@
+"""What Airflow's *Test* button says, in each case: words that help, and no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from airflow_provider_vmanage.hooks.vmanage import VManageHook
+from airflow_provider_vmanage.simulator import Simulator
+
+
+@pytest.fixture(autouse=True)
+def it_always_logs_out(vm: Simulator) -> Iterator[None]:
+    yield
+    assert vm.counters.open_sessions == 0
+
+
+def test_a_good_connection_tells_release_tenancy_and_number_of_images(
+    vm_of_release: Simulator, connect: Callable[..., None]
+) -> None:
+    vm_of_release.add_image("a.bin")
+    connect(vm_of_release)
+    ok, text = VManageHook().test_connection()
+    assert ok
+    assert text == (
+        f"Connected to vManage {vm_of_release.version} at {vm_of_release.url} (SingleTenant); "
+        "the software repository can be read: 1 images."
+    )
+    assert (vm_of_release.counters.logins, vm_of_release.counters.open_sessions) == (1, 0)
+
+
+def test_a_manager_of_many_tenants_says_so(connect: Callable[..., None]) -> None:
+    with Simulator(tenants=["blue"]) as vm:
+        connect(vm, extra={"tenant": "blue"})
+        ok, text = VManageHook().test_connection()
+    assert ok
+    assert "(MultiTenant)" in text
+
+
+def test_a_refused_login_is_told_with_its_consequence(vm_of_release: Simulator, connect: Callable[..., None]) -> None:
+    connect(vm_of_release, password="wrong-word")
+    ok, text = VManageHook().test_connection()
+    assert not ok
+    assert "refused the login of 'admin'" in text
+    assert "five refused logins within 15 minutes lock the account" in text
+    assert "wrong-word" not in text
+    assert vm_of_release.counters.refused_logins == 1
+
+
+def test_a_masked_password_of_the_form_is_recognised(vm: Simulator, connect: Callable[..., None]) -> None:
+    connect(vm, password="***")
+    assert VManageHook().test_connection()[1].endswith("The password arrived as '***': type it anew in the form.")
+
+
+def test_a_certificate_of_another_authority_tells_what_to_set(vm: Simulator, connect: Callable[..., None]) -> None:
+    connect(vm, extra={"ca_bundle": ""})
+    ok, text = VManageHook().test_connection()
+    assert not ok
+    assert "TLS verification failed" in text
+    assert "set ca_bundle" in text
+    assert vm.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("forbidden", "the user lacks a role"),
+        ("error_4xx", "Simulated failure"),
+        ("data_null", "data"),
+        ("truncated_json", "not JSON"),
+    ],
+)
+def test_a_repository_that_cannot_be_read_is_told_apart_from_a_manager_that_cannot(
+    fault: str, words: str, vm: Simulator, connect: Callable[..., None]
+) -> None:
+    connect(vm)
+    vm.faults.add(fault, path="device/action/software", method="GET")
+    ok, text = VManageHook().test_connection()
+    assert not ok
+    assert text.startswith(f"Connected to vManage {vm.version} at {vm.url} (SingleTenant), but the software repository")
+    assert words in text
+
+
+@pytest.mark.parametrize(("host", "words"), [("no-such-host.invalid", "cannot be reached"), ("127.0.0.1:1", "refused")])
+def test_a_host_that_is_not_there_is_given_up_in_time(
+    host: str, words: str, vm: Simulator, connect: Callable[..., None], naps: list[float]
+) -> None:
+    """Airflow's own test of a connection has 60 seconds."""
+    connect(vm, host=host)
+    ok, text = VManageHook().test_connection()
+    assert not ok
+    assert words in text
+    assert sum(naps) < 30
+
+
+def test_a_bad_field_is_told_as_by_any_call(vm: Simulator, connect: Callable[..., None]) -> None:
+    connect(vm, extra={"auth": "kerberos"})
+    ok, text = VManageHook().test_connection()
+    assert (ok, text) == (
+        False,
+        "Connection 'vmanage_default': auth is 'kerberos': use one of session, jwt, api_key",
+    )

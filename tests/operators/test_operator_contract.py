@@ -1,0 +1,191 @@
+"""What Airflow expects of any operator, and what each does with bad input."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, BaseOperator, BaseSensorOperator
+from airflow.serialization.serialized_objects import DagSerialization
+
+from airflow_provider_vmanage.exceptions import VManageFailException
+from airflow_provider_vmanage.operators.software_repository import (
+    AddRepoOperator,
+    DeleteImageOperator,
+    ListImagesOperator,
+    UploadImageOperator,
+)
+from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
+from airflow_provider_vmanage.simulator import Simulator
+
+NUMERIC = {"listing_timeout"}
+URL = "https://images.example.com/20.15/"
+REQUIRED: dict[type[BaseOperator], dict[str, Any]] = {
+    AddRepoOperator: {"version_name": "20.15", "version_url": URL},
+    UploadImageOperator: {"source": "/images/a.bin"},
+    DeleteImageOperator: {"version": "20.1"},
+    ListImagesOperator: {},
+    ImageVersionSensor: {"version": "20.1"},
+}
+ALL = list(REQUIRED)
+
+
+def arguments_of(kind: type[BaseOperator]) -> set[str]:
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    return {one.name for one in parameters if one.kind is one.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_every_argument_but_the_numbers_is_a_template_field(kind: type[BaseOperator]) -> None:
+    assert set(kind.template_fields) == arguments_of(kind) - NUMERIC
+    assert len(set(kind.template_fields)) == len(tuple(kind.template_fields))
+    assert tuple(kind.template_ext) == ()  # an image may well be called image.sh
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_no_argument_of_airflow_is_templated(kind: type[BaseOperator]) -> None:
+    own = {*inspect.signature(BaseOperator.__init__).parameters, *inspect.signature(BaseSensorOperator).parameters}
+    assert set(kind.template_fields) & own == set()
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_constructor_only_keeps_what_it_is_given(kind: type[BaseOperator]) -> None:
+    given = {name: f"{{{{ {name} }}}}" for name in arguments_of(kind)}
+    task = kind(task_id="t", **given)
+    assert {name: getattr(task, name) for name in given} == given
+    plain = kind(task_id="t", **REQUIRED[kind])
+    defaults = inspect.signature(kind.__init__).parameters
+    assert plain.vmanage_conn_id == defaults["vmanage_conn_id"].default == "vmanage_default"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_it_survives_serialization_plain_and_mapped(kind: type[BaseOperator]) -> None:
+    with DAG("serialized", schedule=None) as dag:
+        kind(task_id="plain", **REQUIRED[kind])
+        kind.partial(task_id="mapped", **REQUIRED[kind]).expand(vmanage_conn_id=["lab", "prod"])
+    again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    assert set(again.task_dict) == {"plain", "mapped"}
+    assert tuple(again.task_dict["plain"].template_fields) == tuple(kind.template_fields)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_its_fields_are_rendered(kind: type[BaseOperator]) -> None:
+    names = list(kind.template_fields)
+    with DAG("rendered", schedule=None):
+        task = kind(task_id="t", **{**REQUIRED[kind], **{name: f"{{{{ params.{name} }}}}" for name in names}})
+    task.render_template_fields({"params": {name: f"the {name}" for name in names}})  # type: ignore[typeddict-item]
+    assert {name: getattr(task, name) for name in names} == {name: f"the {name}" for name in names}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_mapped_task_is_rendered_and_kept_apart(kind: type[BaseOperator]) -> None:
+    with DAG("mapped", schedule=None):
+        mapped = kind.partial(task_id="t", **REQUIRED[kind]).expand(vmanage_conn_id=["lab", "prod"])
+    tasks = [mapped.unmap({"vmanage_conn_id": conn}) for conn in ("lab", "prod")]
+    assert [task.hook.vmanage_conn_id for task in tasks] == ["lab", "prod"]
+
+
+def test_building_tasks_sends_nothing_and_reads_no_connection() -> None:
+    for kind, arguments in REQUIRED.items():
+        kind(task_id="t", vmanage_conn_id="no_such_connection", **arguments)
+
+
+@pytest.mark.parametrize(("text", "replaced"), [("true", 1), ("Yes", 1), ("1", 1), ("no", 0), ("0", 0), (" False ", 0)])
+def test_a_boolean_may_come_as_text(
+    text: str, replaced: bool, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    connect(vm)
+    vm.add_image("a-20.1.bin")
+    vm.add_device("branch-1", version="20.1")
+    file = tmp_path / "a-20.1.bin"
+    file.write_bytes(b"new")
+    with DAG("rendered", schedule=None):
+        task = UploadImageOperator(
+            task_id="t", source=str(file), if_exists="{{ params.if_exists }}", allow_in_use="{{ params.allow }}"
+        )
+    task.render_template_fields({"params": {"if_exists": "replace", "allow": text}})  # type: ignore[typeddict-item]
+    if replaced:
+        assert run(task)["action"] == "replaced"
+    else:
+        with pytest.raises(VManageFailException, match="in use on branch-1"):
+            run(task)
+
+
+# -- bad input -------------------------------------------------------------------------------------------------------
+
+EXISTING = __file__
+BAD: list[tuple[type[BaseOperator], dict[str, Any], str]] = [
+    (AddRepoOperator, {"version_name": "", "version_url": URL}, "version_name is '': give"),
+    (AddRepoOperator, {"version_name": "  ", "version_url": URL}, "version_name is '  ': give"),
+    (AddRepoOperator, {"version_name": "1", "version_url": "gopher://x/"}, "version_url .* 'gopher': use one of http"),
+    (AddRepoOperator, {"version_name": "1", "version_url": ""}, "version_url is '': give"),
+    (AddRepoOperator, {"version_name": "1", "version_url": URL, "if_exists": "x"}, "if_exists is 'x': use one of"),
+    (UploadImageOperator, {"source": "/nowhere/a.bin"}, "source '/nowhere/a.bin' .*: correct source"),
+    (UploadImageOperator, {"source": "{empty}"}, "source .* is empty: fetch the image again"),
+    (UploadImageOperator, {"source": ""}, "source is '': give the path"),
+    (UploadImageOperator, {"source": "gopher://x/a.bin"}, "source .* has the scheme 'gopher', unknown here: use"),
+    (UploadImageOperator, {"source": EXISTING, "checksum": "sha512:12"}, "checksum .* 128 hexadecimal digits"),
+    (UploadImageOperator, {"source": EXISTING, "checksum": "12" * 64}, "checksum .* write one of sha512:<hex>"),
+    (UploadImageOperator, {"source": EXISTING, "checksum": "crc32:12"}, "checksum .* write one of sha512:<hex>"),
+    (UploadImageOperator, {"source": EXISTING, "if_exists": "x"}, "if_exists is 'x': use one of"),
+    (UploadImageOperator, {"source": EXISTING, "file_name": "a,b"}, "file_name 'a,b' has ',' in it"),
+    (UploadImageOperator, {"source": EXISTING, "allow_in_use": "maybe"}, "allow_in_use is 'maybe': use true or false"),
+    (UploadImageOperator, {"source": EXISTING, "listing_timeout": 0}, "listing_timeout is 0: give a number"),
+    (DeleteImageOperator, {}, "none of them given: give exactly one of version_id, version, file_name"),
+    (DeleteImageOperator, {"version": "1", "file_name": "a"}, "version and file_name given: give exactly one"),
+    (DeleteImageOperator, {"version": " "}, "version is ' ': give"),
+    (DeleteImageOperator, {"version": "1", "if_missing": "x"}, "if_missing is 'x': use one of skip, fail"),
+    (ListImagesOperator, {"version": ""}, "version is '': give"),
+    (ListImagesOperator, {"version": " "}, "version is ' ': give"),
+]
+
+
+@pytest.mark.parametrize(("kind", "arguments", "words"), BAD)
+def test_bad_input_names_field_and_mend_fails_without_retry_and_sends_nothing(
+    kind: type[BaseOperator],
+    arguments: dict[str, Any],
+    words: str,
+    vm: Simulator,
+    connect: Callable[..., None],
+    run: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    connect(vm)
+    empty = tmp_path / "empty.bin"
+    empty.touch()
+    if arguments.get("source") == "{empty}":
+        arguments = {**arguments, "source": str(empty)}
+    with pytest.raises(VManageFailException, match=f"^{words}"):
+        run(kind(task_id="t", **arguments))
+    assert vm.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "extra", "words"),
+    [
+        ({"host": "https://joe:hunter2@vm.example.com"}, {}, "host .* has credentials in it: use the login"),
+        ({"host": "vm.example.com?x=hunter2"}, {}, "host .* has a query in it: give only name and port"),
+        ({}, {"ca_bundle": "/nowhere/ca.pem"}, "ca_bundle .* give a readable file"),
+        ({}, {"auth": "kerberos"}, "auth is 'kerberos': use one of session, jwt, api_key"),
+    ],
+)
+@pytest.mark.parametrize("kind", ALL)
+def test_a_bad_connection_fails_every_task_without_retry(
+    kind: type[BaseOperator],
+    fields: dict[str, Any],
+    extra: dict[str, Any],
+    words: str,
+    vm: Simulator,
+    connect: Callable[..., None],
+    run: Callable[..., Any],
+) -> None:
+    connect(vm, extra=extra, **fields)
+    arguments = {"source": EXISTING} if kind is UploadImageOperator else REQUIRED[kind]
+    with pytest.raises(VManageFailException, match=f"^Connection 'vmanage_default': {words}") as caught:
+        run(kind(task_id="t", **arguments))
+    assert "hunter2" not in str(caught.value)
+    assert vm.requests == []

@@ -1,0 +1,163 @@
+"""What an upload writes into Airflow's task state store for its next try."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client.image_upload import UploadNote
+from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
+from airflow_provider_vmanage.simulator import Simulator
+from airflow_provider_vmanage.task_state import TaskStateNotes
+
+CONTENT = b"image" * 1000
+SHA512 = hashlib.sha512(CONTENT).hexdigest()
+NOTE = UploadNote("replaced", "a.bin", len(CONTENT), SHA512)
+PACKAGE = "/dataservice/device/action/software/package"
+
+
+class Store:
+    """Airflow's store of one task instance, as far as a task sees it: what comes back has been through JSON."""
+
+    def __init__(self, *, kills: bool = False) -> None:
+        self.rows: dict[str, str] = {}
+        self.kills = kills
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.rows[key]) if key in self.rows else default
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self.rows[key] = json.dumps(value)
+        if self.kills:
+            self.kills = False
+            raise SystemExit
+
+    def delete(self, key: str) -> None:
+        self.rows.pop(key, None)
+
+
+class Broken:
+    """A store that is there and fails, whatever it is asked for."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def fail(*_: Any, **__: Any) -> None:
+            raise RuntimeError(f"the supervisor did not answer to {name}")
+
+        return fail
+
+
+def notes_in(store: Any) -> TaskStateNotes:
+    return TaskStateNotes({"task_state_store": store})
+
+
+def test_a_note_is_what_another_process_reads_until_it_is_cleared() -> None:
+    store = Store()
+    assert notes_in(store).read() is None
+    notes_in(store).write(NOTE)
+    assert notes_in(store).read() == NOTE
+    notes_in(store).clear()
+    assert notes_in(store).read() is None
+    assert store.rows == {}
+
+
+@pytest.mark.parametrize("context", [{}, {"task_state_store": None}, {"ti": object()}])
+def test_without_a_store_nothing_is_noted_and_nothing_is_said(
+    context: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    notes = TaskStateNotes(context)
+    notes.write(NOTE)
+    assert notes.read() is None
+    notes.clear()
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("store", [Broken(), object()])
+def test_a_store_that_fails_is_warned_of_and_counts_as_empty(store: Any, caplog: pytest.LogCaptureFixture) -> None:
+    notes = notes_in(store)
+    notes.write(NOTE)
+    assert notes.read() is None
+    notes.clear()
+    assert [one.levelno for one in caplog.records] == [logging.WARNING] * 3
+    assert [word for word in ("set", "get", "delete") if f"could not be used ({word})" not in caplog.text] == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("text", 5, True, [], [1], {}, {"action": "uploaded"}),
+        {"action": "uploaded", "file_name": "a.bin", "size": 5, "sha512": "0", "more": 1},
+        {"action": "uploaded", "file_name": "a.bin", "size": "5", "sha512": SHA512},
+        {"action": None, "file_name": "a.bin", "size": 5, "sha512": SHA512},
+        {"action": "uploaded", "file_name": "a.bin", "size": 5, "sha512": None},
+    ],
+    ids=repr,
+)
+def test_what_another_release_wrote_counts_as_nothing(value: Any) -> None:
+    store = Store()
+    notes_in(store).write(NOTE)
+    (key,) = store.rows
+    store.set(key, value)
+    assert notes_in(store).read() is None
+
+
+def test_airflows_own_store_takes_these_calls() -> None:
+    context = pytest.importorskip("airflow.sdk.execution_time.context")
+    if not hasattr(context, "TaskStateStoreAccessor"):
+        pytest.skip("the store came with Airflow 3.3")
+    calls: dict[str, tuple[Any, ...]] = {"get": ("key",), "set": ("key", {}), "delete": ("key",)}
+    for method, arguments in calls.items():
+        inspect.signature(getattr(context.TaskStateStoreAccessor, method)).bind(None, *arguments)
+
+
+@pytest.fixture
+def upload(vm: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """One try of the operator."""
+    extra = {"ca_bundle": vm.ca_bundle}
+    connection = {"conn_type": "vmanage", "host": vm.url, "login": vm.username, "password": vm.password, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_VMANAGE_DEFAULT", json.dumps(connection))
+    (tmp_path / "a.bin").write_bytes(CONTENT)
+
+    def run(context: Any, **options: Any) -> dict[str, Any]:
+        operator = UploadImageOperator(task_id="upload", source=str(tmp_path / "a.bin"), **options)
+        result: dict[str, Any] = operator.execute(context)
+        return result
+
+    return run
+
+
+def bodies(vm: Simulator) -> int:
+    return sum((one.method, one.path) == ("POST", PACKAGE) for one in vm.requests)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_the_retry_of_a_killed_task_ends_with_one_image_that_it_calls_its_own(
+    stored: bool, vm: Simulator, upload: Callable[..., dict[str, Any]]
+) -> None:
+    if not stored:
+        vm.faults.add("reset_after_body")
+    context = {"task_state_store": Store(kills=True)}
+    with pytest.raises(SystemExit):
+        upload(context, if_exists="fail")
+
+    row = upload(context, if_exists="fail", listing_timeout=5 if stored else 0.05)
+
+    assert (row["action"], row["changed"], row["sha512"]) == ("uploaded", True, SHA512)
+    assert [image.sha512 for image in vm.images] == [SHA512]
+    assert bodies(vm) == (1 if stored else 2)
+    assert context["task_state_store"].rows == {}
+
+
+@pytest.mark.parametrize("context", [{}, {"task_state_store": Broken()}, {"task_state_store": object()}])
+@pytest.mark.parametrize("if_exists", ["skip", "replace", "fail"])
+def test_an_upload_needs_no_store(
+    if_exists: str, context: dict[str, Any], vm: Simulator, upload: Callable[..., dict[str, Any]]
+) -> None:
+    assert upload(context, if_exists=if_exists)["action"] == "uploaded"
+    assert [image.sha512 for image in vm.images] == [SHA512]
