@@ -71,7 +71,7 @@ def test_what_cannot_be_sent_is_refused_for_good(write: Any, name: str, words: s
 
 @pytest.mark.parametrize("text", ["", "  ", "\n"])
 def test_a_blank_source_is_named_with_its_mend(text: str) -> None:
-    with pytest.raises(VManageConfigurationError, match="^source is '': give the path or URL of an image"):
+    with pytest.raises(VManageConfigurationError, match=r"^source is '': give the path or URL of an image"):
         open_source(text)
 
 

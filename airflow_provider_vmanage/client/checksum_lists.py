@@ -104,8 +104,8 @@ def _csv_entries(header: str, lines: Iterable[str], list_name: str) -> Iterator[
     digests = [at for at, column in enumerate(columns) if any(name in column for name in ALGORITHMS)]
     if named is None or not digests:
         raise VManageConfigurationError(
-            f"checksum list {list_name!r} has the columns {', '.join(columns):.200}: it takes one for the file name and one "
-            f"of {', '.join(ALGORITHMS)}"
+            f"checksum list {list_name!r} has the columns {', '.join(columns):.200}: it takes one for the file name "
+            f"and one of {', '.join(ALGORITHMS)}"
         )
     for row in csv.reader(lines, delimiter=delimiter):
         for digest in (row[at].strip() for at in digests if max(at, named) < len(row)):

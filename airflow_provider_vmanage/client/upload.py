@@ -115,7 +115,6 @@ class MultipartImage:
                     self._advance(progress)
                 held = block
             self.sha512 = reader.check()
-            self._raise_if_unwanted()  # the last block may have been long in coming
             yield from self._counted(held or b"")
             yield from self._counted(self._tail)
             progress.done()
@@ -185,7 +184,7 @@ class _Reader:
         """End the thread and close the source; a read that hangs is left behind."""
         self._stopped.set()
         self._free.put(None)
-        self._thread.join(timeout=1)
+        self._thread.join(timeout=0.5)
 
     def _read(self) -> None:
         try:

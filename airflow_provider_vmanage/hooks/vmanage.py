@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from airflow_provider_vmanage.client.envelope import Envelope
     from airflow_provider_vmanage.client.image_upload import UploadNotes
     from airflow_provider_vmanage.client.models import SoftwareImage
+
+
+#: seconds that one attempt to connect may take while a connection is tested
+_PATIENCE = 5.0
 
 
 class VManageHook(BaseHook):
@@ -215,7 +220,9 @@ class VManageHook(BaseHook):
         Logs in, asks for the release and the list of images, and logs out.
         """
         try:
+            self.close()
             with self:
+                self._session = ManagerSession(_hurried(self.settings), on_secret=_mask)
                 server = self.get_conn().server
                 reached = f"Connected to vManage {server.version or 'of unknown release'} at {self.settings.base_url}"
                 tenancy = server.tenancy_mode or "tenancy mode not told"
@@ -247,6 +254,12 @@ class VManageHook(BaseHook):
     def _masked_password_hint(self) -> str:
         masked = self.get_connection(self.vmanage_conn_id).password == "***"  # noqa: S105 - what Airflow's form shows
         return " The password arrived as '***': type it anew in the form." if masked else ""
+
+
+def _hurried(settings: ManagerSettings) -> ManagerSettings:
+    """Return settings with which all attempts to connect end within the 60 seconds that Airflow gives a test."""
+    limits = settings.timeouts
+    return replace(settings, timeouts=replace(limits, connect=min(limits.connect, _PATIENCE)))
 
 
 def _extra_of(connection: Connection) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
 
+from airflow_provider_vmanage.client import software_repository
 from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
@@ -69,8 +71,11 @@ def calls() -> Callable[[Simulator], list[str]]:
 
 
 @pytest.fixture
-def repository(vm: Simulator, connect: Callable[..., ManagerSession]) -> SoftwareRepository:
-    """The software repository of ``vm``."""
+def repository(
+    vm: Simulator, connect: Callable[..., ManagerSession], naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> SoftwareRepository:
+    """The software repository of ``vm``, on a clock that only the naps of its session move."""
+    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: sum(naps)))
     return SoftwareRepository(connect(vm))
 
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 from functools import partial
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
@@ -57,7 +57,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock], None]:
 
 
 class Slow(io.BytesIO):
-    """Content before whose last byte something happens."""
+    """Content before whose last bytes something happens."""
 
     def __init__(self, content: bytes, then: Callable[[], Any]) -> None:
         super().__init__(content)
@@ -70,10 +70,7 @@ class Slow(io.BytesIO):
 
 
 def source_of(size: int, *, then: Callable[[], Any] = lambda: None) -> ImageSource:
-    def opened() -> IO[bytes]:
-        return Slow(b"x" * size, then)
-
-    return ImageSource("image", size, opened)
+    return ImageSource("image", size, lambda: Slow(b"x" * size, then))
 
 
 def upload_to(session: ManagerSession, source: ImageSource, *, seconds: float, **options: Any) -> ImageUpload:
@@ -120,9 +117,10 @@ def test_an_attempt_begins_only_where_it_can_end_in_time(
 )
 def test_an_attempt_is_stopped_as_soon_as_its_pace_is_too_slow(seconds: float, sent: int, stopped: bool) -> None:
     clock = Clock()
-    budget = clock.budget(START + timedelta(seconds=100))
+    clock.seconds = 1000.0  # an attempt that is not the first one has its own pace
+    budget = clock.budget(START + timedelta(seconds=1100))
     budget.start(1000 * MEGA)
-    clock.seconds = seconds
+    clock.seconds += seconds
     if not stopped:
         budget.update(sent, 1000 * MEGA)
         return
@@ -191,10 +189,14 @@ def test_past_the_moment_nothing_but_reads_is_sent(
 ) -> None:
     """A replace too: the old image is not given up for one that comes too late."""
     use(Clock())
+    opened = threading.Event()
+    source = ImageSource("image", 1, lambda: opened.set())  # type: ignore[arg-type,return-value]
     if if_exists == "replace":
         vm.add_image("a.bin", b"old")
+    checksum = Checksum("sha512", "0" * 128)
     with connect(vm) as session, pytest.raises(VManageDeadlineError, match="it is past; no byte was sent"):
-        upload_to(session, source_of(SMALL), seconds=-1, if_exists=if_exists).run()
+        upload_to(session, source, seconds=-1, if_exists=if_exists, checksum=checksum).run()
+    assert not opened.is_set()
     changes = [call for call in calls(vm) if not call.startswith("GET")]
     assert changes == ["POST /j_security_check", "POST /logout"]
     assert len(vm.images) == (if_exists == "replace")
@@ -244,16 +246,17 @@ def test_the_last_bytes_do_not_leave_past_the_moment(
 def test_a_source_that_hangs_past_the_moment_is_not_waited_for(
     vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
 ) -> None:
-    clock, release = Clock(), threading.Event()
+    clock, release, came = Clock(), threading.Event(), threading.Event()
     use(clock)
 
     def hang() -> None:
         clock.seconds = 31.0
         release.wait(10)
+        came.set()
 
     with pytest.raises(VManageDeadlineError, match="it is past"):
-        upload_to(connect(vm), source_of(3 * SMALL, then=hang), seconds=30).run()
-    assert not release.is_set()
+        upload_to(connect(vm), source_of(SMALL, then=hang), seconds=30).run()
+    assert not came.is_set()
     release.set()
     vm.stop()
     assert vm.images == []

@@ -127,20 +127,15 @@ def test_an_image_goes_from_its_server_to_the_manager_and_to_no_disk_between(
     change = upload_url(f"{files.url}/image.bin", Checksum("sha512", digest))
     assert (change.size, change.sha512) == (SIZE, digest)
     assert [(image.sha512, image.size) for image in vm.images] == [(digest, SIZE)]
-    assert [path for path in files_written if not path.startswith(str(vm.storage))] == []
-    assert any(path.startswith(str(vm.storage)) for path in files_written)
+    assert {path.startswith(str(vm.storage)) for path in files_written} == {True}
     assert files.asked == [("/image.bin", None, "identity")] * 2
 
 
 GONE_WRONG: list[tuple[Answer, str, bool]] = [
     ((200, {}, CONTENT), "does not tell its size", False),
     ((200, {"Content-Length": "many"}, CONTENT), "does not tell its size", False),
-    ((200, {"Transfer-Encoding": "chunked"}, b"5\r\nimage\r\n0\r\n\r\n"), "does not tell its size", False),
-    (
-        (200, {"Content-Length": str(SIZE), "Content-Encoding": "gzip"}, CONTENT),
-        "sent with Content-Encoding gzip",
-        False,
-    ),
+    ((200, {"Transfer-Encoding": "chunked"}, b"0\r\n\r\n"), "does not tell its size", False),
+    ((200, {"Content-Length": str(SIZE), "Content-Encoding": "gzip"}, CONTENT), "Content-Encoding gzip", False),
     ((200, {"Content-Length": "0"}, b""), "is empty", False),
     ((204, {}, b""), "HTTP 204", False),
     ((206, {"Content-Length": "5"}, b"image"), "HTTP 206", False),
@@ -153,21 +148,17 @@ GONE_WRONG: list[tuple[Answer, str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("answer", "words", "retryable"), GONE_WRONG, ids=[f"{one[0][0]} {one[1]}" for one in GONE_WRONG]
-)
+@pytest.mark.parametrize(("answer", "words", "retryable"), GONE_WRONG, ids=[one[1] for one in GONE_WRONG])
 def test_what_is_no_image_of_known_length_is_refused(
     answer: Answer, words: str, retryable: bool, files: FileServer
 ) -> None:
     files.answers["/image.bin"] = [answer]
-    shown = f"source '{files.url}/image.bin?***' "
     with pytest.raises(VManageSourceError, match=words) as caught:
         http_file(f"{files.url}/image.bin?sig={SECRET}")
-    assert caught.value.message.startswith(shown)
+    assert caught.value.message.startswith(f"source '{files.url}/image.bin?***' ")
     assert caught.value.retryable is retryable
     assert SECRET not in repr(caught.value)
     assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
 @pytest.mark.parametrize(
@@ -186,7 +177,7 @@ def test_an_address_nobody_is_at_may_be_tried_again_and_what_is_none_may_not(url
     with pytest.raises(VManageError, match=r"^source ") as caught:
         open_source(url.format(SECRET))
     assert caught.value.retryable is retryable
-    assert SECRET not in repr(caught.value)
+    assert SECRET not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
 SHORT = (200, {"Content-Length": str(SIZE)}, CONTENT[: SIZE // 2])

@@ -128,6 +128,7 @@ def test_it_ends_while_a_busy_manager_lets_it_wait(
     assert_ended_well(killed, killed.kill(once=received(vm, "/package")), vm)
 
 
+@pytest.mark.parametrize("release", ["20.12.4"])
 def test_it_ends_while_the_source_hangs(
     vm: Simulator, session: ManagerSession, upload: Callable[..., ImageUpload]
 ) -> None:

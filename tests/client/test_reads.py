@@ -83,7 +83,7 @@ def test_what_a_new_session_asks_first_is_repeated_without_another_login(
         (7, [7.0]),
         ("0", [0.0]),
         ("2.5", [2.5]),
-        (formatdate(time.time() - 60, usegmt=True), [0.0]),
+        ("Mon, 23 Nov 2026 20:00:00 GMT", [0.0]),  # past
     ],
 )
 def test_retry_after_is_obeyed(

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import software_repository
 from airflow_provider_vmanage.client.errors import (
     VManageConfigurationError,
     VManageConflictError,
@@ -41,11 +39,6 @@ def vm(vm_of_release: Simulator) -> Simulator:
 def after_login(vm: Simulator, calls: Callable[..., list[str]]) -> Callable[[], list[str]]:
     """What was received after login, release and token."""
     return lambda: calls(vm)[2 if vm.release.has_token else 3 :]
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(software_repository, "CONFIRM_TIMEOUT", 0.05)
 
 
 def urls(vm: Simulator) -> list[tuple[str, str | None]]:
@@ -195,7 +188,6 @@ def test_an_entry_whose_answer_is_lost_is_found_and_not_added_again(
     assert len(vm.images) == 1
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("fault", ["reset_before", "http_502", "http_500", "html_200"])
 @pytest.mark.parametrize("release", BY_URL)
 def test_an_entry_that_does_not_appear_is_an_unknown_outcome_and_is_not_sent_again(
@@ -216,7 +208,6 @@ SECRETS = ("joe", "hunter2", "signed-123", "part-456")
 SECRET_URL = "https://joe:hunter2@images.example.com/20.12/?sig=signed-123#part-456"
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("release", ["20.12.4"])
 @pytest.mark.parametrize("trouble", ["conflict", "lost", "scheme", "none"])
 def test_what_is_secret_in_a_url_reaches_neither_log_nor_error(
@@ -240,36 +231,22 @@ def test_what_is_secret_in_a_url_reaches_neither_log_nor_error(
 # -- confirm ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, repository: SoftwareRepository) -> SimpleNamespace:
-    """A clock that only moves when the session sleeps."""
-    hands = SimpleNamespace(now=0.0, naps=[])
-
-    def sleep(seconds: float) -> None:
-        hands.naps.append(seconds)
-        hands.now += seconds
-
-    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: hands.now))
-    monkeypatch.setattr(repository.session, "sleep", sleep)
-    return hands
-
-
 @pytest.mark.parametrize("release", ["20.12.4"])
 def test_a_wait_looks_less_and_less_often_and_once_more_at_its_end(
-    repository: SoftwareRepository, clock: SimpleNamespace
+    repository: SoftwareRepository, naps: list[float]
 ) -> None:
     looks: list[float] = []
-    assert repository.wait_for(lambda: looks.append(clock.now), 60) is None  # type: ignore[func-returns-value]
+    assert repository.wait_for(lambda: looks.append(sum(naps)), 60) is None  # type: ignore[func-returns-value]
     assert looks[0] == 0
-    assert looks[-1] == clock.now == 60
-    assert clock.naps[:5] == [1.0, 1.5, 2.25, 3.375, 5.0625]
-    assert max(clock.naps) == 10
+    assert looks[-1] == sum(naps) == 60
+    assert naps[:5] == [1.0, 1.5, 2.25, 3.375, 5.0625]
+    assert max(naps) == 10
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
 @pytest.mark.parametrize("error", [VManageUnavailableError("away"), VManageProtocolError("a page")])
 def test_a_wait_outlives_a_manager_that_is_busy_unless_it_stays_so(
-    error: VManageError, repository: SoftwareRepository, clock: SimpleNamespace
+    error: VManageError, repository: SoftwareRepository, naps: list[float]
 ) -> None:
     answers = iter((error, None, error, "found"))
 
@@ -282,17 +259,17 @@ def test_a_wait_outlives_a_manager_that_is_busy_unless_it_stays_so(
     assert repository.wait_for(look, 60) == "found"
     with pytest.raises(type(error)):
         repository.wait_for(look, 60)
-    assert clock.naps[-1] <= 10
+    assert naps[-1] <= 10
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_a_wait_ends_at_once_where_the_list_is_refused(repository: SoftwareRepository, clock: SimpleNamespace) -> None:
+def test_a_wait_ends_at_once_where_the_list_is_refused(repository: SoftwareRepository, naps: list[float]) -> None:
     def look() -> Any:
         raise VManageRejectedError("no role")
 
     with pytest.raises(VManageRejectedError):
         repository.wait_for(look, 60)
-    assert clock.naps == []
+    assert naps == []
 
 
 def test_a_change_becomes_one_flat_row_of_plain_types() -> None:

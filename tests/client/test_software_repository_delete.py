@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import software_repository
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
     VManageNotFoundError,
@@ -31,11 +30,6 @@ def vm(vm_of_release: Simulator) -> Simulator:
 def after_login(vm: Simulator, calls: Callable[..., list[str]]) -> Callable[[], list[str]]:
     """What was received after login, release and token."""
     return lambda: calls(vm)[2 if vm.release.has_token else 3 :]
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(software_repository, "CONFIRM_TIMEOUT", 0.05)
 
 
 def delete(version_id: str) -> str:
@@ -200,7 +194,6 @@ def test_a_deletion_whose_answer_is_lost_is_found_and_not_sent_again(
     assert after_login() == [LIST, delete(image.version_id), LIST]
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("fault", "options"),
     [("status", {"status": 200}), ("http_502", {}), ("http_500", {}), ("reset_before", {}), ("redirect", {})],

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from email.parser import BytesParser
 from itertools import islice
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
@@ -285,27 +285,3 @@ def test_a_source_that_hangs_can_be_stopped(take: str) -> None:
     for one in threading.enumerate():
         if one.name == "vmanage-upload-reader":
             one.join(5)
-
-
-@pytest.mark.usefixtures("small_blocks")
-@pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5"])
-def test_a_source_can_be_checked_without_sending_it(algorithm: str) -> None:
-    content = bytes_of(3 * SMALL + 1)
-    digest_of(source_of(content), checksum_of(content, algorithm), lambda: None)
-    with pytest.raises(VManageChecksumError):
-        digest_of(source_of(content[:-1] + b"!"), checksum_of(content, algorithm), lambda: None)
-
-
-@pytest.mark.parametrize(
-    ("opener", "words"),
-    [
-        (lambda: io.BytesIO(b"x" * 9), "ended 1 bytes before"),
-        (lambda: io.BytesIO(b"x" * 11), "has more than its 10"),
-        (lambda: Stream(b"x" * 10, at=0, then=break_off), "store went away"),
-        (break_off, "store went away"),
-    ],
-)
-def test_a_source_that_changed_does_not_pass_the_check(opener: Callable[[], IO[bytes]], words: str) -> None:
-    with pytest.raises(VManageSourceError, match=words) as caught:
-        digest_of(ImageSource("image", 10, opener), checksum_of(b"x" * 10), lambda: None)
-    assert caught.value.retryable

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+import requests
+from urllib3.exceptions import ConnectTimeoutError
 
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator
@@ -101,3 +103,21 @@ def test_a_bad_field_is_told_as_by_any_call(vm: Simulator, connect: Callable[...
         False,
         "Connection 'vmanage_default': auth is 'kerberos': use one of session, jwt, api_key",
     )
+
+
+def test_a_host_that_swallows_every_packet_is_given_up_in_time_too(
+    vm: Simulator, connect: Callable[..., None], naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six attempts and the waits between them, in less than those 60 seconds."""
+    patience: list[float] = []
+
+    def swallow(*_: object, timeout: tuple[float, float], **__: object) -> None:
+        patience.append(timeout[0])
+        raise requests.exceptions.ConnectTimeout(ConnectTimeoutError())
+
+    monkeypatch.setattr(requests.Session, "request", swallow)
+    connect(vm, extra={"connect_timeout": 40})
+    ok, text = VManageHook().test_connection()
+    assert not ok
+    assert "cannot be reached" in text
+    assert sum(patience) + sum(naps) < 55

@@ -1,0 +1,55 @@
+"""A source that is read once to its end before anything is given up for it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from typing import IO, Any
+
+import pytest
+
+from airflow_provider_vmanage.client.checksums import Checksum
+from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageSourceError
+from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.client.upload import digest_of
+
+
+def source_of(content: bytes) -> ImageSource:
+    return ImageSource("image", len(content), lambda: io.BytesIO(content))
+
+
+def checksum_of(content: bytes, algorithm: str = "sha512") -> Checksum:
+    return Checksum(algorithm, hashlib.new(algorithm, content).hexdigest())
+
+
+def break_off() -> IO[bytes]:
+    raise ConnectionResetError("store went away")
+
+
+class Broken(io.RawIOBase):
+    def readinto(self, buffer: Any, /) -> int:
+        raise ConnectionResetError("store went away")
+
+
+@pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5"])
+def test_a_source_can_be_checked_without_sending_it(algorithm: str) -> None:
+    content = bytes(2_100_000)
+    digest_of(source_of(content), checksum_of(content, algorithm), lambda: None)
+    with pytest.raises(VManageChecksumError):
+        digest_of(source_of(content[:-1] + b"!"), checksum_of(content, algorithm), lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("opener", "words"),
+    [
+        (lambda: io.BytesIO(b"x" * 9), "ended 1 bytes before"),
+        (lambda: io.BytesIO(b"x" * 11), "has more than its 10"),
+        (Broken, "store went away"),
+        (break_off, "store went away"),
+    ],
+)
+def test_a_source_that_changed_does_not_pass_the_check(opener: Callable[[], IO[bytes]], words: str) -> None:
+    with pytest.raises(VManageSourceError, match=words) as caught:
+        digest_of(ImageSource("image", 10, opener), checksum_of(b"x" * 10), lambda: None)
+    assert caught.value.retryable
