@@ -47,9 +47,7 @@ def imports_of(module: str) -> Iterator[str]:
 def imports_from_elsewhere(module: str) -> list[str]:
     """What the module imports of Airflow or of another part of the package than its own."""
     own = (f"{PACKAGE.name}.{part_of(module)}", f"{PACKAGE.name}.__version__")
-    return [
-        name for name in imports_of(module) if is_in(name, "airflow", PACKAGE.name) and not is_in(name, *own)
-    ]
+    return [name for name in imports_of(module) if is_in(name, "airflow", PACKAGE.name) and not is_in(name, *own)]
 
 
 def is_in(name: str, *packages: str) -> bool:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageConfigurationError
+from airflow_provider_vmanage.client.urls import masked_url
 
 #: algorithm and number of hexadecimal digits
 ALGORITHMS = {"sha512": 128, "sha256": 64, "md5": 32}
@@ -52,7 +53,11 @@ def parse_checksum(text: str | None, *, field: str = "checksum") -> Checksum | N
     algorithm, colon, digest = text.strip().lower().partition(":")
     if not colon or algorithm not in ALGORITHMS:
         known = ", ".join(f"{name}:<hex>" for name in ALGORITHMS)
-        raise VManageConfigurationError(f"{field} {text!r} names no known algorithm: write one of {known}")
+        # An address that lacks its "file:" may be signed.
+        shown = masked_url(text) if "://" in text else text
+        raise VManageConfigurationError(
+            f"{field} {shown!r} names no known algorithm: write one of {known}, or file:<path or URL of a list>"
+        )
     if not re.fullmatch(rf"[0-9a-f]{{{ALGORITHMS[algorithm]}}}", digest):
         raise VManageConfigurationError(
             f"{field} {text!r} has {len(digest)} characters after {algorithm}: "

@@ -127,7 +127,7 @@ class SoftwareRepository:
         same = [entry for entry in entries if entry.url == url]
         if same and if_exists != "fail":
             return Change("unchanged", same[0])
-        if entries and (same or if_exists != "replace"):
+        if entries and if_exists != "replace":
             raise _url_conflict(name, same or entries, differs=not same)
         for old in entries:
             self._remove(self._only([old], f"version {name!r}"))

@@ -104,7 +104,6 @@ def files(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def plain() -> Iterator[FileServer]:
-    """Another one, without TLS."""
     with closing(FileServer(None)) as server:
         yield server
 

@@ -162,7 +162,8 @@ def test_what_happens_to_a_name_that_is_there(
     after_login: Callable[[], list[str]],
 ) -> None:
     old = vm.add_image("", version="20.12", url=there)
-    vm.add_image("", version="20.1", url=OTHER)
+    for similar in ("20.1", "20.12.1", "120.12"):
+        vm.add_image("", version=similar, url=OTHER)
     if action is None:
         with pytest.raises(VManageConflictError, match=r"version_name '20\.12' is there already") as caught:
             repository.add_url("20.12", URL, if_exists=if_exists)
@@ -173,7 +174,7 @@ def test_what_happens_to_a_name_that_is_there(
     delete = f"DELETE device/action/software/{old.version_id}"
     assert after_login() == ([LIST, delete, LIST, POST, LIST] if action == "replaced" else [LIST])
     expected = URL if action == "replaced" else there
-    assert sorted(urls(vm)) == [("20.1", OTHER), ("20.12", expected)]
+    assert sorted(urls(vm)) == [("120.12", OTHER), ("20.1", OTHER), ("20.12", expected), ("20.12.1", OTHER)]
 
 
 @pytest.mark.parametrize("fault", ["reply_lost", "empty_body", "slow"])

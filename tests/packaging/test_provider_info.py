@@ -46,10 +46,7 @@ def schema(name: str) -> dict[str, Any]:
 def modules_in(kind: str) -> list[ModuleType]:
     """The public modules of one folder of the package: hooks, operators, ..."""
     files = sorted(FOLDER.joinpath(kind).rglob("[!_]*.py"))
-    return [
-        importlib.import_module(".".join(file.relative_to(FOLDER.parent).with_suffix("").parts))
-        for file in files
-    ]
+    return [importlib.import_module(".".join(file.relative_to(FOLDER.parent).with_suffix("").parts)) for file in files]
 
 
 def classes_in(module: ModuleType) -> Iterator[tuple[str, type]]:
