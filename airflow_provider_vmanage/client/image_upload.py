@@ -25,7 +25,7 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.software_repository import OUTCOME_OPEN, PATH, Change, SoftwareRepository
 from airflow_provider_vmanage.client.sources import ImageSource
-from airflow_provider_vmanage.client.upload import MultipartImage, check_file_name, digest_of
+from airflow_provider_vmanage.client.upload import MultipartImage, check_file_name, digest_of, quoted_file_name
 
 log = logging.getLogger(__name__)
 
@@ -230,7 +230,8 @@ class ImageUpload:
         self.repository.session.sleep(seconds)
 
     def _listed(self) -> list[SoftwareImage]:
-        return self.repository.find_images(file_name=self.file_name)
+        names = {self.file_name, quoted_file_name(self.file_name)}
+        return [image for image in self.repository.list_images() if any(map(image.has_file_name, names))]
 
     def _wait_listed(self, timeout: float) -> SoftwareImage | None:
         return self.repository.wait_for(lambda: next(iter(self._listed()), None), timeout)

@@ -276,8 +276,8 @@ def check_file_name(name: str) -> str:
 
 
 def quoted_file_name(name: str) -> str:
-    """Return the name as it stands between quotes in a header (RFC 9110, 5.6.4), unlike browsers, which write ``%22``.
+    """Return the name as browsers write it into the header of a part (HTML standard, multipart/form-data).
 
-    No parser turns that back into a quote, so an image would get another name than the one we then look for.
+    Whether a manager turns ``%22`` back into a quote is not known, so the list is searched for both.
     """
-    return name.replace("\\", r"\\").replace('"', r"\"")
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
