@@ -14,7 +14,7 @@ types() {
 
 tests() {
   # shellcheck disable=SC2086 # several arguments on purpose
-  .venv/bin/python -m pytest --cov --cov-report=term:skip-covered ${PYTEST_ARGS:-}
+  .venv/bin/python -m pytest -n 2 --cov --cov-report=term:skip-covered ${PYTEST_ARGS:-}
 }
 
 live() {
