@@ -24,7 +24,7 @@ from urllib3.poolmanager import PoolManager
 from urllib3.util.wait import wait_for_read
 
 #: bytes handed to the socket at once; one piece must leave within the read timeout
-PIECE = 256 * 1024
+PIECE = 1024 * 1024
 
 #: keep firewalls from forgetting a connection whose manager works on an image for minutes without a word
 _KEEP_ALIVE = [

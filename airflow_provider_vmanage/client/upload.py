@@ -13,7 +13,7 @@ import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, TypeAlias
 
 from airflow_provider_vmanage.client.arguments import require_text
 from airflow_provider_vmanage.client.budget import Budget
@@ -38,6 +38,7 @@ AHEAD = 4
 _LOOK_UP = 0.5
 
 _END = None
+_Item: TypeAlias = "memoryview | VManageError | None"
 
 
 class MultipartImage:
@@ -139,20 +140,28 @@ class MultipartImage:
 
 
 class _Reader:
-    """Reads and hashes the source on a thread of its own, some blocks ahead, into buffers that are used again."""
+    """Reads the source on one thread and hashes it on another, some blocks ahead, in buffers that are used again.
+
+    So the store, the digest and TLS all work at the same time: each of them leaves the interpreter to the others.
+    """
 
     def __init__(self, source: ImageSource, checksum: Checksum | None, raise_if_stopped: Callable[[], None]) -> None:
         self._source = source
         self._checksum = checksum
         self._raise_if_stopped = raise_if_stopped
         self._digests = new_digests(checksum)
-        self._ready: queue.SimpleQueue[memoryview | VManageError | None] = queue.SimpleQueue()
+        self._read: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._free: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
-        for _ in range(AHEAD + 2):  # one more is held back, and one is on its way to the socket
+        for _ in range(AHEAD + 3):  # one more is hashed, one is held back, and one is on its way to the socket
             self._free.put(memoryview(bytearray(BLOCK)))
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._read, name="vmanage-upload-reader", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=work, name=f"vmanage-upload-{name}", daemon=True)
+            for name, work in (("reader", self._read_all), ("digest", self._hash_all))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def __iter__(self) -> Iterator[memoryview]:
         while (item := self._next()) is not _END:
@@ -160,7 +169,7 @@ class _Reader:
                 raise item
             yield item
 
-    def _next(self) -> memoryview | VManageError | None:
+    def _next(self) -> _Item:
         while True:
             self._raise_if_stopped()
             try:
@@ -181,24 +190,31 @@ class _Reader:
         return self._digests["sha512"].hexdigest()
 
     def stop(self) -> None:
-        """End the thread and close the source; a read that hangs is left behind."""
+        """End the threads and close the source; a read that hangs is left behind."""
         self._stopped.set()
         self._free.put(None)
-        self._thread.join(timeout=0.5)
+        self._read.put(_END)
+        for thread in self._threads:
+            thread.join(timeout=0.5)
 
-    def _read(self) -> None:
+    def _read_all(self) -> None:
         try:
             with self._source.open() as stream:
                 for block in read_blocks(stream, self._source, self._free_buffer):
-                    for digest in self._digests.values():
-                        digest.update(block)
-                    self._ready.put(block)
-            self._ready.put(_END)
+                    self._read.put(block)
+            self._read.put(_END)
         except VManageError as err:
-            self._ready.put(err)
+            self._read.put(err)
         except Exception as err:  # a store raises whatever its library raises
             log.debug("Reading the source failed", exc_info=True)
-            self._ready.put(unreadable(self._source.name, err, retryable=True))
+            self._read.put(unreadable(self._source.name, err, retryable=True))
+
+    def _hash_all(self) -> None:
+        while isinstance(item := self._read.get(), memoryview) and not self._stopped.is_set():
+            for digest in self._digests.values():
+                digest.update(item)
+            self._ready.put(item)
+        self._ready.put(item)
 
     def _free_buffer(self) -> memoryview | None:
         buffer = self._free.get()
