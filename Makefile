@@ -32,7 +32,7 @@ test: $(STAMP) ## lint, types and tests with branch coverage (PYTEST_ARGS="-k up
 	@scripts/test.sh lint types tests
 
 .PHONY: test-live
-test-live: $(STAMP) ## the suite that needs a whole Airflow (airflow standalone): killed workers
+test-live: $(STAMP) ## the suite that needs a whole Airflow (airflow standalone), and an upload of 3 GB
 	@scripts/test.sh live
 
 .PHONY: lint

@@ -19,7 +19,8 @@ tests() {
 
 live() {
   # shellcheck disable=SC2086 # several arguments on purpose
-  .venv/bin/python -m pytest -m live tests/system ${PYTEST_ARGS:-}
+  .venv/bin/python -m pytest -m live tests/system ${PYTEST_ARGS:-} &&
+    UPLOAD_TEST_MB=3000 .venv/bin/python -m pytest tests/client/test_upload_speed_limits.py
 }
 
 failed=
