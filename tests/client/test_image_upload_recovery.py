@@ -65,11 +65,12 @@ class Counted:
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("fault", ["reset_before", "reset_during_upload"])
 def test_a_reset_sends_the_whole_body_again_from_its_start(
-    fault: str, times: int, vm: Simulator, image: bytes, upload: Callable[..., ImageUpload], after_login: Any
+    fault: str, times: int, vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
 ) -> None:
+    source = Counted(LARGE)  # more than the kernel buffers, or all of it could be gone before the reset is seen
     vm.faults.add(fault, times=times, **ON_PACKAGE)
-    change = upload(NAME).run()
-    assert [one.sha512 for one in vm.images] == [hashlib.sha512(image).hexdigest()] == [change.sha512]
+    change = upload(NAME, opener=source, size=LARGE).run()
+    assert [one.sha512 for one in vm.images] == [hashlib.sha512(source.content).hexdigest()] == [change.sha512]
     assert change.action == "uploaded"
     assert after_login() == [LIST, *[PACKAGE, LIST] * (times + 1)]
 
@@ -79,7 +80,7 @@ def test_a_body_is_sent_three_times_at_most(
 ) -> None:
     vm.faults.add("reset_during_upload", times=None)
     with pytest.raises(VManageOutcomeUnknownError, match="not listed after 3 attempts") as caught:
-        upload(NAME).run()
+        upload(NAME, opener=Counted(LARGE), size=LARGE).run()
     assert caught.value.retryable
     assert isinstance(caught.value.__cause__, VManageOutcomeUnknownError)
     assert after_login() == [LIST, *[PACKAGE, LIST] * 3]
