@@ -93,8 +93,8 @@ def python(name: str, interpreter: str = sys.executable) -> Callable[[str, str, 
 
 
 @contextmanager
-def sink(folder: Path) -> Iterator[tuple[str, str]]:
-    """Run the sink; give its URL and its certificate authority."""
+def sink(folder: Path) -> Iterator[tuple[str, str, int]]:
+    """Run the sink; give its URL, its certificate authority and its process id."""
     import trustme
 
     authority = trustme.CA()
@@ -107,7 +107,7 @@ def sink(folder: Path) -> Iterator[tuple[str, str]]:
         assert process.stdout is not None
         port = process.stdout.readline().strip()
         try:
-            yield f"https://127.0.0.1:{port}", str(folder / "ca.pem")
+            yield f"https://127.0.0.1:{port}", str(folder / "ca.pem"), process.pid
         finally:
             process.terminate()
 
@@ -133,7 +133,7 @@ def main() -> None:
         contenders["catalystwan upload_image"] = python("catalystwan", options.catalystwan)
     with tempfile.TemporaryDirectory(prefix="vmanage-bench-") as name:
         source = _image(Path(name), options.megabytes)
-        with sink(Path(name)) as (url, ca):
+        with sink(Path(name)) as (url, ca, _):
             rounds: dict[str, list[Round]] = {contender: [] for contender in contenders}
             for turn in range(options.rounds):
                 for contender, upload in contenders.items():
@@ -173,7 +173,7 @@ def _report(rounds: dict[str, list[Round]], megabytes: int) -> None:
 def _flat_memory(folder: Path, megabytes: int) -> None:
     """Compare the peak for twice the size with the peak for 10 MB; the big one is sparse."""
     peaks = {}
-    with sink(folder) as (url, ca):
+    with sink(folder) as (url, ca, _):
         for size in (10, 2 * megabytes):
             sparse = folder / f"sparse-{size}.bin"
             with sparse.open("wb") as file:
@@ -186,25 +186,44 @@ def _flat_memory(folder: Path, megabytes: int) -> None:
 def _from_s3(source: Path, folder: Path, rounds: int) -> None:
     """Compare ours from an S3 server with its two halves: the download alone, and the upload alone.
 
-    The server is moto's, so the download is slow; what counts is the ratio to the slower half.
+    Store, sink and sender share the machine, so the CPU seconds of all three are told beside the time: where they fill
+    the cores, the processors are the limit, not the waiting of one half for the other.
     """
     from upload_s3 import bucket_with
 
-    results: dict[str, list[float]] = {"download": [], "upload": [], "ours": []}
-    with bucket_with(source) as (url, address), sink(folder) as (target, ca):
+    halves: dict[str, list[float]] = {"download": [], "upload": []}
+    ours: dict[str, list[Round]] = {"ours": [], "ours-without-hash": []}
+    shared: dict[str, list[float]] = {name: [] for name in ours}
+    with bucket_with(source) as (url, address, store), sink(folder) as (target, ca, receiver):
         for _ in range(rounds):
             downloaded = folder / "downloaded.bin"
             fetch = ["curl", "-sS", "--noproxy", "*", "-o", str(downloaded), "-w", "%{time_total}", address]
-            results["download"].append(measure(fetch).seconds)
-            results["upload"].append(curl(target, ca, str(downloaded)).seconds)
-            results["ours"].append(python("ours")(target, ca, url).seconds)
-    middle = {name: statistics.median(seconds) for name, seconds in results.items()}
-    for name, seconds in results.items():
-        shown = ", ".join(f"{one:.2f}" for one in seconds)
-        print(f"S3: {name:9} {middle[name]:6.2f} s ({shown})")
-    slower = max(middle["download"], middle["upload"])
-    both = middle["download"] + middle["upload"]
-    print(f"S3: ours is {slower / middle['ours']:.2f} of its slower half, {both / middle['ours']:.2f} of both in turn")
+            halves["download"].append(measure(fetch).seconds)
+            halves["upload"].append(curl(target, ca, str(downloaded)).seconds)
+            for name, results in ours.items():
+                before = _cpu_of(store) + _cpu_of(receiver)
+                results.append(python(name)(target, ca, url))
+                shared[name].append(_cpu_of(store) + _cpu_of(receiver) - before)
+    slower = max(statistics.median(seconds) for seconds in halves.values())
+    for name, seconds in halves.items():
+        print(f"S3: {name:17} {statistics.median(seconds):5.2f} s ({_shown(seconds)})")
+    for name, results in ours.items():
+        seconds = [one.seconds for one in results]
+        middle, own = statistics.median(seconds), statistics.median(one.cpu for one in results)
+        other = statistics.median(shared[name])
+        busy = (own + other) / (middle * (os.cpu_count() or 1))
+        print(f"S3: {name:17} {middle:5.2f} s ({_shown(seconds)}), {slower / middle:.2f} of the slower half", end="; ")
+        print(f"CPU {own:.1f} s + store and sink {other:.1f} s = {busy:.0%} of {os.cpu_count()} cores")
+
+
+def _shown(seconds: list[float]) -> str:
+    return ", ".join(f"{one:.2f}" for one in seconds)
+
+
+def _cpu_of(pid: int) -> float:
+    """Return the CPU seconds that a running process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ sys.stdin.read()
 
 
 @contextmanager
-def bucket_with(source: Path) -> Iterator[tuple[str, str]]:
-    """Give the image's URL for ``ObjectStoragePath``, and its plain address for curl."""
+def bucket_with(source: Path) -> Iterator[tuple[str, str, int]]:
+    """Give the image's URL for ``ObjectStoragePath``, its plain address for curl, and the server's process id."""
     import boto3
 
     server = subprocess.Popen(
@@ -58,7 +58,7 @@ def bucket_with(source: Path) -> Iterator[tuple[str, str]]:
         client.upload_file(str(source), "images", "image.bin", ExtraArgs={"ACL": "public-read"})
         address = f"{endpoint}/images/image.bin"
         _wait_until_readable(address)
-        yield "s3://images@images/image.bin", address
+        yield "s3://images@images/image.bin", address, server.pid
     finally:
         server.terminate()
         server.communicate()
