@@ -39,6 +39,12 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": ["airflow_provider_vmanage.sensors.software_repository"],
             }
         ],
+        "triggers": [
+            {
+                "integration-name": "Cisco vManage",
+                "python-modules": ["airflow_provider_vmanage.triggers.software_repository"],
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "vmanage",

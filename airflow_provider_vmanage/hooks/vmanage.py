@@ -61,6 +61,7 @@ class VManageHook(BaseHook):
         self.vmanage_conn_id = vmanage_conn_id
         self._session: ManagerSession | None = None
         self._aborted = False
+        self._connection: Connection | None = None
 
     def __enter__(self) -> VManageHook:
         """Return the hook; the login comes with the first call."""
@@ -98,13 +99,22 @@ class VManageHook(BaseHook):
         if self._session is not None:
             self._session.abort()
 
+    async def aload_connection(self) -> None:
+        """Look the connection up without blocking the event loop; for triggers, before they use another thread.
+
+        What else there is to do (checks, masking, every call) belongs to that thread.
+        """
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        self._connection = await get_async_connection(self.vmanage_conn_id)
+
     @cached_property
     def settings(self) -> ManagerSettings:
         """Return what the connection says, checked; its secrets are masked from here on.
 
         :raises VManageConfigurationError: naming the field, its value and the mend.
         """
-        connection = self.get_connection(self.vmanage_conn_id)
+        connection = self._connection or self.get_connection(self.vmanage_conn_id)
         _mask(connection.password)
         extra = _extra_of(connection)
         _mask(str(extra.get("api_key") or ""))

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    conf,
+)
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
+from airflow_provider_vmanage.client.wanted import ImageIndex, WantedImage
 from airflow_provider_vmanage.exceptions import fail_without_retry
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_vmanage.client.models import SoftwareImage
     from airflow_provider_vmanage.hooks.vmanage import VManageHook
+
+#: seconds below which a wait that leaves its worker is warned of: Airflow may take the quick return for a failure
+#: (apache/airflow issues 71172 and 72716)
+SHORT_INTERVAL = 10.0
+
+#: seconds that Airflow's own timeout of a deferral comes after the trigger's, which tells what was seen last
+_SAFETY_NET = 60.0
 
 
 class ImageVersionSensor(BaseSensorOperator):
@@ -24,13 +42,21 @@ class ImageVersionSensor(BaseSensorOperator):
     several roles share a version: the XCom is the newest, and the log names the others. A broken list is an error,
     never "not there yet".
 
+    In all three modes ``soft_fail`` skips on a timeout and on an error that no retry mends, ``never_fail`` on every
+    error but a timeout, and ``silent_fail`` goes on after what a retry may mend: as Airflow does in poke mode.
+
     :param version: version as the manager lists it (templated). Give it, ``file_name`` or both.
     :param file_name: listed or uploaded file name (templated).
     :param platform_family: only images for this family, such as ``c8000v`` (templated).
     :param image_type: only this type, such as ``software`` (templated).
+    :param deferrable: look once, then wait in the triggerer, where all waits on one connection share one poll. Not
+        together with ``mode="reschedule"``. Default: Airflow's ``[operators] default_deferrable``.
+    :param max_consecutive_failures: failed looks in a row after which a deferred wait is given up; a manager that
+        restarts does not end it. In the other modes a failed look fails the try.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, refused login, no permission. No retry.
     :raises VManageError: unavailable, or an answer that is no list. A retry is safe.
+    :raises AirflowSensorTimeout: not there within ``timeout`` seconds. No retry.
     """
 
     template_fields: Sequence[str] = (
@@ -50,6 +76,8 @@ class ImageVersionSensor(BaseSensorOperator):
         file_name: str | None = None,
         platform_family: str | None = None,
         image_type: str | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        max_consecutive_failures: int = 5,
         vmanage_conn_id: str = "vmanage_default",
         **kwargs: Any,
     ) -> None:
@@ -58,7 +86,10 @@ class ImageVersionSensor(BaseSensorOperator):
         self.file_name = file_name
         self.platform_family = platform_family
         self.image_type = image_type
+        self.deferrable = deferrable
+        self.max_consecutive_failures = max_consecutive_failures
         self.vmanage_conn_id = vmanage_conn_id
+        self._check_mode()
 
     @cached_property
     def hook(self) -> VManageHook:
@@ -68,37 +99,134 @@ class ImageVersionSensor(BaseSensorOperator):
         return VManageHook(self.vmanage_conn_id)
 
     def execute(self, context: Context) -> Any:
-        """Poke until the image is there, all pokes of one process in one session."""
+        """Poke until the image is there, all pokes of one process in one session; or look once and defer."""
+        if (self.deferrable or self.reschedule) and self.poke_interval < SHORT_INTERVAL:
+            self.log.warning(
+                "poke_interval is %s s: below %d s Airflow may take a quick return for a failure; set retries >= 1",
+                self.poke_interval,
+                SHORT_INTERVAL,
+            )
         with self.hook:
-            return super().execute(context)
+            if not self.deferrable:
+                return super().execute(context)
+            with self._errors_as_in_poke_mode():
+                return self._look_once_then_defer(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; one call to the manager."""
         # Here rather than around all pokes: Airflow decides within its loop what soft_fail, never_fail and silent_fail
         # mean for an error, and a silent sensor that logs in again after a refused login would lock the account.
         with fail_without_retry():
-            found = self._found()
+            wanted = self._wanted().checked()
+            found = ImageIndex(self.hook.list_images()).find(wanted)
         if not found:
-            self.log.info("Not listed yet: %s", self._wanted())
+            self.log.info("Not listed yet: %s", wanted)
             return PokeReturnValue(is_done=False)
-        newest = max(found, key=lambda image: image.updated_on or 0)
-        others = [image.describe() for image in found if image is not newest]
-        self.log.info("Listed: %s%s", newest.describe(), f"; also {'; '.join(others)}" if others else "")
+        newest, *others = found
+        also = f"; also {'; '.join(image.describe() for image in others)}" if others else ""
+        self.log.info("Listed: %s%s", newest.describe(), also)
         return PokeReturnValue(is_done=True, xcom_value=newest.as_row())
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
+        """Return the row that the trigger found, or end as its event says; an unknown event is an error."""
+        from airflow_provider_vmanage.triggers import wait_events
+
+        with self._errors_as_in_poke_mode():
+            with fail_without_retry():
+                row, line = wait_events.read(event)
+            if row is None:
+                raise AirflowSensorTimeout(line)
+        self.log.info("%s", line)
+        return row
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume, and undo what Airflow skips after a deferral but not in poke mode.
+
+        There ``never_fail`` does not cover a timeout, and ``soft_fail`` covers no error that a retry may mend.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException as skipped:
+            error = skipped.__cause__
+            if error is None or self._skips(error):
+                raise
+            raise error from error.__cause__
 
     def on_kill(self) -> None:
         """Break off the call under way."""
         self.hook.abort()
 
-    def _found(self) -> list[SoftwareImage]:
-        images = self.hook.find_images(version=self.version, file_name=self.file_name)
-        return [
-            image
-            for image in images
-            if (not self.platform_family or self.platform_family in image.platform_family)
-            and (not self.image_type or image.image_type == self.image_type)
-        ]
+    def _look_once_then_defer(self, context: Context) -> Any:
+        if type(self).poke is not ImageVersionSensor.poke:
+            raise AirflowFailException(
+                f"deferrable=True: {type(self).__name__} has a poke() of its own, which the triggerer would not "
+                "call. Set deferrable=False"
+            )
+        started = time.time()
+        failures = 0
+        try:
+            if answer := self.poke(context):
+                return answer.xcom_value
+        except VManageError as err:
+            failures = 1
+            if not self.silent_fail and failures >= self.max_consecutive_failures:
+                raise
+            self.log.warning("The first look failed; going on in the triggerer: %s", err)
+        if time.time() - started >= self.timeout:
+            raise AirflowSensorTimeout(f"{self._wanted()} not listed within the timeout of {self.timeout} s")
+        return self._defer(started, failures)
 
-    def _wanted(self) -> str:
-        names = ("version", "file_name", "platform_family", "image_type")
-        return ", ".join(f"{name} {getattr(self, name)}" for name in names if getattr(self, name))
+    def _defer(self, started: float, failures: int) -> NoReturn:
+        from airflow_provider_vmanage.triggers.software_repository import GRACE, ImageVersionTrigger
+
+        deadline = started + self.timeout
+        trigger = ImageVersionTrigger(
+            vmanage_conn_id=self.vmanage_conn_id,
+            version=self.version,
+            file_name=self.file_name,
+            platform_family=self.platform_family,
+            image_type=self.image_type,
+            poke_interval=self.poke_interval,
+            exponential_backoff=self.exponential_backoff,
+            max_wait=self.max_wait.total_seconds() if self.max_wait else None,
+            deadline=deadline,
+            started_at=started,
+            max_consecutive_failures=None if self.silent_fail else self.max_consecutive_failures,
+            failures=failures,
+        )
+        left = timedelta(seconds=max(0.0, deadline - time.time()) + GRACE + _SAFETY_NET)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=left)
+
+    @contextmanager
+    def _errors_as_in_poke_mode(self) -> Iterator[None]:
+        try:
+            yield
+        except (Exception, AirflowTaskTimeout) as err:
+            if self._skips(err) and not isinstance(err, AirflowSkipException):
+                raise AirflowSkipException(f"Skipped because of soft_fail or never_fail: {err}") from err
+            raise
+
+    def _skips(self, error: BaseException) -> bool:
+        """Tell whether poke mode ends in *skipped* for this error."""
+        if isinstance(error, AirflowSkipException):
+            return True
+        if isinstance(error, AirflowSensorTimeout):
+            return self.soft_fail
+        if isinstance(error, (AirflowFailException, AirflowTaskTimeout)):
+            return self.soft_fail or self.never_fail
+        return self.never_fail
+
+    def _check_mode(self) -> None:
+        """Refuse what cannot work, where the DAG says so itself; Airflow's configured default gives way to nothing."""
+        by_default = conf.getboolean("operators", "default_deferrable", fallback=False)
+        if self.deferrable and self.mode == "reschedule" and not by_default:
+            raise VManageConfigurationError(
+                "deferrable is True and mode is 'reschedule': both free the worker, so give only one of them"
+            )
+        if self.max_consecutive_failures < 1:
+            raise VManageConfigurationError(
+                f"max_consecutive_failures is {self.max_consecutive_failures!r}: give a whole number from 1 on"
+            )
+
+    def _wanted(self) -> WantedImage:
+        return WantedImage(self.version, self.file_name, self.platform_family, self.image_type)

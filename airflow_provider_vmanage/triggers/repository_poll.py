@@ -1,0 +1,190 @@
+"""One poll for all who wait on one connection in a triggerer process: one session, one list call per interval.
+
+The calls are those of the hook, on a thread of its own for each connection; the event loop only waits. The first to
+join starts the poll, the last to leave logs out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError, VManageUnavailableError
+from airflow_provider_vmanage.client.wanted import ImageIndex
+
+if TYPE_CHECKING:
+    from airflow_provider_vmanage.hooks.vmanage import VManageHook
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Answer: TypeAlias = "ImageIndex | VManageError"
+
+#: waits that are told an answer before other tasks of the loop get their turn
+_AT_ONCE = 100
+
+
+class Waiter(Protocol):
+    """Somebody who takes part in a poll."""
+
+    #: when the next look is wanted, by ``time.monotonic()``
+    due: float
+
+    def take(self, answer: Answer) -> None:
+        """Take the answer of a look, whoever asked for it; sets ``due`` anew."""
+
+
+_polls: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, RepositoryPoll]] = WeakKeyDictionary()
+
+
+def poll_of(vmanage_conn_id: str) -> RepositoryPoll:
+    """Return the poll of a connection in the running event loop.
+
+    :param vmanage_conn_id: id of the connection.
+    """
+    polls = _polls.setdefault(asyncio.get_running_loop(), {})
+    if vmanage_conn_id not in polls:
+        polls[vmanage_conn_id] = RepositoryPoll(vmanage_conn_id, on_end=lambda: polls.pop(vmanage_conn_id, None))
+    return polls[vmanage_conn_id]
+
+
+class RepositoryPoll:
+    """Looks at the list of one manager whenever the first of the waiters is due, and tells all of them.
+
+    :param vmanage_conn_id: id of the connection.
+    :param on_end: called when the last waiter leaves; whoever comes later needs another poll.
+    """
+
+    def __init__(self, vmanage_conn_id: str, *, on_end: Callable[[], object] = lambda: None) -> None:
+        self.vmanage_conn_id = vmanage_conn_id
+        self._on_end = on_end
+        self._waiters: dict[Waiter, None] = {}
+        self._next_look = float("inf")
+        self._sooner = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"vmanage-poll-{vmanage_conn_id}")
+        self._call: Future[Any] | None = None
+        self._hook: VManageHook | None = None
+
+    def join(self, waiter: Waiter) -> None:
+        """Take part from now on."""
+        self._waiters[waiter] = None
+        if self._task is None:
+            # In a context of its own: what the poll logs is not about the task that happened to be first.
+            self._task = contextvars.Context().run(asyncio.get_running_loop().create_task, self._run())
+        elif waiter.due < self._next_look:
+            self._sooner.set()
+
+    async def leave(self, waiter: Waiter) -> None:
+        """Take part no longer; the last one waits until the session is logged out. Leaving twice is no error."""
+        self._waiters.pop(waiter, None)
+        if not self._waiters and self._task is not None:
+            self._on_end()
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    # -- the loop --------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while self._waiters:
+                await self._until_due()
+                await self._tell(await self._look())
+        finally:
+            await self._close()
+
+    async def _until_due(self) -> None:
+        """Wait for the first waiter that is due; one that joins meanwhile may be due sooner."""
+        while self._waiters:
+            self._sooner.clear()
+            self._next_look = min(waiter.due for waiter in self._waiters)
+            try:
+                await asyncio.wait_for(self._sooner.wait(), max(0.0, self._next_look - time.monotonic()))
+            except asyncio.TimeoutError:
+                return
+
+    async def _tell(self, answer: Answer) -> None:
+        if isinstance(answer, VManageError):
+            log.warning("Looking for images with connection %r failed: %s", self.vmanage_conn_id, answer)
+        for number, waiter in enumerate(list(self._waiters), start=1):
+            waiter.take(answer)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    # -- one look --------------------------------------------------------------------------------------------------
+
+    async def _look(self) -> Answer:
+        """Look once; where that fails and the connection was changed meanwhile, once more with the new one."""
+        answer = await self._ask()
+        if isinstance(answer, VManageError) and await self._connection_changed():
+            return await self._ask()
+        return answer
+
+    async def _ask(self) -> Answer:
+        try:
+            if self._hook is None:
+                self._hook = await self._new_hook()
+            return await self._on_thread(partial(_list, self._hook))
+        except VManageError as err:
+            return err
+        except Exception as err:  # a broken library must not leave everybody waiting for ever
+            log.exception("The poll of connection %r failed", self.vmanage_conn_id)
+            return VManageUnavailableError(f"The poll failed with {type(err).__name__}: see the triggerer's log")
+
+    async def _connection_changed(self) -> bool:
+        """Take the connection as it is now, where it differs from the one in use."""
+        if self._hook is None:
+            return False
+        try:
+            new = await self._new_hook()
+            if await self._on_thread(lambda: new.settings) == self._hook.settings:
+                return False
+        except VManageError:
+            return False
+        log.info("Connection %r has changed: opening a new session", self.vmanage_conn_id)
+        await self._on_thread(self._hook.close)
+        self._hook = new
+        return True
+
+    async def _new_hook(self) -> VManageHook:
+        hook = await self._on_thread(partial(_new_hook, self.vmanage_conn_id))
+        try:
+            await hook.aload_connection()
+        except AirflowNotFoundException as err:
+            raise VManageConfigurationError(f"vmanage_conn_id {self.vmanage_conn_id!r}: {err}") from err
+        return hook
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        self._call = self._thread.submit(work)
+        return await asyncio.wrap_future(cast("Future[T]", self._call))
+
+    async def _close(self) -> None:
+        """Break off the call under way, if there is one, and log out."""
+        try:
+            if self._hook is not None:
+                if self._call is not None and self._call.running():
+                    self._hook.abort()
+                await self._on_thread(self._hook.close)
+        finally:
+            self._thread.shutdown(wait=False)
+
+
+def _list(hook: VManageHook) -> ImageIndex:
+    return ImageIndex(hook.list_images(), manager=hook.settings.base_url)
+
+
+def _new_hook(vmanage_conn_id: str) -> VManageHook:
+    """Return a hook; on a thread, since the first import of the client takes a quarter of a second."""
+    from airflow_provider_vmanage.hooks.vmanage import VManageHook
+
+    return VManageHook(vmanage_conn_id)

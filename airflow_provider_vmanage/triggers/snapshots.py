@@ -1,0 +1,62 @@
+"""The list of a manager after each look, as a stream for those who watch it for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.triggers.repository_poll import Answer, poll_of
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one manager listed at one moment.
+
+    :param manager: its address: a connection may be pointed to another one.
+    :param images: as listed.
+    """
+
+    manager: str
+    images: tuple[SoftwareImage, ...]
+
+
+class _Watch:
+    """Takes part in the poll of a connection for ever; failed looks are left to the poll's log.
+
+    Only the newest list is kept: whoever is slow compares with that.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._newest: asyncio.Queue[Snapshot] = asyncio.Queue()
+        self.due = time.monotonic()  # at once: the first list is what later ones are compared with
+
+    def take(self, answer: Answer) -> None:
+        self.due = time.monotonic() + self._interval
+        if isinstance(answer, VManageError):
+            return
+        while not self._newest.empty():
+            self._newest.get_nowait()
+        self._newest.put_nowait(Snapshot(answer.manager, answer.images))
+
+    async def next(self) -> Snapshot:
+        return await self._newest.get()
+
+
+async def snapshots(vmanage_conn_id: str, interval: float) -> AsyncGenerator[Snapshot, None]:
+    """Yield the list after each look that did not fail, the first at once.
+
+    :param vmanage_conn_id: id of the connection.
+    :param interval: seconds between two looks; others on the same connection may cause more.
+    """
+    poll, watch = poll_of(vmanage_conn_id), _Watch(interval)
+    poll.join(watch)
+    try:
+        while True:
+            yield await watch.next()
+    finally:
+        await poll.leave(watch)
