@@ -1,0 +1,140 @@
+"""The sensor's three ways to wait end alike: run by Airflow's own task runner, one table for all of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
+from airflow_provider_vmanage.simulator import Simulator
+from tests.task_runner import Outcome, run_to_the_end
+
+LIST = "/dataservice/device/action/software"
+MODES = {"poke": {}, "reschedule": {"mode": "reschedule"}, "deferrable": {"deferrable": True}}
+FOR_EVER = 10_000
+
+Scenario = Callable[[Simulator], Any]
+
+
+def nothing(_: Simulator) -> None: ...
+
+
+def there(vm: Simulator) -> None:
+    vm.add_image("a.bin", version="20.15.1")
+
+
+def blips(count: int) -> Scenario:
+    return lambda vm: (vm.add_image("a.bin", version="20.15.1"), vm.faults.add("http_503", path=LIST, times=count))
+
+
+def refused(vm: Simulator) -> None:
+    vm.faults.add("login_refused", times=FOR_EVER)
+
+
+def broken(vm: Simulator) -> None:
+    vm.faults.add("data_null", path=LIST, times=FOR_EVER)
+
+
+def forbidden(vm: Simulator) -> None:
+    vm.faults.add("forbidden", path=LIST, times=FOR_EVER)
+
+
+SHORT = {"timeout": 1.0}
+SOFT, NEVER, SILENT = {"soft_fail": True}, {"never_fail": True}, {"silent_fail": True}
+
+TABLE: dict[str, tuple[Scenario, dict[str, Any], str]] = {
+    "found at once": (there, {}, "success"),
+    "timeout": (nothing, SHORT, "failed"),
+    "timeout with soft_fail": (nothing, {**SOFT, **SHORT}, "skipped"),
+    "timeout with never_fail": (nothing, {**NEVER, **SHORT}, "failed"),  # Airflow: it covers errors of a poke only
+    "three blips": (blips(3), {}, "success"),
+    "blips for ever": (blips(FOR_EVER), {}, "up_for_retry"),
+    "blips for ever with soft_fail": (blips(FOR_EVER), SOFT, "up_for_retry"),
+    "blips for ever with never_fail": (blips(FOR_EVER), NEVER, "skipped"),
+    "blips for ever with silent_fail": (blips(FOR_EVER), {**SILENT, **SHORT}, "failed"),  # by the timeout
+    "login refused": (refused, {}, "failed"),
+    "login refused with soft_fail": (refused, SOFT, "skipped"),
+    "login refused with never_fail": (refused, NEVER, "skipped"),
+    "login refused with silent_fail": (refused, SILENT, "failed"),
+    "list broken": (broken, {}, "up_for_retry"),
+    "list broken with soft_fail": (broken, SOFT, "up_for_retry"),
+    "list broken with never_fail": (broken, NEVER, "skipped"),
+    "list forbidden": (forbidden, {}, "failed"),
+    "bad input": (there, {"version": " "}, "failed"),
+}
+
+
+def wait(mode: str, **arguments: Any) -> Outcome:
+    given = {"version": "20.15.1", "poke_interval": 0.1, "timeout": 30.0, **MODES[mode], **arguments}
+    return run_to_the_end(lambda: ImageVersionSensor(task_id="wait", retries=1, **given))
+
+
+@pytest.fixture(autouse=True)
+def short_intervals_are_meant(recwarn: pytest.WarningsRecorder) -> None:
+    """The log warns of them."""
+
+
+@pytest.fixture
+def vm(vm: Simulator, connect: Callable[..., None]) -> Simulator:
+    connect(vm)
+    return vm
+
+
+@contextmanager
+def after_looks(vm: Simulator, looks: int, action: Callable[[], Any]) -> Iterator[None]:
+    """Do something once the list was asked for that often."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while sum(request.path == LIST for request in vm.requests) < looks:
+            if over.wait(0.01):
+                return
+        action()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("case", TABLE)
+def test_every_mode_ends_in_the_same_state(vm: Simulator, mode: str, case: str) -> None:
+    prepare, arguments, expected = TABLE[case]
+    prepare(vm)
+    outcome = wait(mode, **arguments)
+    assert outcome.state == expected
+    assert vm.counters.open_sessions == 0
+    if prepare is refused:
+        assert [request.path for request in vm.requests] == ["/j_security_check"]
+    if expected == "success":
+        assert outcome.xcom["file_name"] == "a.bin"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_image_that_comes_later_ends_every_wait_with_the_same_row(vm: Simulator, mode: str) -> None:
+    with after_looks(vm, 3, lambda: vm.add_image("a.bin", version="20.15.1")):
+        outcome = wait(mode)
+    assert outcome.state == "success"
+    assert list(outcome.xcom)[:3] == ["version", "version_id", "file_name"]
+    assert outcome.xcom["version_id"] == vm.images[0].version_id
+    way = {"poke": [], "reschedule": ["up_for_reschedule"], "deferrable": ["deferred"]}[mode]
+    assert list(dict.fromkeys(outcome.steps[:-1])) == way
+    assert vm.counters.open_sessions == 0
+
+
+def test_a_deferred_wait_survives_fewer_failed_looks_than_it_may_and_not_more(vm: Simulator) -> None:
+    # Each look is six requests: one, and five that repeat it. The worker's own look is the first.
+    vm.add_image("a.bin", version="20.15.1")
+    vm.faults.add("http_503", path=LIST, times=2 * 6)
+    assert wait("deferrable", max_consecutive_failures=3).state == "success"
+    vm.faults.add("http_503", path=LIST, times=3 * 6)
+    assert wait("deferrable", max_consecutive_failures=3).state == "up_for_retry"
+    assert wait("deferrable").state == "success"
