@@ -129,7 +129,7 @@ class ImageVersionSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Return the row that the trigger found, or end as its event says; an unknown event is an error."""
-        from airflow_provider_vmanage.triggers import wait_events
+        from airflow_provider_vmanage.waiting import wait_events
 
         with self._errors_as_in_poke_mode():
             with fail_without_retry():

@@ -14,11 +14,11 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.wanted import WantedImage
-from airflow_provider_vmanage.triggers import wait_events
-from airflow_provider_vmanage.triggers.image_wait import ImageWait, Pace, Patience
-from airflow_provider_vmanage.triggers.repository_poll import RepositoryPoll, poll_of
-from airflow_provider_vmanage.triggers.seen_images import ImageFilter, SeenImages, StateStore
-from airflow_provider_vmanage.triggers.snapshots import Snapshot, snapshots
+from airflow_provider_vmanage.waiting import wait_events
+from airflow_provider_vmanage.waiting.image_wait import ImageWait, Pace, Patience
+from airflow_provider_vmanage.waiting.repository_poll import RepositoryPoll, poll_of
+from airflow_provider_vmanage.waiting.seen_images import ImageFilter, SeenImages, StateStore
+from airflow_provider_vmanage.waiting.snapshots import Snapshot, snapshots
 
 #: seconds that a look under way may still take after the deadline
 GRACE = 30.0
@@ -29,7 +29,7 @@ class ImageVersionTrigger(BaseTrigger):
 
     All waits on one connection in one triggerer share one session and one list call per interval, the shortest that
     one of them wants. The first look comes after one interval: whoever defers has looked already. The event is what
-    :mod:`airflow_provider_vmanage.triggers.wait_events` reads.
+    :mod:`airflow_provider_vmanage.waiting.wait_events` reads.
 
     Every argument has a default and is plain JSON, so that a wait that an older release began goes on.
 

@@ -114,6 +114,10 @@ def test_every_mode_ends_in_the_same_state(vm: Simulator, mode: str, case: str) 
     assert vm.counters.open_sessions == 0
     if prepare is refused:
         assert [request.path for request in vm.requests] == ["/j_security_check"]
+    if expected == "up_for_retry":
+        assert type(outcome.error).__name__ == (
+            "VManageProtocolError" if prepare is broken else "VManageUnavailableError"
+        )
     if expected == "success":
         assert outcome.xcom["file_name"] == "a.bin"
 

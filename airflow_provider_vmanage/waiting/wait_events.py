@@ -34,7 +34,7 @@ def timed_out(message: str) -> Event:
 
 def failed(error: VManageError) -> Event:
     """Return the event for a wait that is given up."""
-    return {"status": "error", "error": type(error).__name__, "message": error.message, **error.fields}
+    return {"status": "error", "error": type(error).__name__, "message": error.message, "fields": error.fields}
 
 
 def read(event: Any) -> tuple[dict[str, Any] | None, str]:
@@ -72,7 +72,10 @@ def _error(event: Mapping[str, Any]) -> VManageError:
     message = event.get("message")
     if not (isinstance(kind, type) and issubclass(kind, VManageError) and isinstance(message, str)):
         return _unknown(event)
-    return kind(message, **{name: event.get(name) for name in VManageError("").fields})
+    fields = event.get("fields")
+    if not isinstance(fields, Mapping):
+        return _unknown(event)
+    return kind(message, **{name: fields.get(name) for name in VManageError("").fields})
 
 
 def _unknown(event: Any) -> VManageProtocolError:

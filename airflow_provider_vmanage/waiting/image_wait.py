@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.wanted import ImageIndex, WantedImage
-from airflow_provider_vmanage.triggers import wait_events
+from airflow_provider_vmanage.waiting import wait_events
 
 #: seconds that a last look may come after a deadline
 _DEADLINE_GRID = 10.0

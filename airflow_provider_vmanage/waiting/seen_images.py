@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.triggers.snapshots import Snapshot
+from airflow_provider_vmanage.waiting.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.triggers.repository_poll import Answer, poll_of
+from airflow_provider_vmanage.waiting.repository_poll import Answer, poll_of
 
 
 @dataclass(frozen=True, slots=True)

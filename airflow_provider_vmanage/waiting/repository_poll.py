@@ -74,6 +74,7 @@ class RepositoryPoll:
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"vmanage-poll-{vmanage_conn_id}")
         self._call: Future[Any] | None = None
+        self._closing = False
         self._hook: VManageHook | None = None
 
     def join(self, waiter: Waiter) -> None:
@@ -90,7 +91,8 @@ class RepositoryPoll:
         self._waiters.pop(waiter, None)
         if not self._waiters and self._task is not None:
             self._on_end()
-            self._task.cancel()
+            if not self._closing:  # a second cancel would break the logout off
+                self._task.cancel()
             await asyncio.wait([self._task])
 
     # -- the loop --------------------------------------------------------------------------------------------------
@@ -170,6 +172,7 @@ class RepositoryPoll:
 
     async def _close(self) -> None:
         """Break off the call under way, if there is one, and log out."""
+        self._closing = True
         try:
             if self._hook is not None:
                 if self._call is not None and self._call.running():

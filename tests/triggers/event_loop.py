@@ -1,0 +1,37 @@
+"""What the triggerer does with triggers, in small."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_vmanage.simulator import Simulator
+
+if TYPE_CHECKING:
+    from airflow.triggers.base import BaseTrigger
+
+LIST = "/dataservice/device/action/software"
+
+
+def lists(vm: Simulator) -> int:
+    """How often the list was asked for."""
+    return sum(request.path == LIST for request in vm.requests)
+
+
+async def first_event(trigger: BaseTrigger) -> Any:
+    """The payload of the first event."""
+    try:
+        async for event in trigger.run():
+            return event.payload
+    finally:
+        await trigger.cleanup()
+
+
+async def until(look: Callable[[], Any], seconds: float = 20.0) -> None:
+    """Wait for something that happens in the simulator's thread."""
+    deadline = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)

@@ -1,0 +1,74 @@
+"""What Airflow keeps of a trigger in its database, and makes a trigger of again."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from importlib import import_module
+from typing import Any
+
+import pytest
+from airflow.sdk.serde import deserialize, serialize
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger
+
+from airflow_provider_vmanage.triggers import software_repository
+from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
+
+TRIGGERS = [
+    found
+    for found in vars(software_repository).values()
+    if inspect.isclass(found) and issubclass(found, BaseTrigger) and found.__module__ == software_repository.__name__
+]
+
+# As version 0.1 wrote them. Rows like these are in databases: never change them, only add others.
+OLD_ROWS: list[tuple[str, dict[str, Any]]] = [
+    ("ImageVersionTrigger", {"vmanage_conn_id": "lab", "version": "20.15.1", "poke_interval": 60.0}),
+    ("ImageVersionTrigger", {"file_name": "a.bin", "deadline": 1.0, "failures": 2, "max_consecutive_failures": None}),
+    ("ImageAvailableTrigger", {"vmanage_conn_id": "lab", "version_pattern": "20.15.*", "emit_existing": True}),
+]
+
+
+def parameters(trigger: type[BaseTrigger]) -> dict[str, inspect.Parameter]:
+    return {name: one for name, one in inspect.signature(trigger.__init__).parameters.items() if name != "self"}
+
+
+def test_both_triggers_are_looked_at() -> None:
+    assert [ImageVersionTrigger, ImageAvailableTrigger] == TRIGGERS
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_arguments_attributes_and_row_have_the_same_names_and_each_has_a_default(trigger: type[BaseTrigger]) -> None:
+    _, row = trigger().serialize()
+    assert list(row) == list(parameters(trigger))
+    assert row == {name: one.default for name, one in parameters(trigger).items()}
+    assert all(hasattr(trigger(), name) for name in row)
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_row_makes_the_same_trigger_again(trigger: type[BaseTrigger]) -> None:
+    given = {
+        name: {"float": 7.5, "int": 3, "bool": True}.get(str(one.annotation).partition(" ")[0], f"a {name}")
+        for name, one in parameters(trigger).items()
+    }
+    path, row = trigger(**given).serialize()
+    assert row == given
+    stored = json.loads(json.dumps(serialize(row)))
+    module, _, name = path.rpartition(".")
+    again = getattr(import_module(module), name)(**deserialize(stored))
+    assert type(again) is trigger
+    assert again.serialize() == (path, given)
+
+
+@pytest.mark.parametrize(("name", "row"), OLD_ROWS)
+def test_a_row_of_an_older_release_still_makes_a_trigger(name: str, row: dict[str, Any]) -> None:
+    _, now = getattr(software_repository, name)(**row).serialize()
+    assert {key: now[key] for key in row} == row
+
+
+def test_only_the_watcher_is_an_event_trigger() -> None:
+    assert [issubclass(trigger, BaseEventTrigger) for trigger in TRIGGERS] == [False, True]
+
+
+def test_the_same_watcher_is_the_same_trigger_to_airflow() -> None:
+    first, second = ImageAvailableTrigger(version_pattern="20.*"), ImageAvailableTrigger(version_pattern="20.*")
+    assert BaseEventTrigger.hash(*first.serialize()) == BaseEventTrigger.hash(*second.serialize())

@@ -1,0 +1,201 @@
+"""One wait by itself: when it wants a look, and what an answer means to it. No manager, no waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client.errors import (
+    VManageAuthenticationError,
+    VManageConfigurationError,
+    VManageProtocolError,
+    VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.wanted import ImageIndex, WantedImage
+from airflow_provider_vmanage.waiting import image_wait, wait_events
+from airflow_provider_vmanage.waiting.image_wait import ImageWait, Pace, Patience
+
+EMPTY = ImageIndex([])
+AWAY = VManageUnavailableError("away", status=503)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    now = SimpleNamespace(monotonic=1000.0, day=1_800_000_000.0)
+    fake = SimpleNamespace(monotonic=lambda: now.monotonic, time=lambda: now.day)
+    monkeypatch.setattr(image_wait, "time", fake)
+    return now
+
+
+@pytest.fixture
+def new_wait(clock: SimpleNamespace) -> Iterator[Callable[..., ImageWait]]:
+    loop = asyncio.new_event_loop()
+
+    def make(interval: float = 60.0, *, backoff: bool = False, started_at: float | None = None, **patience: Any) -> Any:
+        async def inside() -> ImageWait:
+            pace = Pace(interval, backoff, patience.pop("max_wait", None))
+            return ImageWait(WantedImage("20.15.1"), pace, Patience(**patience), started_at=started_at)
+
+        return loop.run_until_complete(inside())
+
+    yield make
+    loop.close()
+
+
+def event(wait: ImageWait) -> Any:
+    return wait.outcome.result() if wait.outcome.done() else None
+
+
+def test_the_first_look_is_wanted_after_one_interval(
+    new_wait: Callable[..., ImageWait], clock: SimpleNamespace
+) -> None:
+    assert new_wait(60.0).due == clock.monotonic + 60.0
+
+
+def test_a_look_that_another_wait_asked_for_counts_as_ones_own(
+    new_wait: Callable[..., ImageWait], clock: SimpleNamespace
+) -> None:
+    wait = new_wait(60.0)
+    clock.monotonic += 5
+    wait.take(EMPTY)
+    assert wait.due == clock.monotonic + 60.0
+
+
+def test_the_newest_of_several_images_is_the_answer_and_the_others_are_named(
+    new_wait: Callable[..., ImageWait],
+) -> None:
+    wait = new_wait()
+    old, new = (SoftwareImage("20.15.1", file_name=name, updated_on=when) for name, when in (("o", 1), ("n", 2)))
+    wait.take(ImageIndex([old, new]))
+    assert event(wait)["image"]["file_name"] == "n"
+    assert len(event(wait)["others"]) == 1
+    assert wait.due == float("inf")
+
+
+@pytest.mark.parametrize("limit", [1, 3, 5])
+def test_failures_in_a_row_end_it_and_a_list_in_between_starts_the_count_anew(
+    new_wait: Callable[..., ImageWait], clock: SimpleNamespace, limit: int
+) -> None:
+    wait = new_wait(max_consecutive_failures=limit)
+    for answer in [*([AWAY] * (limit - 1)), EMPTY, *([AWAY] * limit)]:
+        assert event(wait) is None
+        clock.monotonic += 60
+        wait.take(answer)
+    assert event(wait)["error"] == "VManageUnavailableError"
+    assert event(wait)["status"] == "error"
+
+
+def test_failed_looks_of_others_count_at_most_once_in_each_interval_of_ones_own(
+    new_wait: Callable[..., ImageWait], clock: SimpleNamespace
+) -> None:
+    wait = new_wait(60.0, max_consecutive_failures=3)
+    for _ in range(12):  # two minutes of looks every ten seconds: at 10, 40, 70
+        assert event(wait) is None or clock.monotonic >= 1070.0
+        clock.monotonic += 10
+        wait.take(AWAY)
+    assert event(wait)["status"] == "error"
+
+
+def test_failures_before_the_deferral_count(new_wait: Callable[..., ImageWait]) -> None:
+    wait = new_wait(max_consecutive_failures=2, failures=1)
+    wait.take(AWAY)
+    assert event(wait)["status"] == "error"
+
+
+def test_no_limit_means_no_limit(new_wait: Callable[..., ImageWait], clock: SimpleNamespace) -> None:
+    wait = new_wait(max_consecutive_failures=None)
+    for _ in range(100):
+        clock.monotonic += 60
+        wait.take(AWAY)
+    assert event(wait) is None
+
+
+def test_an_error_that_no_retry_mends_ends_it_at_once(new_wait: Callable[..., ImageWait]) -> None:
+    wait = new_wait()
+    wait.take(VManageAuthenticationError("refused", status=200))
+    assert event(wait)["error"] == "VManageAuthenticationError"
+
+
+def test_the_deadline_gets_a_last_look_and_what_it_saw_is_told(
+    new_wait: Callable[..., ImageWait], clock: SimpleNamespace
+) -> None:
+    wait = new_wait(3600.0, deadline=clock.day + 95)
+    assert clock.monotonic + 95 <= wait.due <= clock.monotonic + 105
+    clock.monotonic = wait.due
+    wait.take(EMPTY)
+    assert event(wait)["status"] == "timeout"
+    assert "20.15.1" in event(wait)["message"]
+    assert "the 0 images" in event(wait)["message"]
+
+
+def test_an_image_that_the_last_look_shows_is_found(new_wait: Callable[..., ImageWait], clock: SimpleNamespace) -> None:
+    wait = new_wait(deadline=clock.day + 10)
+    clock.monotonic += 30
+    wait.take(ImageIndex([SoftwareImage("20.15.1", file_name="a")]))
+    assert event(wait)["status"] == "success"
+
+
+def test_hundreds_of_deadlines_ask_for_few_looks(new_wait: Callable[..., ImageWait], clock: SimpleNamespace) -> None:
+    waits = [new_wait(3600.0, deadline=clock.day + 100 + number / 10) for number in range(300)]
+    assert len({wait.due for wait in waits}) <= 4
+
+
+def test_the_pace_doubles_up_to_the_longest_wait_and_goes_on_after_a_restart(
+    new_wait: Callable[..., ImageWait], clock: SimpleNamespace
+) -> None:
+    seconds = [Pace(60.0, True).seconds(look) for look in range(1, 8)]
+    for number, one in enumerate(seconds):
+        assert 30 * 2**number <= one <= 60 * 2**number
+    assert Pace(60.0, True, 300.0).seconds(50) == 300.0
+    assert Pace(60.0, True).seconds(10_000) < 1e16
+    restarted = new_wait(60.0, backoff=True, started_at=clock.day - 3600)
+    assert restarted.due - clock.monotonic >= 600
+
+
+def test_looks_of_others_do_not_slow_a_growing_pace_down(
+    new_wait: Callable[..., ImageWait], clock: SimpleNamespace
+) -> None:
+    wait = new_wait(60.0, backoff=True)
+    for _ in range(50):
+        clock.monotonic += 0.1
+        wait.take(EMPTY)
+    assert wait.due - clock.monotonic <= 60.0
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [None, "success", {}, {"status": "ok"}, {"status": "success"}, {"status": "success", "image": {"version": "1"}},
+     {"status": "timeout"}, {"status": "error", "error": "KeyError", "message": "x"}, {"status": "error"},
+     {"status": "error", "error": "VManageProtocolError", "message": "x", "fields": "y"}],
+)  # fmt: skip
+def test_an_event_that_is_not_known_is_an_error(strange: Any) -> None:
+    with pytest.raises(VManageProtocolError, match="does not know"):
+        wait_events.read(strange)
+
+
+def test_an_error_arrives_with_its_class_and_its_fields() -> None:
+    sent = VManageUnavailableError("away", status=503, code="X", details="why", method="GET", path="/p")
+    with pytest.raises(VManageUnavailableError) as caught:
+        wait_events.read(wait_events.failed(sent))
+    assert caught.value.fields == sent.fields
+    assert str(caught.value) == str(sent)
+
+
+@pytest.mark.parametrize("wanted", [WantedImage(), WantedImage(" "), WantedImage(None, "")])
+def test_nothing_to_look_for_is_refused(wanted: WantedImage) -> None:
+    with pytest.raises(VManageConfigurationError):
+        wanted.checked()
+
+
+def test_a_thousand_waits_on_ten_thousand_images_cost_less_than_a_tenth_of_a_second() -> None:
+    index = ImageIndex(SoftwareImage(f"20.{n}.1", file_name=f"{n}.bin") for n in range(10_000))
+    wanted = [WantedImage(f"20.{n * 7}.1") if n % 2 else WantedImage(file_name=f"{n}.bin") for n in range(1_000)]
+    before = time.process_time()
+    assert sum(bool(index.find(one)) for one in wanted) == 1_000
+    assert time.process_time() - before < 0.1

@@ -1,0 +1,228 @@
+"""Many waits on one manager: one session, one list call per interval, in a real event loop over TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_vmanage.simulator import Simulator
+from airflow_provider_vmanage.triggers.software_repository import ImageVersionTrigger
+from airflow_provider_vmanage.waiting import repository_poll
+from tests.triggers.event_loop import LIST, first_event, lists, until
+
+if TYPE_CHECKING:
+    import pytest
+
+FOR_EVER = 10_000
+
+
+def wait(version: str = "20.15.1", interval: float = 0.2, **arguments: Any) -> asyncio.Task[Any]:
+    trigger = ImageVersionTrigger(version=version, poke_interval=interval, **arguments)
+    return asyncio.get_running_loop().create_task(first_event(trigger))
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(scenario)
+
+
+def test_a_hundred_waits_share_one_session_and_one_call_per_interval(vm: Simulator) -> None:
+    async def scenario() -> None:
+        waits = [wait(f"20.{number}.1") for number in range(100)]
+        await until(lambda: lists(vm) >= 3)
+        for number in range(100):
+            vm.add_image(f"{number}.bin", version=f"20.{number}.1")
+        events = await asyncio.gather(*waits)
+        assert [event["image"]["file_name"] for event in events] == [f"{number}.bin" for number in range(100)]
+
+    run(scenario())
+    assert lists(vm) <= 6
+    assert (vm.counters.logins, vm.counters.logouts, vm.counters.open_sessions) == (1, 1, 0)
+
+
+def test_the_shortest_interval_is_the_pace_of_all_and_the_longer_ones_add_nothing(vm: Simulator) -> None:
+    async def scenario() -> None:
+        waits = [wait(f"20.{number}.1", interval=0.2 + number) for number in range(20)]
+        started = time.monotonic()
+        await until(lambda: lists(vm) >= 6)
+        assert time.monotonic() - started >= 6 * 0.2
+        for one in waits:
+            one.cancel()
+        await asyncio.wait(waits)
+
+    run(scenario())
+    assert vm.counters.open_sessions == 0
+
+
+def test_a_newcomer_gets_an_answer_within_its_own_interval(vm: Simulator) -> None:
+    async def scenario() -> None:
+        slow = wait("20.1.1", interval=3600.0)
+        await asyncio.sleep(0)
+        vm.add_image("a.bin", version="20.15.1")
+        event = await asyncio.wait_for(wait(interval=0.2), 10)
+        assert event["status"] == "success"
+        slow.cancel()
+        await asyncio.wait([slow])
+
+    run(scenario())
+    assert vm.counters.open_sessions == 0
+
+
+def test_nothing_is_asked_before_the_first_interval_is_over(vm: Simulator) -> None:
+    async def scenario() -> None:
+        waits = [wait(interval=3600.0) for _ in range(3)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        for one in waits:
+            one.cancel()
+        await asyncio.wait(waits)
+
+    run(scenario())
+    assert vm.requests == []
+
+
+def test_an_error_reaches_every_wait_and_counts_once_for_each(vm: Simulator) -> None:
+    vm.faults.add("data_null", path=LIST, times=FOR_EVER)
+
+    async def scenario() -> None:
+        events = await asyncio.gather(*(wait(max_consecutive_failures=limit) for limit in (1, 2, 2, 4)))
+        assert Counter(event["error"] for event in events) == {"VManageProtocolError": 4}
+
+    run(scenario())
+    # A list that is no list is not repeated inside the call: one request for each failed look.
+    assert lists(vm) == 4
+    assert vm.counters.open_sessions == 0
+
+
+def test_a_refused_login_ends_every_wait_after_one_attempt(vm: Simulator, connect: Callable[..., None]) -> None:
+    connect(vm, password="wrong")
+
+    async def scenario() -> None:
+        events = await asyncio.gather(*(wait() for _ in range(50)))
+        assert {event["error"] for event in events} == {"VManageAuthenticationError"}
+
+    run(scenario())
+    assert vm.counters.refused_logins == 1
+
+
+def test_a_connection_that_was_changed_in_airflow_is_taken_before_giving_up(
+    vm: Simulator, connect: Callable[..., None]
+) -> None:
+    async def scenario() -> None:
+        first = wait("20.15.1")
+        await until(lambda: lists(vm) >= 1)
+        vm.faults.add("login_refused")
+        connect(vm, extra={"read_timeout": 42})
+        vm.expire_sessions()
+        await until(lambda: vm.counters.logins >= 2)
+        vm.add_image("a.bin", version="20.15.1")
+        assert (await first)["status"] == "success"
+
+    run(scenario())
+    assert sum(request.path == "/j_security_check" for request in vm.requests) == 3
+    assert vm.counters.open_sessions == 0
+
+
+def test_a_session_that_dies_is_opened_anew_once_for_all(vm: Simulator) -> None:
+    async def scenario() -> None:
+        waits = [wait() for _ in range(30)]
+        await until(lambda: lists(vm) >= 1)
+        vm.expire_sessions()
+        vm.add_image("a.bin", version="20.15.1")
+        assert {event["status"] for event in await asyncio.gather(*waits)} == {"success"}
+
+    run(scenario())
+    assert (vm.counters.logins, vm.counters.open_sessions) == (2, 0)
+
+
+def test_who_leaves_while_others_wait_takes_nothing_from_them(vm: Simulator) -> None:
+    async def scenario() -> None:
+        stays, leaves = wait("20.15.1"), wait("20.15.2")
+        await until(lambda: lists(vm) >= 1)
+        leaves.cancel()
+        await asyncio.wait([leaves])
+        assert vm.counters.open_sessions == 1
+        vm.add_image("a.bin", version="20.15.1")
+        assert (await stays)["status"] == "success"
+
+    run(scenario())
+    assert (vm.counters.logins, vm.counters.open_sessions) == (1, 0)
+
+
+def test_the_last_to_leave_breaks_a_slow_call_off_and_logs_out(vm: Simulator) -> None:
+    async def scenario() -> None:
+        one = wait()
+        await until(lambda: lists(vm) >= 1)
+        vm.faults.add("slow", path=LIST, delay=60.0, times=FOR_EVER)
+        before = lists(vm)
+        await until(lambda: lists(vm) > before)
+        started = time.monotonic()
+        one.cancel()
+        await asyncio.wait([one])
+        assert time.monotonic() - started < 10.0
+
+    run(scenario())
+    assert vm.counters.open_sessions == 0
+
+
+def test_a_stopped_event_loop_leaves_no_session_and_no_poll_behind(vm: Simulator) -> None:
+    async def scenario() -> None:
+        waits = [wait() for _ in range(10)]
+        await until(lambda: lists(vm) >= 1)
+        assert waits
+        # and the loop ends here, as a triggerer does on SIGTERM: asyncio.run cancels what is left
+
+    run(scenario())
+    assert vm.counters.open_sessions == 0
+    assert all(not polls for polls in repository_poll._polls.values())
+
+
+def test_a_connection_that_does_not_exist_is_an_error_that_names_it() -> None:
+    async def scenario() -> None:
+        event = await wait(vmanage_conn_id="nowhere")
+        assert (event["status"], event["error"]) == ("error", "VManageConfigurationError")
+        assert "nowhere" in event["message"]
+
+    run(scenario())
+
+
+def test_each_connection_has_a_poll_of_its_own(
+    vm: Simulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", os.environ["AIRFLOW_CONN_VMANAGE_DEFAULT"])
+
+    async def scenario() -> None:
+        waits = [wait(), wait(vmanage_conn_id="other")]
+        await until(lambda: vm.counters.open_sessions == 2)
+        vm.add_image("a.bin", version="20.15.1")
+        await asyncio.gather(*waits)
+
+    run(scenario())
+    assert (vm.counters.logins, vm.counters.open_sessions) == (2, 0)
+
+
+def test_the_event_loop_is_never_blocked(vm: Simulator) -> None:
+    """A heartbeat next to the first import of the client, logins, lists, failures, a death and the logout."""
+    gaps: list[float] = []
+
+    async def heartbeat() -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            gaps.append(time.monotonic() - before)
+
+    async def scenario() -> None:
+        beat = asyncio.get_running_loop().create_task(heartbeat())
+        vm.faults.add("slow", path=LIST, delay=0.5, times=2)
+        waits = [wait() for _ in range(200)]
+        await until(lambda: lists(vm) >= 3)
+        vm.expire_sessions()
+        vm.add_image("a.bin", version="20.15.1")
+        await asyncio.gather(*waits)
+        beat.cancel()
+
+    run(scenario())
+    assert max(gaps) < 0.25  # the slow answers alone take twice that, and the triggerer warns from 0.2 s on
