@@ -59,6 +59,10 @@ dist: $(STAMP) ## build wheel and sdist, install the wheel in a clean environmen
 bench-upload: $(STAMP) ## uploads beside curl, requests and the vendor's SDK (BENCH_ARGS="--rounds 1" is quicker)
 	@scripts/bench-upload.sh $(BENCH_ARGS)
 
+.PHONY: bench-waits
+bench-waits: $(STAMP) ## thousands of waits in one event loop, beside Airflow's HttpSensor
+	@scripts/bench-waits.sh $(BENCH_ARGS)
+
 .PHONY: constraints
 constraints: $(STAMP) ## resolve constraints.in into constraints.txt (UPGRADE=1: newest releases)
 	@scripts/constraints.sh

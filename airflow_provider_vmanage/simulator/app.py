@@ -19,6 +19,7 @@ from airflow_provider_vmanage.simulator.fault_context import FaultContext
 from airflow_provider_vmanage.simulator.faults import Fault, FaultBook
 from airflow_provider_vmanage.simulator.manager import Manager
 from airflow_provider_vmanage.simulator.page import repository_page
+from airflow_provider_vmanage.simulator.plain import plain_routes
 from airflow_provider_vmanage.simulator.remote_servers import RemoteServerPages
 from airflow_provider_vmanage.simulator.software import SoftwarePages
 
@@ -44,6 +45,7 @@ def build_router(manager: Manager) -> Router:
         Route("/jwt/login", manager.login.jwt, methods=["POST"]),
         Route("/logout", logout, methods=["GET", "POST"]),
     ]
+    open_routes += plain_routes(manager.repository)
     routes = [*open_routes, *about.open_routes(), *(_guard(r, manager) for r in guarded)]
     routes.append(Route("/{path:path}", _no_page, methods=_ALL))
     return Router(routes, redirect_slashes=False)

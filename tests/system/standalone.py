@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
 import requests
 
 DAGS = Path(__file__).parent / "dags"
@@ -42,6 +44,7 @@ class Standalone:
         self._http = requests.Session()
         self._http.trust_env = False
         self._log = home / "standalone.log"
+        self._triggerer: subprocess.Popen[bytes] | None = None
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # it starts `airflow` by name
@@ -86,10 +89,33 @@ class Standalone:
         """Stop it as Ctrl-C does."""
         self._stop()
 
-    def start_run(self, dag_id: str, **conf: Any) -> str:
-        """Start a run of a DAG, once the DAG is known; return the run's id."""
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run, once it is known."""
         self.wait(lambda: self._http.get(f"{self._url}/api/v2/dags/{dag_id}").status_code == 200, 60, f"DAG {dag_id}")
         self.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
+
+    def kill_triggerer(self) -> None:
+        """Kill the triggerer with SIGKILL, with the process that runs the triggers."""
+        (triggerer,) = (
+            child for child in psutil.Process(self._process.pid).children() if "triggerer" in child.cmdline()
+        )
+        for process in (triggerer, *triggerer.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def start_triggerer(self) -> None:
+        """Start another triggerer, as a service manager would."""
+        self._triggerer = subprocess.Popen(
+            [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs"],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+
+    def start_run(self, dag_id: str, **conf: Any) -> str:
+        """Start a run of a DAG, once the DAG is known; return the run's id."""
+        self.unpause(dag_id)
         run = self.call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
         return str(run["dag_run_id"])
 
@@ -130,13 +156,17 @@ class Standalone:
         return all(parts.get(part, {}).get("status") == "healthy" for part in wanted)
 
     def _stop(self) -> None:
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+        for process in (self._triggerer, self._process):
+            if process is None or process.poll() is not None:
+                continue
+            process.send_signal(signal.SIGINT)
             try:
-                self._process.wait(30)
+                process.wait(30)
             except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+                if process is self._process:
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
+                process.wait()
         self._output.close()
 
 

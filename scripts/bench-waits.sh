@@ -1,0 +1,10 @@
+#!/bin/sh
+# Waits in one event loop, side by side with Airflow's own deferrable HttpSensor.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+
+AIRFLOW_HOME=$(mktemp -d)
+export AIRFLOW_HOME AIRFLOW__CORE__LOAD_EXAMPLES=False AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING
+trap 'rm -rf "$AIRFLOW_HOME"' EXIT
+.venv/bin/python benchmarks/waits.py "$@"

@@ -1,0 +1,20 @@
+"""Every example is a DAG file that Airflow takes, and stores, without a warning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "example_dags").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_each_example_makes_a_dag_of_its_own_name_that_can_be_stored(path: Path) -> None:
+    found = DagBag(str(path))
+    assert found.import_errors == {}
+    assert list(found.dags) == [path.stem]
+    stored = DagSerialization.to_dict(found.dags[path.stem])
+    assert stored["dag"]["tasks"]
