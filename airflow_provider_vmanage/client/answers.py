@@ -175,11 +175,21 @@ def transport_error(call: Call, err: requests.RequestException | HTTPError) -> V
         return VManageUnavailableError(
             f"The manager gave no answer to the login ({reason})", repeat=False, **call.where
         )
+    if call.path == LOGOUT_PATH and isinstance(err, requests.Timeout):
+        # Nothing waits for a logout but a task that is done.
+        return VManageUnavailableError(f"The manager gave no answer ({reason})", repeat=False, **call.where)
     if not call.is_read:
         return VManageOutcomeUnknownError(f"The answer to a change was lost ({reason})", **call.where)
     if isinstance(err, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
         return VManageProtocolError(f"The manager's answer broke off ({reason})", **call.where)
     return VManageUnavailableError(f"The manager gave no answer ({reason})", **call.where)
+
+
+def malformed_redirect(call: Call) -> VManageError:
+    """Return what a redirect to no address means; after a login, final like any other redirect of it."""
+    text = "The manager's answer redirects to an address that is malformed"
+    kind = VManageAuthenticationError if call.path in LOGIN_PATHS else VManageProtocolError
+    return kind(text, **call.where)
 
 
 def _raise_for_bad_status(call: Call, answer: requests.Response, where: dict[str, Any]) -> None:

@@ -26,7 +26,6 @@ from airflow_provider_vmanage.client.answers import (
 from airflow_provider_vmanage.client.envelope import error_of, raise_for_error
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
-    VManageProtocolError,
     VManageRejectedError,
     VManageUnavailableError,
 )
@@ -157,6 +156,7 @@ def log_out(
     sleep: Callable[[float], Any],
     *,
     repeats: int = 2,
+    seconds: float = 10.0,
 ) -> None:
     """End the session on the manager: POST from release 20.12, GET before; both where the release is unknown.
 
@@ -165,6 +165,7 @@ def log_out(
     :param release: first two numbers of the release.
     :param sleep: waits that many seconds.
     :param repeats: how often at most a logout is sent again that the manager could not take.
+    :param seconds: that all of this may take, waits included.
     :raises SessionDead: there is nothing to end, or the token is stale.
     :raises VManageError: the manager could not be told.
     """
@@ -172,7 +173,7 @@ def log_out(
     for verb in verbs:
         call = Call(verb, LOGOUT_PATH)
         params = {"nocache": int(time.time())} if verb == "GET" else None
-        for attempt in retrying(sleep, repeats=repeats):
+        for attempt in retrying(sleep, repeats=repeats, seconds=seconds):
             with attempt:
                 answer = send(call, headers=headers, params=params)
                 raise_if_away(call, answer)
@@ -221,8 +222,10 @@ def _raise_if_redirected(answer: requests.Response, call: Call) -> None:
             status=answer.status_code,
             **call.where,
         )
-    raise VManageProtocolError(
-        f"The login was redirected to {target!r}: correct host, port or schema of the connection",
+    # Whether the password was looked at, and counts as a failure, is not known: it is not posted again.
+    raise VManageAuthenticationError(
+        f"The login was redirected to {target!r}: correct host, port or schema of the connection, or use a local user "
+        "where the manager signs on elsewhere",
         status=answer.status_code,
         **call.where,
     )

@@ -11,18 +11,20 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from airflow_provider_vmanage.client.answers import Call, transport_error
+from airflow_provider_vmanage.client.answers import Call, malformed_redirect, transport_error
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageConfigurationError,
     VManageError,
-    VManageProtocolError,
 )
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.transport import ManagerAdapter
 
 #: seconds a logout may take when the task is being killed: Airflow's supervisor gives five in all
 _HASTY = 4.0
+
+#: seconds a logout may take otherwise: the task has done its work, and the manager ends an idle session by itself
+LOGOUT_SECONDS = 10.0
 
 
 class ManagerConnection:
@@ -68,13 +70,14 @@ class ManagerConnection:
             raise VManageConfigurationError(text, **call.where) from err
         except ValueError as err:
             # Even where redirects are not followed, requests parses where they lead.
-            raise VManageProtocolError("The manager's answer has a header that is malformed", **call.where) from err
+            raise malformed_redirect(call) from err
 
     def _limits(self) -> tuple[float, float]:
+        limits = self._timeouts.connect, self._timeouts.read
         if self._deadline is None:
-            return self._timeouts.connect, self._timeouts.read
+            return limits
         half = max(0.1, (self._deadline - time.monotonic()) / 2)
-        return half, half
+        return min(half, limits[0]), min(half, limits[1])
 
     def forget_cookies(self) -> None:
         """Drop all cookies: those of a dead session must not go with the next login."""
@@ -107,14 +110,14 @@ class ManagerConnection:
 
     @contextmanager
     def last_words(self) -> Iterator[bool]:
-        """Let requests through even after a stop, but with little time for all of them; tell whether it is so."""
-        if not self._stopped.is_set():
-            yield False
-            return
-        self._deadline = time.monotonic() + _HASTY
-        self._stopped.clear()
+        """Let requests through even after a stop, but with little time for all of them; tell whether there was one."""
+        was_stopped = self._stopped.is_set()
+        self._deadline = time.monotonic() + (_HASTY if was_stopped else LOGOUT_SECONDS)
+        if was_stopped:
+            self._stopped.clear()
         try:
-            yield True
+            yield was_stopped
         finally:
-            self._stopped.set()
             self._deadline = None
+            if was_stopped:
+                self._stopped.set()

@@ -23,7 +23,9 @@ MAX_SECONDS = 60.0
 _backoff = tenacity.wait_exponential_jitter(initial=0.5, max=20, jitter=0.5)
 
 
-def retrying(sleep: Callable[[float], Any], *, repeats: int = MAX_REPEATS) -> tenacity.Retrying:
+def retrying(
+    sleep: Callable[[float], Any], *, repeats: int = MAX_REPEATS, seconds: float = MAX_SECONDS
+) -> tenacity.Retrying:
     """Return the policy of one call: repeat what is unavailable, and nothing else.
 
     The manager's ``Retry-After`` is obeyed as long as it fits into the budget; beyond it the error goes out at once
@@ -31,10 +33,11 @@ def retrying(sleep: Callable[[float], Any], *, repeats: int = MAX_REPEATS) -> te
 
     :param sleep: waits that many seconds, and raises where the task is told to stop.
     :param repeats: how often at most the request is sent again.
+    :param seconds: that failed attempts and waits may take in all.
     """
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_repeat),
-        stop=tenacity.stop_after_attempt(repeats + 1) | tenacity.stop_before_delay(MAX_SECONDS),
+        stop=tenacity.stop_after_attempt(repeats + 1) | tenacity.stop_before_delay(seconds),
         wait=_wait,
         sleep=sleep,
         before_sleep=_log,

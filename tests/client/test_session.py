@@ -133,6 +133,32 @@ def test_a_logout_is_repeated_where_the_manager_is_busy(vm_of_release: Simulator
     assert vm_of_release.counters.open_sessions == 0
 
 
+def test_a_slow_logout_is_sent_once_and_holds_a_task_for_seconds_only(
+    vm: Simulator, connect: Connect, calls: Calls, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_vmanage.client.connection.LOGOUT_SECONDS", 0.4)
+    session = connect(vm, read=100.0)
+    session.request("GET", SOFTWARE)
+    vm.faults.add("slow", times=None, path="/logout", delay=50)
+    began = time.monotonic()
+    session.close()
+    assert time.monotonic() - began < 5
+    assert calls(vm).count("POST /logout") == 1
+    assert "Logout failed" in ours(caplog)[-1]
+
+
+@pytest.mark.parametrize("asked", [3, 11])
+def test_a_logout_waits_for_a_busy_manager_for_seconds_only(
+    vm: Simulator, connect: Connect, calls: Calls, naps: list[float], asked: int
+) -> None:
+    session = connect(vm)
+    session.request("GET", SOFTWARE)
+    vm.faults.add("http_429", path="/logout", retry_after=asked)
+    session.close()
+    assert naps == ([3] if asked == 3 else [])
+    assert vm.counters.open_sessions == (0 if asked == 3 else 1)
+
+
 @pytest.mark.parametrize("fault", ["http_503", "reset_before", "forbidden"])
 def test_a_failed_logout_is_only_logged(
     vm: Simulator, connect: Connect, caplog: pytest.LogCaptureFixture, fault: str
