@@ -61,6 +61,11 @@ class VManageError(Exception):
         self.method = method
         self.path = path
 
+    def add(self, text: str) -> None:
+        """Add to the message what happened since, without any secret."""
+        self.message = f"{self.message}; {text}"
+        self.args = (self.message,)
+
     @property
     def fields(self) -> dict[str, Any]:
         """The evidence as plain JSON types: status, code, details, method, path."""

@@ -115,7 +115,8 @@ class SoftwareRepository:
         :param version_url: scheme http, https, ftp, scp, sftp or tftp. Whether the manager looks at what is behind
             it is not documented; a client says it does not.
         :param if_exists: ``skip`` and ``fail`` speak about the same name with the same URL; with another URL both
-            are errors, and only ``replace`` deletes the old entry first.
+            are errors, and only ``replace`` deletes the old entry first: whether a manager takes two entries of one
+            name is not known. Where the new one is refused, the old one is put back.
         :raises VManageConflictError: the name is taken.
         :raises VManageOutcomeUnknownError: sent, but not listed within a minute.
         """
@@ -130,9 +131,8 @@ class SoftwareRepository:
         if entries and if_exists != "replace":
             raise _url_conflict(name, same or entries, differs=not same)
         for old in entries:
-            self._remove(self._only([old], f"version {name!r}"))
-        image = self._post_url(name, url)
-        return Change("replaced" if entries else "added", image)
+            self._only([old], f"version {name!r}")
+        return self._replace_urls(entries, name, url) if entries else Change("added", self._post_url(name, url))
 
     def delete_image(
         self,
@@ -190,6 +190,30 @@ class SoftwareRepository:
                 return None
             self.session.sleep(min(pause, left))
             pause = min(pause * 1.5, 10.0)
+
+    def _replace_urls(self, entries: Sequence[SoftwareImage], name: str, url: str) -> Change:
+        deleted: list[SoftwareImage] = []
+        try:
+            for old in entries:
+                self._remove(old)
+                deleted.append(old)
+            return Change("replaced", self._post_url(name, url))
+        except VManageError as err:
+            if deleted:
+                err.add(self._put_back(deleted, err))
+            raise
+
+    def _put_back(self, deleted: Sequence[SoftwareImage], err: VManageError) -> str:
+        """Add the old entries again where the new one surely was not made; return what became of them."""
+        urls = ", ".join(masked_url(old.url or "") for old in deleted)
+        if not isinstance(err, (VManageRejectedError, VManageUnavailableError)) or err.method == "GET":
+            return f"the entry of before is deleted: {urls}"
+        try:
+            for old in deleted:
+                self._post_url(old.version or "", old.url or "")
+        except VManageError as again:
+            return f"the entry of before could not be put back, add it again: {urls} ({again})"
+        return f"the entry of before was put back: {urls}"
 
     def _post_url(self, name: str, url: str) -> SoftwareImage:
         lost: VManageError | None = None

@@ -75,7 +75,7 @@ class AddRepoOperator(VManageOperator):
     :param version_url: URL of the repository: http, https, ftp, scp, sftp or tftp (templated). Its user information
         and query are masked in logs.
     :param if_exists: what to do where the name is there (templated): ``skip`` (the same URL is success, another
-        one an error), ``replace`` (another URL is deleted first), ``fail``.
+        one an error), ``replace`` (another URL is deleted first, and put back if the new one is refused), ``fail``.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, refused login, refused by the manager, name taken. No retry.
     :raises VManageError: unavailable or outcome unknown. A retry is safe.

@@ -177,6 +177,49 @@ def test_what_happens_to_a_name_that_is_there(
     assert sorted(urls(vm)) == [("120.12", OTHER), ("20.1", OTHER), ("20.12", expected), ("20.12.1", OTHER)]
 
 
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ({"name": "error_4xx"}, VManageRejectedError),
+        ({"name": "error_500"}, VManageRejectedError),
+        ({"name": "forbidden"}, VManageRejectedError),
+        ({"name": "http_429", "retry_after": 300}, VManageUnavailableError),
+    ],
+)
+@pytest.mark.parametrize("release", BY_URL)
+def test_a_replacement_that_is_refused_brings_the_old_url_back_and_says_so(
+    fault: dict[str, Any], kind: type[VManageError], vm: Simulator, repository: SoftwareRepository
+) -> None:
+    vm.add_image("", version="20.12", url=OTHER)
+    vm.faults.add(method="POST", path="device/action/software", **fault)
+    with pytest.raises(kind, match=f"the entry of before was put back: {OTHER}"):
+        repository.add_url("20.12", URL, if_exists="replace")
+    assert urls(vm) == [("20.12", OTHER)]
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
+def test_an_old_url_that_cannot_be_put_back_is_told(vm: Simulator, repository: SoftwareRepository) -> None:
+    vm.add_image("", version="20.12", url=SECRET_URL)
+    vm.faults.add("error_4xx", method="POST", path="device/action/software", times=None)
+    with pytest.raises(VManageRejectedError, match="could not be put back, add it again: https://") as caught:
+        repository.add_url("20.12", URL, if_exists="replace")
+    assert urls(vm) == []
+    assert [secret for secret in SECRETS if secret in f"{caught.value} {caught.value!r}"] == []
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
+def test_a_replacement_with_an_unknown_outcome_puts_nothing_back_and_ends_well_when_it_is_run_again(
+    vm: Simulator, repository: SoftwareRepository
+) -> None:
+    vm.add_image("", version="20.12", url=OTHER)
+    vm.faults.add("http_502", method="POST", path="device/action/software")
+    with pytest.raises(VManageOutcomeUnknownError, match="the entry of before is deleted: ftp://") as caught:
+        repository.add_url("20.12", URL, if_exists="replace")
+    assert caught.value.retryable
+    assert repository.add_url("20.12", URL, if_exists="replace").action == "added"
+    assert urls(vm) == [("20.12", URL)]
+
+
 @pytest.mark.parametrize("fault", ["reply_lost", "empty_body", "slow"])
 @pytest.mark.parametrize("release", BY_URL)
 def test_an_entry_whose_answer_is_lost_is_found_and_not_added_again(
