@@ -100,6 +100,11 @@ def get_provider_info() -> dict[str, Any]:
                         "description": "1800 s unless given: from the last byte of an image to the manager's answer",
                         "schema": {"type": ["number", "null"], "minimum": 0},
                     },
+                    "requests_per_second": {
+                        "label": "Requests per second",
+                        "description": "20 unless given, from each process; managers take 100 from all clients",
+                        "schema": {"type": ["number", "null"], "minimum": 0, "maximum": 100},
+                    },
                 },
             }
         ],

@@ -17,6 +17,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageConfigurationError,
     VManageError,
 )
+from airflow_provider_vmanage.client.rate_limit import limit_for
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.transport import ManagerAdapter
 
@@ -37,6 +38,7 @@ class ManagerConnection:
         self._base_url = settings.base_url
         self._verify = settings.tls_verify
         self._timeouts = settings.timeouts
+        self._limit = limit_for(settings.base_url, settings.requests_per_second)
         self._deadline: float | None = None
         self._stopped = threading.Event()
         self._adapter = ManagerAdapter(send_timeout=settings.timeouts.read, stopped=self._stopped)
@@ -48,13 +50,14 @@ class ManagerConnection:
         self._http.auth = lambda prepared: prepared
 
     def send(self, call: Call, **options: Any) -> requests.Response:
-        """Send one request and return the answer, whatever it is; redirects are not followed.
+        """Send one request when its turn comes and return the answer, whatever it is; redirects are not followed.
 
         :param call: method and path.
         :param options: for ``requests``: headers, params, json, data, timeout.
         :raises VManageError: there was no whole answer.
         """
         self.raise_if_stopped()
+        self._await_turn()
         options.setdefault("timeout", self._limits())
         url = self._base_url + call.path + (f"?{call.query}" if call.query else "")
         try:
@@ -71,6 +74,12 @@ class ManagerConnection:
         except ValueError as err:
             # Even where redirects are not followed, requests parses where they lead.
             raise malformed_redirect(call) from err
+
+    def _await_turn(self) -> None:
+        # A logout does not wait: there is one for each login, which did.
+        seconds = self._limit.reserve() if self._deadline is None else 0.0
+        if seconds > 0.001:
+            self.sleep(seconds)
 
     def _limits(self) -> tuple[float, float]:
         limits = self._timeouts.connect, self._timeouts.read

@@ -23,7 +23,11 @@ KNOWN_EXTRAS = (
     "connect_timeout",
     "read_timeout",
     "upload_read_timeout",
+    "requests_per_second",
 )
+
+#: requests per second; managers document 100 for all clients together (Cisco, rate limits, release 20.6 and newer)
+DEFAULT_RATE, MAX_RATE = 20.0, 100.0
 
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
@@ -57,6 +61,7 @@ class ManagerSettings:
     :param verify: whether the manager's certificate is checked.
     :param ca_bundle: file or folder of certificate authorities to trust instead of the usual ones.
     :param timeouts: see :class:`Timeouts`.
+    :param requests_per_second: that all sessions of one process with this manager send at most.
     :param user_agent: sent with each request.
     :param unknown_extras: names of extras that mean nothing here.
     """
@@ -70,6 +75,7 @@ class ManagerSettings:
     verify: bool = True
     ca_bundle: str | None = None
     timeouts: Timeouts = Timeouts()
+    requests_per_second: float = DEFAULT_RATE
     user_agent: str = "airflow-provider-vmanage"
     unknown_extras: tuple[str, ...] = ()
 
@@ -106,6 +112,7 @@ def read_settings(
         verify=parse_bool(extra.get("verify", True), field="verify"),
         ca_bundle=_text(extra, "ca_bundle"),
         timeouts=_timeouts(extra),
+        requests_per_second=_rate(extra),
         user_agent=user_agent,
         unknown_extras=tuple(sorted(set(extra) - set(KNOWN_EXTRAS))),
     )
@@ -160,14 +167,22 @@ def _timeouts(extra: Mapping[str, Any]) -> Timeouts:
 
 
 def _seconds(extra: Mapping[str, Any], name: str, default: float) -> float:
+    return _number(extra, name, default, unit="seconds", most=86400)
+
+
+def _rate(extra: Mapping[str, Any]) -> float:
+    return _number(extra, "requests_per_second", DEFAULT_RATE, unit="requests", most=MAX_RATE)
+
+
+def _number(extra: Mapping[str, Any], name: str, default: float, *, unit: str, most: float) -> float:
     value = extra.get(name, default)
     try:
-        seconds = float(value) if not isinstance(value, bool) else -1.0
+        number = float(value) if not isinstance(value, bool) else -1.0
     except (TypeError, ValueError, OverflowError):
-        seconds = -1.0
-    if not 0 < seconds <= 86400:
-        raise VManageConfigurationError(f"{name} is {value!r}: use a number of seconds above 0, at most 86400")
-    return seconds
+        number = -1.0
+    if not 0 < number <= most:
+        raise VManageConfigurationError(f"{name} is {value!r}: use a number of {unit} above 0, at most {most:g}")
+    return number
 
 
 def _check_credentials(settings: ManagerSettings) -> None:
