@@ -204,7 +204,10 @@ def _raise_for_bad_status(call: Call, answer: requests.Response, where: dict[str
     if error is not None:
         raise_for_error({"error": error}, **where)
     if status in _AWAY and not call.is_read:
-        raise VManageOutcomeUnknownError("The answer to a change was lost on its way", **where)
+        seconds, asked = asked_to_wait(answer)
+        raise VManageOutcomeUnknownError(
+            f"The answer to a change was lost on its way{asked}", retry_after=seconds, **where
+        )
     raise_if_away(call, answer)
     text = _HINTS.get(status, "no reason given")
     raise VManageRejectedError(
@@ -213,9 +216,14 @@ def _raise_for_bad_status(call: Call, answer: requests.Response, where: dict[str
 
 
 def _unavailable(text: str, call: Call, answer: requests.Response) -> VManageUnavailableError:
-    retry_after = parse_retry_after(answer.headers.get("Retry-After"))
-    asked = f", and asked to wait {retry_after:g} s" if retry_after is not None else ""
-    return VManageUnavailableError(text + asked, retry_after=retry_after, status=answer.status_code, **call.where)
+    seconds, asked = asked_to_wait(answer)
+    return VManageUnavailableError(text + asked, retry_after=seconds, status=answer.status_code, **call.where)
+
+
+def asked_to_wait(answer: requests.Response) -> tuple[float | None, str]:
+    """Return the seconds that ``Retry-After`` asks for, if it does, and the words for an error."""
+    seconds = parse_retry_after(answer.headers.get("Retry-After"))
+    return seconds, f"; the manager asked to wait {seconds:g} s" if seconds is not None else ""
 
 
 def _plain_text(body: str) -> str:

@@ -19,11 +19,12 @@ from airflow_provider_vmanage.client.answers import (
     LOGIN_PATHS,
     LOGOUT_PATH,
     Call,
+    asked_to_wait,
     raise_if_away,
     raise_if_rate_limited,
     raise_if_session_dead,
 )
-from airflow_provider_vmanage.client.envelope import error_of, raise_for_error
+from airflow_provider_vmanage.client.envelope import error_of, parse_envelope, raise_for_error
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
     VManageRejectedError,
@@ -178,9 +179,16 @@ def log_out(
                 answer = send(call, headers=headers, params=params)
                 raise_if_away(call, answer)
         if answer.status_code < 400:
+            _raise_unless_done(answer, call)
             return
         raise_if_session_dead(call, answer)
     raise VManageRejectedError("The manager refused the logout", status=answer.status_code, **call.where)
+
+
+def _raise_unless_done(answer: requests.Response, call: Call) -> None:
+    """Raise for ``{"error": ...}`` or cut JSON; where a logout leads differs by release, so any page is good."""
+    if answer.status_code < 300 and not answer.text.lstrip().startswith("<"):
+        parse_envelope(answer.text, status=answer.status_code, method="POST", path=call.path)
 
 
 def _bearer(token: str) -> dict[str, str]:
@@ -204,8 +212,10 @@ def _raise_if_busy(answer: requests.Response, call: Call) -> None:
         return
     raise_for_error({"error": error_of(answer.text)}, status=answer.status_code, **call.where)
     # Whether a 5xx counts towards the lockout is not documented, so the login is not sent again at once.
+    seconds, asked = asked_to_wait(answer)
     raise VManageUnavailableError(
-        "The manager could not process the login (restarting?)",
+        f"The manager could not process the login (restarting?){asked}",
+        retry_after=seconds,
         repeat=False,
         status=answer.status_code,
         **call.where,

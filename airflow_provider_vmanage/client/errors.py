@@ -212,9 +212,15 @@ class VManageOutcomeUnknownError(VManageError):
     """A change was sent and its answer was lost, and the list did not settle what became of it.
 
     A retry is safe: every changing call lists first.
+
+    :param retry_after: seconds the manager asked to wait, if it said so.
     """
 
     retryable = True
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.retry_after = retry_after
 
 
 class VManageCancelledError(VManageError):

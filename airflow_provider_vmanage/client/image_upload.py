@@ -193,7 +193,7 @@ class ImageUpload:
             except OUTCOME_OPEN as err:
                 lost = err
                 log.warning("%s; %d of %d bytes were sent; looking at the list", err, body.sent, len(body))
-                image = self._wait_listed(self.listing_timeout if body.complete else 0)
+                image = self._wait_listed(self.listing_timeout if body.complete else 0, lost=err)
             else:
                 lost = None
                 image = self._wait_listed(self.listing_timeout)
@@ -233,8 +233,8 @@ class ImageUpload:
         names = {self.file_name, quoted_file_name(self.file_name)}
         return [image for image in self.repository.list_images() if any(map(image.has_file_name, names))]
 
-    def _wait_listed(self, timeout: float) -> SoftwareImage | None:
-        return self.repository.wait_for(lambda: next(iter(self._listed()), None), timeout)
+    def _wait_listed(self, timeout: float, *, lost: VManageError | None = None) -> SoftwareImage | None:
+        return self.repository.wait_for(lambda: next(iter(self._listed()), None), timeout, lost=lost)
 
     def _not_there(self, lost: VManageError | None) -> VManageError:
         if lost is None:

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_STAYS = "Logout failed; the session stays until the manager ends it: %s"
+
 
 class ManagerSession:
     """Session with a manager; a context manager that logs out at its end.
@@ -273,9 +275,12 @@ class ManagerSession:
                 with self._connection.last_words() as hasty:
                     self._say_goodbye(repeats=0 if hasty else 2)
         except SessionDead as dead:
-            log.info("The session had ended before its logout (%s)", dead.shape)
+            if dead.token_only:
+                log.warning(_STAYS, dead)
+            else:
+                log.info("The session had ended before its logout (%s)", dead.shape)
         except VManageError as err:
-            log.warning("Logout failed; the session stays until the manager ends it: %s", err)
+            log.warning(_STAYS, err)
         finally:
             self._forget()
 

@@ -166,13 +166,19 @@ class SoftwareRepository:
         image = self._only(images, f"{field} {value!r}")
         return Change("deleted" if self._remove(image) else "unchanged", image)
 
-    def wait_for(self, look: Callable[[], T | None], timeout: float) -> T | None:
+    def wait_for(self, look: Callable[[], T | None], timeout: float, *, lost: VManageError | None = None) -> T | None:
         """Return what ``look`` finds within the timeout, or ``None``; a busy manager is asked again.
 
         :param look: lists, and returns a truthy result where it found what it looks for.
         :param timeout: seconds; 0 looks once.
-        :raises VManageUnavailableError: the last look failed.
+        :param lost: why a look is needed at all. Where the manager asked to wait, that comes first.
+        :raises VManageUnavailableError: the last look failed, or the manager asked to wait for longer than is left.
+        :raises VManageOutcomeUnknownError: ``lost``, where the manager asked to wait for longer than a minute.
         """
+        if lost is not None and (asked := _asked(lost)):
+            if asked > CONFIRM_TIMEOUT:
+                raise lost
+            self.session.sleep(asked)
         deadline = time.monotonic() + timeout
         pause = 1.0
         while True:
@@ -183,12 +189,12 @@ class SoftwareRepository:
                     return found
             except (VManageUnavailableError, VManageProtocolError) as err:
                 failure = err
-            left = deadline - time.monotonic()
-            if left <= 0:
+            left, asked = deadline - time.monotonic(), _asked(failure)
+            if left <= 0 or asked > left:
                 if failure is not None:
                     raise failure
                 return None
-            self.session.sleep(min(pause, left))
+            self.session.sleep(min(max(pause, asked), left))
             pause = min(pause * 1.5, 10.0)
 
     def _replace_urls(self, entries: Sequence[SoftwareImage], name: str, url: str) -> Change:
@@ -222,7 +228,7 @@ class SoftwareRepository:
         except OUTCOME_OPEN as err:
             lost = err
             log.warning("%s; looking at the list", err)
-        found = self.wait_for(lambda: self._url_entry(name, url), CONFIRM_TIMEOUT)
+        found = self.wait_for(lambda: self._url_entry(name, url), CONFIRM_TIMEOUT, lost=lost)
         if found is None:
             raise VManageOutcomeUnknownError(
                 f"The entry {name!r} with {masked_url(url)} is not listed {CONFIRM_TIMEOUT:.0f} s after it was sent",
@@ -246,7 +252,8 @@ class SoftwareRepository:
         except OUTCOME_OPEN as err:
             lost = err
             log.warning("%s; looking at the list", err)
-        gone = self.wait_for(lambda: not self._is_listed(image) or None, 0 if refused else CONFIRM_TIMEOUT)
+        timeout = 0 if refused else CONFIRM_TIMEOUT
+        gone = self.wait_for(lambda: not self._is_listed(image) or None, timeout, lost=lost)
         if gone:
             return refused is None
         if refused is not None:
@@ -279,6 +286,11 @@ class SoftwareRepository:
                 candidates=[image.describe()],
             )
         return image
+
+
+def _asked(err: VManageError | None) -> float:
+    asked = err.retry_after if isinstance(err, (VManageUnavailableError, VManageOutcomeUnknownError)) else None
+    return asked or 0.0
 
 
 def _fits(image: SoftwareImage, version: str | None, file_name: str | None) -> bool:

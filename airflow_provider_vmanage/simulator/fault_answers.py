@@ -88,8 +88,9 @@ async def empty_body(context: FaultContext) -> None:
 async def gzipped(context: FaultContext) -> None:
     """Done, and answered compressed (seen in a trace of 2023, though the docs say it is off by default)."""
     answer = await context.carry_out()
-    headers = {"content-encoding": "gzip", "content-type": answer.headers.get("content-type", answers.HTML)}
-    await context.exchange.answer(Response(gzip.compress(bytes(answer.body)), answer.status_code, headers))
+    packed = Response(gzip.compress(bytes(answer.body)), answer.status_code, {"content-encoding": "gzip"})
+    packed.raw_headers += [(name, value) for name, value in answer.raw_headers if name != b"content-length"]
+    await context.exchange.answer(packed)
 
 
 async def slow(context: FaultContext) -> None:

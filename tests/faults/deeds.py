@@ -1,0 +1,116 @@
+"""What the operations of the matrix do, and how each looks when it has worked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.exceptions import VManageFailException, fail_without_retry
+from airflow_provider_vmanage.hooks.vmanage import VManageHook
+from airflow_provider_vmanage.operators.software_repository import (
+    AddRepoOperator,
+    DeleteImageOperator,
+    ListImagesOperator,
+    UploadImageOperator,
+)
+from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
+from airflow_provider_vmanage.simulator import Simulator
+
+OLD = "vmanage-20.12.3-x86_64.tar.gz"
+NEW = "vmanage-20.12.4-x86_64.tar.gz"
+URL = "https://images.example.com/17.12.4/"
+
+
+class Deeds:
+    """The operations, as a DAG runs them, against one manager.
+
+    :param vm: the manager, which holds one image.
+    :param run: executes a task.
+    :param image: the file that is uploaded.
+    """
+
+    def __init__(self, vm: Simulator, run: Callable[..., Any], image: Path) -> None:
+        self.vm, self._run, self._image = vm, run, image
+        vm.add_image(OLD)
+
+    def outcome(self, name: str) -> tuple[str, Any]:
+        """Do it; return the outcome in the words of the matrix, and the result or the error."""
+        try:
+            result = getattr(self, f"_{name}")()
+        except VManageFailException as err:
+            return "final", err
+        except VManageError as err:
+            return ("retry" if err.retryable else "an error that is not made final"), err
+        if name == "poke":
+            return ("ok", result) if result.is_done else ("wait", result)
+        if name == "test":
+            return ("ok", result) if result[0] else ("no", result)
+        return "ok", result
+
+    def _login(self) -> Any:
+        return self._run(ListImagesOperator(task_id="list"))
+
+    def _list(self) -> Any:
+        return self._run(self._in_a_session(ListImagesOperator(task_id="list")))
+
+    def _add(self) -> Any:
+        task = AddRepoOperator(task_id="add", version_name="17.12.4", version_url=URL)
+        return self._run(self._in_a_session(task))
+
+    _confirm = _add
+
+    def _upload(self) -> Any:
+        task = UploadImageOperator(task_id="upload", source=str(self._image), file_name=NEW)
+        return self._run(self._in_a_session(task))
+
+    def _delete(self) -> Any:
+        return self._run(self._in_a_session(DeleteImageOperator(task_id="delete", file_name=OLD)))
+
+    _logout = _list
+
+    def _poke(self) -> Any:
+        task = self._in_a_session(ImageVersionSensor(task_id="wait", file_name=OLD))
+        with task.hook:
+            return task.poke({})  # type: ignore[typeddict-item]
+
+    def _test(self) -> Any:
+        return VManageHook().test_connection()
+
+    def assert_done(self, name: str, result: Any) -> None:
+        """A success is one only if the manager's list shows the effect."""
+        listed = [image for image in self.vm.images if image.hidden_lists == 0]
+        files = [image.file_name for image in listed]
+        if name in ("login", "list", "logout"):
+            told = [row["file_name"] for row in result]
+            assert [file for file in told if file == OLD] == [OLD]
+            assert len(told) >= len(files)
+        elif name in ("add", "confirm"):
+            assert [image.url for image in listed if image.version == "17.12.4"] == [URL]
+        elif name == "upload":
+            assert [image.sha512 for image in listed if image.file_name == NEW] == [_sha512(self._image)]
+            assert result["sha512"] in (None, _sha512(self._image))
+        elif name == "delete":
+            assert OLD not in files
+        elif name == "poke":
+            assert (result.is_done, result.xcom_value["version_id"]) == (True, listed[0].version_id)
+        else:
+            assert result[0]
+            assert f"{len(files) + len(self.vm._manager.repository.raw_records)} images" in result[1]
+
+    def assert_no_copies(self) -> None:
+        """Whatever happened, nothing is there twice; this manager would take a second copy without a word."""
+        names = [image.file_name or image.url for image in self.vm.images]
+        assert sorted(names) == sorted(set(names))
+
+    def _in_a_session(self, task: Any) -> Any:
+        """Log in first, so that the login is not what is struck."""
+        with fail_without_retry():
+            _ = task.hook.get_conn().server
+        return task
+
+
+def _sha512(file: Path) -> str:
+    return hashlib.sha512(file.read_bytes()).hexdigest()

@@ -1,0 +1,279 @@
+"""The fault matrix: what every operation shall make of every fault. This table is the only place where that stands.
+
+Each expectation was decided from the rules that README.md and docs/uploads.md promise, before it was run.
+tests/faults/test_matrix.py runs every cell; ``make reliability`` prints the table into docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+API = "/dataservice"
+SOFTWARE = f"{API}/device/action/software"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One column.
+
+    :param about: what is done, for the page.
+    :param method: of the request that the fault strikes.
+    :param path: pattern of its path.
+    :param nth: the how-manieth such request it strikes first.
+    :param read: the request that a fault strikes which only an answer with data can have.
+    """
+
+    about: str
+    method: str
+    path: str
+    nth: int = 1
+    read: tuple[str, str] | None = None
+
+
+LIST = ("GET", SOFTWARE)
+
+OPERATIONS = {
+    "login": Operation(
+        "the first call of a task logs in", "POST", "/j_security_check", read=("GET", f"{API}/client/server")
+    ),
+    "list": Operation("`ListImagesOperator`", *LIST, read=LIST),
+    "poke": Operation("`ImageVersionSensor`: one poke", *LIST, read=LIST),
+    "test": Operation("the connection's *Test*", *LIST, read=LIST),
+    "add": Operation("`AddRepoOperator`: the change itself", "POST", SOFTWARE, read=LIST),
+    "upload": Operation("`UploadImageOperator`: the transfer", "POST", f"{SOFTWARE}/package", read=LIST),
+    "delete": Operation("`DeleteImageOperator`: the change itself", "DELETE", f"{SOFTWARE}/*", read=LIST),
+    "confirm": Operation("`AddRepoOperator`: the list that confirms the change", *LIST, nth=2, read=LIST),
+    "logout": Operation("the end of a task that has done its work", "POST", "/logout"),
+}
+
+#: operations that have no code yet; each becomes a column above, with an outcome in every row below
+TO_COME = {"trigger": "one poll of the trigger behind a deferred sensor"}
+
+#: what an outcome means; a star behind it: a session may stay open until the manager ends it
+OUTCOMES = {
+    "ok": "success, and the list shows the effect",
+    "retry": "an error that a retry by Airflow may mend, and that leaves nothing a retry would do twice",
+    "final": "an error that fails the task at once, without retry",
+    "wait": "the sensor says *not yet* and goes on waiting",
+    "no": "the test says no, and why",
+}
+
+#: why a cell is left out
+LEFT_OUT = {
+    "s": "before a login there is no session that could die or be unknown",
+    "t": "the manager asks for no token with a read",
+    "u": "only an upload has a body that something can happen in the middle of",
+    "b": "a small request is read whole before the connection is reset: see *reset before anything is done*",
+    "c": "connection and certificate were good at the login, and stay so",
+    "p": "where a logout leads differs by release, so that any page or redirect is its success",
+    "d": "nobody reads data from the answer to a logout",
+    "e": "no list is read",
+    "l": "the list before the change is struck first: see the columns of the changes",
+    "n": "it brings nothing that could be listed late; with *confirm* it is the column of the change",
+    "o": "the simulator lists nothing that is gone",
+    "g": "it follows a login that was good",
+    "w": "each look would take seconds of real time: *reset, always* strikes the same code",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault.
+
+    :param group: heading it stands under.
+    :param name: what happens.
+    :param fault: name of a fault of the simulator, or of one of tests/faults/strikes.py.
+    :param expected: outcome or reason to leave it out (``-`` and its letter), by operation.
+    :param times: how many requests it strikes; None: every one.
+    :param options: of the fault.
+    :param on_data: whether it strikes the request that has data in its answer instead.
+    :param extra: extras of the connection.
+    :param says: what the error must name.
+    :param large: whether the upload is larger than what the kernel buffers.
+    """
+
+    group: str
+    name: str
+    fault: str
+    expected: dict[str, str]
+    times: int | None = 1
+    options: dict[str, Any] = field(default_factory=dict)
+    on_data: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+    says: str = ""
+    large: bool = False
+
+
+def _row(expected: str, group: str, name: str, fault: str, **more: Any) -> Row:
+    """Return a row from its outcomes, in the order of OPERATIONS."""
+    own = {key: more.pop(key) for key in ("times", "on_data", "extra", "says", "large") if key in more}
+    return Row(group, name, fault, dict(zip(OPERATIONS, expected.split(), strict=True)), options=more, **own)
+
+
+_CUT: dict[str, Any] = {"status": 200, "body": '{"header": {"generatedOn": 1', "content_type": "application/json"}
+_SLOW = {"read_timeout": 0.5, "upload_read_timeout": 0.5}
+_DEAD = "The session dies"
+_BUSY = "The manager is busy"
+_LINE = "The connection breaks"
+_TLS = "TLS fails"
+_ANSWER = "The answer is not what it should be"
+_RECORDS = "The list holds surprises"
+_TIME = "It takes time"
+
+# fmt: off
+ROWS: tuple[Row, ...] = (
+    #    login   list    poke    test    add     upload  delete  confirm logout
+    _row("-s      ok      ok      ok      ok      ok      ok      ok      ok",
+         _DEAD, "200 and the login page (shape A), once", "expired_a"),
+    _row("-s      retry   retry   no      retry   retry   retry   retry   ok",
+         _DEAD, "200 and the login page (shape A), always", "expired_a", times=None),
+    _row("-s      ok      ok      ok      ok      ok      ok      ok      ok",
+         _DEAD, "login page with a fresh cookie (B), once", "expired_b"),
+    _row("-s      retry   retry   no      retry   retry   retry   retry   ok",
+         _DEAD, "login page with a fresh cookie (B), always", "expired_b", times=None),
+    _row("-s      ok      ok      ok      ok      ok      ok      ok      ok",
+         _DEAD, "login page with a cookie of 1970 (C), once", "expired_c"),
+    _row("-s      retry   retry   no      retry   retry   retry   retry   ok",
+         _DEAD, "login page with a cookie of 1970 (C), always", "expired_c", times=None),
+    _row("-s      ok      ok      ok      ok      ok      ok      ok      ok",
+         _DEAD, "302 to the welcome page (D), once", "expired_d"),
+    _row("-s      retry   retry   no      retry   retry   retry   retry   ok",
+         _DEAD, "302 to the welcome page (D), always", "expired_d", times=None),
+    _row("-s      ok      ok      ok      ok      ok      ok      ok      ok",
+         _DEAD, "401 (E), once", "expired_e"),
+    _row("-s      retry   retry   no      retry   retry   retry   retry   ok",
+         _DEAD, "401 (E), always", "expired_e", times=None),
+    _row("-s      -t      -t      -t      ok      ok      ok      -t      ok",
+         _DEAD, "403 SessionTokenFilter (shape F), once", "expired_f"),
+    _row("-s      -t      -t      -t      retry   retry   retry   -t      ok*",
+         _DEAD, "403 SessionTokenFilter (shape F), always", "expired_f", times=None),
+    _row("-s      -t      -t      -t      ok      ok      ok      -t      ok",
+         _DEAD, "403 SessionTokenFilter, and the session is dead", "expired_f", killed=True),
+    _row("-u      -u      -u      -u      -u      ok      -u      -u      -u",
+         _DEAD, "in the middle of the body, answered with F", "session_death_in_upload", large=True),
+    _row("-u      -u      -u      -u      -u      ok      -u      -u      -u",
+         _DEAD, "in the middle of the body, answered with A", "session_death_in_upload", large=True, shape="a"),
+    _row("-u      -u      -u      -u      -u      retry   -u      -u      -u",
+         _DEAD, "in the middle of each body", "session_death_in_upload", times=None, large=True),
+    _row("-s      final   final   no      final   final   final   final   ok",
+         _DEAD, "and the login that renews it is refused", "dead_and_refused"),
+    _row("-s      ok*     ok*     ok*     ok*     ok*     ok*     ok*     ok*",
+         _DEAD, "another node answers from here on, which does not know it", "other_node"),
+    _row("final   retry*  retry*  no*     retry*  retry*  retry*  retry*  -p",
+         _DEAD, "each call by a node that does not know it", "html_200", times=None),
+    #    login   list    poke    test    add     upload  delete  confirm logout
+    _row("ok      ok      ok      ok      ok      ok      ok      ok      ok",
+         _BUSY, "429, once", "http_429"),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   ok*",
+         _BUSY, "429, always", "http_429", times=None),
+    _row("ok      ok      ok      ok      ok      ok      ok      ok      ok",
+         _BUSY, "429 with `Retry-After: 1`, once", "http_429", retry_after=1),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   ok*",
+         _BUSY, "429 with `Retry-After: 120`", "http_429", says="120 s", retry_after=120),
+    _row("retry   ok      ok      ok      retry   ok      retry   ok      ok",
+         _BUSY, "503, once", "http_503"),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   ok*",
+         _BUSY, "503, always", "http_503", times=None),
+    _row("retry   ok      ok      ok      retry   ok      retry   ok      ok",
+         _BUSY, "503 with `Retry-After: 1`, once", "http_503", retry_after=1),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   ok*",
+         _BUSY, "503 with `Retry-After: 120`", "http_503", says="120 s", retry_after=120),
+    _row("retry   ok      ok      ok      retry   ok      retry   ok      ok",
+         _BUSY, "500 and a page, once", "http_500"),
+    _row("retry   ok      ok      ok      retry   ok      retry   ok      ok",
+         _BUSY, "502 of a proxy, once", "http_502"),
+    _row("retry*  ok      ok      ok      ok      ok      ok      ok      ok",
+         _BUSY, "504 of a proxy, and it was done", "gateway_timeout_stored"),
+    #    login   list    poke    test    add     upload  delete  confirm logout
+    _row("ok      ok      ok      ok      ok      ok      ok      ok      ok",
+         _LINE, "refused, then back", "away_for_a_while"),
+    _row("retry   retry*  retry*  no*     retry*  retry*  retry*  retry*  ok*",
+         _LINE, "refused from here on", "away", times=None),
+    _row("retry   ok      ok      ok      retry   ok      retry   ok      ok",
+         _LINE, "reset before anything is done, once", "reset_before"),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   ok*",
+         _LINE, "reset before anything is done, always", "reset_before", times=None),
+    _row("-u      -u      -u      -u      -u      ok      -u      -u      -u",
+         _LINE, "reset in the middle of the body, once", "reset_during_upload", large=True),
+    _row("-u      -u      -u      -u      -u      retry   -u      -u      -u",
+         _LINE, "reset in the middle of each body", "reset_during_upload", times=None, large=True),
+    _row("-b      -b      -b      -b      -b      ok      -b      -b      -b",
+         _LINE, "reset after the body, nothing done, once", "reset_after_body"),
+    _row("retry*  ok      ok      ok      ok      ok      ok      ok      ok",
+         _LINE, "reset after it was done, once", "reply_lost"),
+    _row("retry*  retry   retry   no      ok      ok      ok      retry   ok",
+         _LINE, "reset after it was done, always", "reply_lost", times=None),
+    _row("retry*  retry   retry   no      ok      ok      ok      ok      ok",
+         _LINE, "the answer breaks off, it was done, once", "short_body"),
+    #    login   list    poke    test    add     upload  delete  confirm logout
+    _row("final   final   final   no      final   final   final   -c      -c",
+         _TLS, "certificate of another authority", "other_authority"),
+    _row("final   final   final   no      final   final   final   -c      -c",
+         _TLS, "the port does not speak TLS", "no_tls"),
+    _row("retry   retry   retry   no      retry   retry   retry   -c      -c",
+         _TLS, "the handshake is broken off, always", "broken_handshake", times=None),
+    #    login   list    poke    test    add     upload  delete  confirm logout
+    _row("final   retry   retry   no      retry   ok      retry   ok      ok*",
+         _ANSWER, "truncated JSON, nothing done, once", "status", **_CUT),
+    _row("final   retry   retry   no      retry   retry   retry   retry   ok*",
+         _ANSWER, "truncated JSON, nothing done, always", "status", times=None, **_CUT),
+    _row("final   ok*     ok*     ok*     ok*     ok*     ok*     ok*     -p",
+         _ANSWER, "HTML with 200, the session lives, nothing done, once", "html_200"),
+    _row("final   final   final   no      final   final   final   final   ok*",
+         _ANSWER, "`{error}` with 200", "error_200", says="Simulated failure"),
+    _row("final   final   final   no      final   final   final   final   ok*",
+         _ANSWER, "`{error}` with 400", "error_4xx", says="Simulated failure"),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   ok",
+         _ANSWER, "`{error}` with 500", "error_500", says="Simulated failure"),
+    _row("final   final   final   no      final   final   final   final   ok*",
+         _ANSWER, "403 and a page: a role is missing", "forbidden"),
+    _row("final   -g      -g      -g      -g      -g      -g      -g      -g",
+         _ANSWER, "the login is refused", "login_refused", times=None),
+    _row("retry   retry   retry   no      retry   retry   retry   ok      -d",
+         _ANSWER, "`data` is null, once", "data_null", on_data=True),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   -d",
+         _ANSWER, "`data` is null, always", "data_null", times=None, on_data=True),
+    _row("retry   retry   retry   no      retry   retry   retry   ok      -d",
+         _ANSWER, "`data` is missing, once", "data_missing", on_data=True),
+    _row("retry   retry   retry   no      retry   retry   retry   ok      -d",
+         _ANSWER, "`data` has another type, once", "data_wrong_type", on_data=True),
+    _row("final   retry   retry   no      retry   ok      retry   ok      -p",
+         _ANSWER, "a redirect to another site, once", "redirect"),
+    _row("final   retry   retry   no      retry   retry   retry   retry   -p",
+         _ANSWER, "a redirect to another site, always", "redirect", times=None),
+    _row("ok      ok      ok      ok      ok      ok      ok      ok      ok",
+         _ANSWER, "compressed with gzip, always", "gzip", times=None),
+    #    login   list    poke    test    add     upload  delete  confirm logout
+    _row("-e      ok      ok      ok      ok      ok      ok      -l      -e",
+         _RECORDS, "a record with one field only", "record", versionId="7"),
+    _row("-e      ok      ok      ok      ok      ok      ok      -l      -e",
+         _RECORDS, "a record with fields that nobody knows", "record",
+         versionId="7", availableFiles="b.bin", colour={"red": [1]}),
+    _row("-e      ok      ok      ok      ok      ok      ok      -l      -e",
+         _RECORDS, "a record with wrong types beside its name", "record",
+         versionId=7, availableFiles="b.bin", updatedOn="soon", platformFamily=5),
+    _row("-e      retry   retry   no      retry   retry   retry   -l      -e",
+         _RECORDS, "a record whose file name is a number", "record", versionId="7", availableFiles=7),
+    _row("-e      retry   retry   no      retry   retry   retry   -l      -e",
+         _RECORDS, "a record whose version is an object", "record", versionId="7", versionName={"a": 1}),
+    _row("-e      ok      ok      ok      ok      ok      ok      -l      -e",
+         _RECORDS, "10,000 records", "many_records"),
+    #    login   list    poke    test    add     upload  delete  confirm logout
+    _row("-n      -n      wait    -n      ok      ok      -o      -n      -n",
+         _TIME, "listed late", "late_listing", lists=3),
+    _row("-n      -n      wait    -n      retry   retry   retry   -n      -n",
+         _TIME, "never listed; a delete without effect", "never_listing"),
+    _row("ok      ok      ok      ok      ok      ok      ok      ok      ok",
+         _TIME, "a slow answer", "slow", delay=0.2),
+    _row("retry*  ok      ok      ok      ok      ok      ok      ok      ok",
+         _TIME, "an answer after the timeout, once", "slow", extra=_SLOW, delay=60),
+    _row("retry*  retry   retry   no      ok      ok      ok      -w      ok",
+         _TIME, "each answer after the timeout", "slow", times=None, extra=_SLOW, delay=60),
+)
+# fmt: on
+
+
+def cells() -> list[tuple[Row, str]]:
+    """Every cell that is run, in the order of the table."""
+    return [(row, name) for row in ROWS for name, outcome in row.expected.items() if not outcome.startswith("-")]

@@ -1,0 +1,228 @@
+"""How a fault of the matrix strikes: at the very request that its cell is about, just before that is sent."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import trustme
+
+from airflow_provider_vmanage.client.answers import Call
+from airflow_provider_vmanage.client.connection import ManagerConnection
+from airflow_provider_vmanage.simulator import Simulator
+from tests.faults.matrix import OPERATIONS, Row
+
+if TYPE_CHECKING:
+    import pytest
+
+
+class Strike:
+    """One cell's fault: prepared before its operation, carried out once the struck request is about to be sent.
+
+    :param row: the fault.
+    :param operation: name of the operation.
+    :param vm: the manager.
+    :param stack: ends what the fault starts.
+    """
+
+    def __init__(self, row: Row, operation: str, vm: Simulator, stack: ExitStack) -> None:
+        self.row, self.operation, self.vm, self._stack = row, OPERATIONS[operation], vm, stack
+        self.host = vm.url
+        self.extra: dict[str, Any] = {"ca_bundle": vm.ca_bundle, **row.extra}
+        self.struck = False
+        self.nodes = [vm]
+        self.wake: Callable[[], None] = lambda: None
+        self._seen = 0
+        self._act: Callable[[], None] = self._switch_on
+        special = getattr(self, f"_prepare_{row.fault}", None)
+        if special is not None:
+            special()
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Look at each request on its way to the one that is to be struck."""
+        send = ManagerConnection.send
+
+        def watched(connection: ManagerConnection, call: Call, **options: Any) -> Any:
+            self._look_at(call)
+            return send(connection, call, **options)
+
+        monkeypatch.setattr(ManagerConnection, "send", watched)
+
+    def end(self) -> None:
+        """Everything is well again."""
+        self.vm.faults.clear()
+        self.vm.start()
+        self.vm._manager.repository.raw_records.clear()
+        self.host, self.extra = self.vm.url, {"ca_bundle": self.vm.ca_bundle}
+        self._act = lambda: None
+
+    def _look_at(self, call: Call) -> None:
+        method, path = self._target
+        if self.struck or call.method != method or not fnmatchcase(call.path, path):
+            return
+        self._seen += 1
+        if self._seen == self.operation.nth:
+            self.struck = True
+            self._act()
+
+    @property
+    def _target(self) -> tuple[str, str]:
+        if self.row.on_data and self.operation.read:
+            return self.operation.read
+        return self.operation.method, self.operation.path
+
+    def _switch_on(self) -> None:
+        method, path = self._target
+        fault, options = self.row.fault, dict(self.row.options)
+        self.vm.faults.add(fault, times=self.row.times, method=method, path=path, **options)
+
+    # -- faults that the simulator has no single switch for -----------------------------------------------------------
+
+    def _prepare_dead_and_refused(self) -> None:
+        def act() -> None:
+            method, path = self._target
+            self.vm.faults.add("expired_a", method=method, path=path)
+            self.vm.faults.add("login_refused", times=None)
+
+        self._act = act
+
+    def _prepare_other_node(self) -> None:
+        shared = self.vm.storage / "other"
+        shared.mkdir()
+        for name in ("ca.pem", "ca-key.pem"):
+            shutil.copy(self.vm.storage / name, shared / name)
+        other = Simulator(storage=shared)
+        other._manager.repository = self.vm._manager.repository
+        self.nodes.append(self._stack.enter_context(other))
+        name = self._stack.enter_context(shared_name(self.vm))
+        self.host = name.url
+        self._act = lambda: name.point_to(other)
+
+    def _prepare_away(self) -> None:
+        self._act = self.vm.stop
+
+    def _prepare_away_for_a_while(self) -> None:
+        self._act = self.vm.stop
+        self.wake = lambda: self.vm.start() if self.struck else None
+
+    def _prepare_other_authority(self) -> None:
+        file = self.vm.storage / "another.pem"
+        trustme.CA().cert_pem.write_to_path(str(file))
+        self.extra = {"ca_bundle": str(file)}
+        self.struck = True
+
+    def _prepare_no_tls(self) -> None:
+        plain = self._stack.enter_context(Simulator(tls=False))
+        self.host = plain.url.replace("http:", "https:")
+        self.struck = True
+
+    def _prepare_broken_handshake(self) -> None:
+        self.host = self._stack.enter_context(broken_port())
+        self.struck = True
+
+    def _prepare_record(self) -> None:
+        self.vm.add_record(self.row.options)
+        self.struck = True
+
+    def _prepare_many_records(self) -> None:
+        records = [{"versionId": f"id-{n}", "availableFiles": f"image-{n}.bin"} for n in range(10_000)]
+        self.vm._manager.repository.raw_records.extend(records)
+        self.struck = True
+
+    def _prepare_late_listing(self) -> None:
+        self._prepare_hidden(hidden_lists=3)
+
+    def _prepare_never_listing(self) -> None:
+        if self.operation is OPERATIONS["delete"]:
+            self._act = lambda: self.vm.faults.add("status", times=None, method="DELETE", path="*", status=200)
+        self._prepare_hidden(hidden_lists=None)
+
+    def _prepare_hidden(self, **changes: Any) -> None:
+        if self.operation is OPERATIONS["poke"]:
+            repository = self.vm._manager.repository
+            self._act = lambda: [repository.update(image, **changes) for image in repository.images].clear()
+
+
+class SharedName:
+    """An address behind which one manager answers now and another one later."""
+
+    def __init__(self, first: Simulator) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._server]
+        self._threads: list[threading.Thread] = []
+        self.url = f"https://127.0.0.1:{self._server.getsockname()[1]}"
+        self.point_to(first)
+        self._start(self._accept)
+
+    def point_to(self, vm: Simulator) -> None:
+        """Let new connections go there, and break those there are."""
+        self._port = int(vm.url.rpartition(":")[2])
+        _break(self._sockets[1:])
+
+    def close(self) -> None:
+        """End."""
+        _break(self._sockets)
+        for thread in list(self._threads):
+            thread.join()
+        for one in self._sockets:
+            one.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._server.accept()
+                far = socket.create_connection(("127.0.0.1", self._port))
+                self._sockets += [near, far]
+                self._start(lambda near=near, far=far: _pump(near, far))
+                self._start(lambda near=near, far=far: _pump(far, near))
+
+    def _start(self, work: Callable[[], None]) -> None:
+        self._threads.append(threading.Thread(target=work, daemon=True))
+        self._threads[-1].start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    _break([source, sink])
+
+
+def _break(sockets: list[socket.socket]) -> None:
+    for one in sockets:
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def shared_name(first: Simulator) -> Iterator[SharedName]:
+    """A name for several managers, until the end of the block."""
+    name = SharedName(first)
+    try:
+        yield name
+    finally:
+        name.close()
+
+
+@contextmanager
+def broken_port() -> Iterator[str]:
+    """The URL of a port that takes connections and ends them before the handshake."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                server.accept()[0].close()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield f"https://127.0.0.1:{server.getsockname()[1]}"
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()

@@ -1,0 +1,110 @@
+"""Every cell of the fault matrix, with what has to hold in each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client import software_repository
+from airflow_provider_vmanage.client.connection import ManagerConnection
+from airflow_provider_vmanage.simulator import Simulator
+from tests.faults.deeds import Deeds
+from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, Row, cells
+from tests.faults.strikes import Strike
+
+LARGE = 24 * 1024 * 1024
+
+
+@pytest.fixture
+def vm() -> Iterator[Simulator]:
+    """A manager that takes a second copy of an image, so that nothing but the client prevents one."""
+    with Simulator(duplicates="second_copy") as manager:
+        yield manager
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A time that only the waits of sessions move; ``wake`` is called in each."""
+    clock = SimpleNamespace(naps=[], wake=lambda: None)
+
+    def sleep(_: Any, seconds: float) -> None:
+        clock.naps.append(seconds)
+        clock.wake()
+
+    monkeypatch.setattr(ManagerConnection, "sleep", sleep)
+    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: sum(clock.naps)))
+    return clock
+
+
+@pytest.mark.parametrize(("row", "name"), [pytest.param(*cell, id=f"{cell[0].name}-{cell[1]}") for cell in cells()])
+def test_a_cell(
+    row: Row,
+    name: str,
+    vm: Simulator,
+    clock: SimpleNamespace,
+    connect: Callable[..., None],
+    run: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    redact: Callable[[str], str],  # or the masker would know the secrets of all cells, and take ever longer
+) -> None:
+    caplog.set_level("INFO", "airflow_provider_vmanage")
+    image = tmp_path / "image.bin"
+    image.write_bytes(b"an image, complete and right. " * ((LARGE if row.large else 200_000) // 30))
+    expected, may_leave = row.expected[name].rstrip("*"), row.expected[name].endswith("*")
+    deeds = Deeds(vm, run, image)
+    with ExitStack() as stack:
+        strike = Strike(row, name, vm, stack)
+        strike.install(monkeypatch)
+        clock.wake = strike.wake
+        connect(vm, host=strike.host, extra=strike.extra)
+
+        outcome, result = deeds.outcome(name)
+
+        assert strike.struck
+        assert outcome == expected, result
+        if outcome == "ok":
+            deeds.assert_done(name, result)
+        deeds.assert_no_copies()
+        assert_sessions(strike, vm, f"{caplog.text} {result}", may_leave=may_leave)
+        assert bad_logins(vm) <= 1
+        if row.says and outcome != "ok":
+            assert row.says in str(result)
+
+        # What Airflow's retry does, or a person after an error that no retry mends: the fault is over.
+        if outcome in ("retry", "final", "no") and row.fault != "never_listing":
+            strike.end()
+            connect(vm, host=strike.host, extra=strike.extra)
+            outcome, result = deeds.outcome(name)
+            assert outcome == "ok", result
+            deeds.assert_done(name, result)
+            deeds.assert_no_copies()
+
+
+def assert_sessions(strike: Strike, vm: Simulator, said: str, *, may_leave: bool) -> None:
+    """What was opened is logged out or dead; what cannot be is told."""
+    left = sum(node.counters.open_sessions for node in strike.nodes)
+    if not may_leave:
+        assert left == 0
+    elif left and strike.row.fault != "other_node":  # whom nobody told that the other has one
+        assert "stays until" in said or "is dead" in said or "the login" in said
+
+
+def bad_logins(vm: Simulator) -> int:
+    """Logins that were answered and not good, nor put off."""
+    answered = [one for one in vm.requests if one.path == "/j_security_check" and one.status not in (None, 429)]
+    return len(answered) - vm.counters.logins
+
+
+def test_every_cell_has_an_outcome_or_a_reason_to_be_left_out() -> None:
+    for row in ROWS:
+        assert list(row.expected) == list(OPERATIONS)
+        for outcome in row.expected.values():
+            assert outcome.rstrip("*") in OUTCOMES or outcome.removeprefix("-") in LEFT_OUT
+    assert {f"-{letter}" for letter in LEFT_OUT} <= {outcome for row in ROWS for outcome in row.expected.values()}
