@@ -71,3 +71,7 @@ constraints: $(STAMP) ## resolve constraints.in into constraints.txt (UPGRADE=1:
 clean: ## delete everything that these commands made, .venv too
 	rm -rf .venv .demo .tmp dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: reliability
+reliability: $(STAMP) ## print the fault matrix of the tests into docs/reliability.md
+	@scripts/run.sh -m tests.faults.page
