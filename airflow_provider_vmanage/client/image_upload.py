@@ -104,7 +104,8 @@ class ImageUpload:
     def run(self) -> Change:
         """Bring the image to the manager and return what was done.
 
-        :raises VManageConflictError: the name is there and ``if_exists="fail"``.
+        :raises VManageConflictError: the name is there and ``if_exists="fail"``; or another upload put it there while
+            this one ran, and ``if_exists`` is not ``skip``.
         :raises VManageInUseError: ``replace``, and a device needs the old image.
         :raises VManageChecksumError: wrong bytes; no image came to be, and none was deleted.
         :raises VManageOutcomeUnknownError: not listed in time.
@@ -172,6 +173,7 @@ class ImageUpload:
 
     def _transfer(self, action: str, budget: Budget | None) -> Change:
         lost: VManageError | None = None
+        sent: MultipartImage | None = None  # what may have become an image
         for attempt in range(1 + MAX_REPEATS):
             body = self._new_body(action, budget)
             if budget:
@@ -184,24 +186,48 @@ class ImageUpload:
                 lost = err  # surely not processed (429, connection refused)
                 self._pause(err, attempt)
                 continue
-            except VManageRejectedError:
+            except VManageRejectedError as err:
                 # What was sent before may have been taken in meanwhile, and this copy refused for it.
-                image = self._wait_listed(0) if lost else None
+                image = self._wait_listed(0) if sent else self._glimpse()
                 if image is None:
                     self._forget_note(unless=lost)
                     raise
+                lost = err
             except OUTCOME_OPEN as err:
                 lost = err
+                sent = body if body.complete else sent
                 log.warning("%s; %d of %d bytes were sent; looking at the list", err, body.sent, len(body))
                 image = self._wait_listed(self.listing_timeout if body.complete else 0, lost=err)
             else:
-                lost = None
+                lost, sent = None, body
                 image = self._wait_listed(self.listing_timeout)
             if image is not None:
-                return Change(action, image, self.source.size, body.sha512)
+                own = Change(action, image, self.source.size, sent.sha512) if sent else None
+                return own or self._come_second(image, lost)
             if lost is None:
                 break
         raise self._not_there(lost)
+
+    def _glimpse(self) -> SoftwareImage | None:
+        """Look once; where that fails, there is nothing to say against the refusal."""
+        try:
+            return self._wait_listed(0)
+        except VManageError as err:
+            log.debug("The list could not be read after a refusal: %s", err)
+            return None
+
+    def _come_second(self, image: SoftwareImage, err: VManageError | None) -> Change:
+        """Leave alone what another upload put there while this one ran: whether it has the same bytes is not told."""
+        if self.if_exists == "skip":
+            log.info("Another upload put %s there meanwhile: nothing left to do", image.describe())
+            self._forget_note()
+            return Change("unchanged", image)
+        left_alone = "whose bytes it has is not known; it was left alone, run again to replace it"
+        mend = "if_exists is 'fail'" if self.if_exists == "fail" else left_alone
+        fields = err.fields if err is not None else {}
+        raise VManageConflictError(
+            f"file_name {self.file_name!r}: another upload put it there meanwhile, and {mend}", **fields
+        ) from err
 
     def _new_body(self, action: str, budget: Budget | None) -> MultipartImage:
         return MultipartImage(

@@ -239,7 +239,20 @@ def test_a_refusal_is_final_within_the_call(
     assert caught.value.retryable is retryable
     assert (caught.value.code, caught.value.method) == (options.get("code"), "POST")
     assert str(options.get("details", "")) in str(caught.value)
-    assert after_login() == [LIST, PACKAGE]
+    assert after_login() == [LIST, PACKAGE, LIST]  # another upload may have been faster
+
+
+def test_a_refusal_stands_where_the_list_cannot_be_read_after_it(
+    vm: Simulator, upload: Callable[..., ImageUpload]
+) -> None:
+    transfer = upload(NAME)
+    _ = transfer.repository.list_images()
+    vm.faults.add("error_4xx", code="NO", **ON_PACKAGE)
+    vm.faults.add("slow", method="GET", path="*/software", delay=0)  # the list before the transfer
+    vm.faults.add("error_200", method="GET", path="*/software", code="NO LIST")
+    with pytest.raises(VManageRejectedError) as caught:
+        transfer.run()
+    assert caught.value.code == "NO"
 
 
 def test_a_busy_manager_is_sent_the_body_again_after_the_time_it_asks_for(
