@@ -19,7 +19,11 @@ import structlog
 from airflow.sdk import DAG, BaseOperator
 from airflow.sdk.api.datamodels._generated import TIRunContext
 from airflow.sdk.execution_time import task_runner
-from airflow.sdk.serde import deserialize
+
+try:
+    from airflow.sdk import serde
+except ImportError:  # Airflow 3.1
+    from airflow.serialization import serde  # type: ignore[no-redef,attr-defined]
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -122,13 +126,13 @@ def _in_the_place_of_the_supervisor(supervisor: Supervisor) -> Iterator[None]:
 
 
 def _kwargs(msg: Any) -> dict[str, Any]:
-    return dict(deserialize(msg.next_kwargs) or {}) if msg.next_kwargs else {}
+    return dict(serde.deserialize(msg.next_kwargs) or {}) if msg.next_kwargs else {}
 
 
 def _fire(msg: Any) -> Any:
     """Run the trigger as the triggerer does: rebuilt from its row, cleaned up at the end."""
     module, _, name = msg.classpath.rpartition(".")
-    arguments = deserialize(json.loads(json.dumps(msg.trigger_kwargs)))
+    arguments = serde.deserialize(json.loads(json.dumps(msg.trigger_kwargs)))
     payload = asyncio.run(_first_event(getattr(import_module(module), name)(**arguments)))
     return json.loads(json.dumps(payload))
 

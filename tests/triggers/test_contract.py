@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger
 
 from airflow_provider_vmanage.triggers import software_repository
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
+from tests.task_runner import serde
 
 TRIGGERS = [
     found
@@ -52,9 +52,9 @@ def test_a_row_makes_the_same_trigger_again(trigger: type[BaseTrigger]) -> None:
     }
     path, row = trigger(**given).serialize()
     assert row == given
-    stored = json.loads(json.dumps(serialize(row)))
+    stored = json.loads(json.dumps(serde.serialize(row)))
     module, _, name = path.rpartition(".")
-    again = getattr(import_module(module), name)(**deserialize(stored))
+    again = getattr(import_module(module), name)(**serde.deserialize(stored))
     assert type(again) is trigger
     assert again.serialize() == (path, given)
 
