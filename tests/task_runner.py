@@ -21,9 +21,11 @@ from airflow.sdk.api.datamodels._generated import TIRunContext
 from airflow.sdk.execution_time import task_runner
 
 try:
-    from airflow.sdk import serde
+    from airflow.sdk.serde import deserialize, serialize
 except ImportError:  # Airflow 3.1
-    from airflow.serialization import serde  # type: ignore[no-redef,attr-defined]
+    from airflow.serialization.serialized_objects import BaseSerialization
+
+    deserialize, serialize = BaseSerialization.deserialize, BaseSerialization.serialize
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -78,7 +80,7 @@ def run_to_the_end(make_task: Any) -> Outcome:
             supervisor.since = supervisor.since or datetime.now(timezone.utc)
             resume = {"task_reschedule_count": steps.count(state)}
         elif state == "deferred":
-            resume = {"next_method": msg.next_method, "next_kwargs": {**_kwargs(msg), "event": _fire(msg)}}
+            resume = {"next_method": msg.next_method, "next_kwargs": serialize({"event": _fire(msg)})}
         else:
             return Outcome(state, supervisor.xcom, steps, error)
 
@@ -125,16 +127,20 @@ def _in_the_place_of_the_supervisor(supervisor: Supervisor) -> Iterator[None]:
             del task_runner.SUPERVISOR_COMMS
 
 
-def _kwargs(msg: Any) -> dict[str, Any]:
-    return dict(serde.deserialize(msg.next_kwargs) or {}) if msg.next_kwargs else {}
+def through_the_database(value: Any) -> Any:
+    """What Airflow makes of a value that it stores and reads again."""
+    return deserialize(json.loads(json.dumps(serialize(value))))
 
 
 def _fire(msg: Any) -> Any:
     """Run the trigger as the triggerer does: rebuilt from its row, cleaned up at the end."""
     module, _, name = msg.classpath.rpartition(".")
-    arguments = serde.deserialize(json.loads(json.dumps(msg.trigger_kwargs)))
+    arguments = msg.trigger_kwargs
+    if "__classname__" in arguments or "__type" in arguments:  # serialized already, from Airflow 3.2 on
+        arguments = deserialize(arguments)
+    arguments = through_the_database(arguments)
     payload = asyncio.run(_first_event(getattr(import_module(module), name)(**arguments)))
-    return json.loads(json.dumps(payload))
+    return through_the_database(payload)
 
 
 async def _first_event(trigger: Any) -> Any:

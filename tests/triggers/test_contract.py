@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from importlib import import_module
 from typing import Any
 
@@ -12,7 +11,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger
 
 from airflow_provider_vmanage.triggers import software_repository
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
-from tests.task_runner import serde
+from tests.task_runner import through_the_database
 
 TRIGGERS = [
     found
@@ -52,9 +51,8 @@ def test_a_row_makes_the_same_trigger_again(trigger: type[BaseTrigger]) -> None:
     }
     path, row = trigger(**given).serialize()
     assert row == given
-    stored = json.loads(json.dumps(serde.serialize(row)))
     module, _, name = path.rpartition(".")
-    again = getattr(import_module(module), name)(**serde.deserialize(stored))
+    again = getattr(import_module(module), name)(**through_the_database(row))
     assert type(again) is trigger
     assert again.serialize() == (path, given)
 
