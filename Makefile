@@ -35,6 +35,10 @@ test: $(STAMP) ## lint, types and tests with branch coverage (PYTEST_ARGS="-k up
 test-live: $(STAMP) ## the suite that needs a whole Airflow (airflow standalone), and an upload of 3 GB
 	@scripts/test.sh live
 
+.PHONY: test-clients
+test-clients: $(STAMP) ## the simulator beside catalystwan and sastre, each in an environment of its own
+	@scripts/test-clients.sh
+
 .PHONY: lint
 lint: $(STAMP) ## ruff: rules and format
 	@scripts/test.sh lint
