@@ -28,6 +28,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.retry import parse_retry_after
+from airflow_provider_vmanage.client.urls import masked_url
 
 API_ROOT = "/dataservice"
 LOGOUT_PATH = "/logout"
@@ -195,7 +196,7 @@ def malformed_redirect(call: Call) -> VManageError:
 def _raise_for_bad_status(call: Call, answer: requests.Response, where: dict[str, Any]) -> None:
     status = answer.status_code
     if status < 400:
-        target = str(answer.headers.get("Location", "")).partition("?")[0]
+        target = masked_url(str(answer.headers.get("Location", "")))
         raise VManageProtocolError(
             f"The manager redirects to {target!r}, which is not followed: correct host, port or schema",
             **where,

@@ -32,6 +32,7 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.retry import retrying
 from airflow_provider_vmanage.client.settings import ManagerSettings, is_header_value
+from airflow_provider_vmanage.client.urls import masked_url
 
 #: sends one request: (call, options of ``requests``) -> the answer, unjudged
 Send = Callable[..., requests.Response]
@@ -225,7 +226,7 @@ def _raise_if_busy(answer: requests.Response, call: Call) -> None:
 def _raise_if_redirected(answer: requests.Response, call: Call) -> None:
     if not 300 <= answer.status_code < 400:
         return
-    target = str(answer.headers.get("Location", "")).partition("?")[0]
+    target = masked_url(str(answer.headers.get("Location", "")))
     if "passwordreset" in target.lower():
         raise VManageAuthenticationError(
             "The manager asks for a new password: sign in once in the browser and change it",

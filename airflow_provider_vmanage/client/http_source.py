@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any, cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -12,7 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_vmanage.client.errors import VManageSourceError
 from airflow_provider_vmanage.client.sources import ImageSource, checked_source
-from airflow_provider_vmanage.client.urls import masked_url
+from airflow_provider_vmanage.client.urls import MASK, masked_url
 
 #: seconds to connect, and to wait for the next bytes
 _TIMEOUT = (10, 60)
@@ -47,7 +50,8 @@ def _get(url: str, shown: str) -> requests.Response:
     try:
         http = _Session()
         http.auth = _own_credentials(url)
-        answer = http.get(url, stream=True, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"})
+        with _queries_left_out():
+            answer = http.get(url, stream=True, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"})
     except _Downgrade:
         raise VManageSourceError(
             f"source {shown!r} redirects from https to http: use the address it leads to"
@@ -79,6 +83,32 @@ class _Session(requests.Session):
             raise _Downgrade
         if self.should_strip_auth(old, new):  # type: ignore[no-untyped-call]
             prepared_request.headers.pop("Authorization", None)
+
+
+@contextmanager
+def _queries_left_out() -> Iterator[None]:
+    """Keep signatures out of urllib3's debug log: not every log of Airflow's is masked (``airflow dags test``)."""
+    log, without_query = logging.getLogger("urllib3.connectionpool"), _WithoutQuery()
+    log.addFilter(without_query)
+    try:
+        yield
+    finally:
+        log.removeFilter(without_query)
+
+
+class _WithoutQuery(logging.Filter):
+    """Masks what stands behind a question mark in the arguments of a record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(_without_query(one) if isinstance(one, str) else one for one in record.args)
+        return True
+
+
+def _without_query(text: str) -> str:
+    path, mark, _ = text.partition("?")
+    return f"{path}?{MASK}" if mark else text
 
 
 def _own_credentials(url: str) -> Any:

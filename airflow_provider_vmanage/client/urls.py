@@ -13,6 +13,9 @@ REPOSITORY_SCHEMES = ("http", "https", "ftp", "scp", "sftp", "tftp")
 
 MASK = "***"
 
+#: from this length on, the user name of a URL is rather a token
+_TOKEN_LENGTH = 20
+
 #: a name or an address in brackets, and perhaps a port
 _NETLOC = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+(%[\w.-]+)?\])(:\d*)?")
 
@@ -51,16 +54,36 @@ def masked_url(url: str) -> str:
 
 
 def secrets_in_url(url: str) -> list[str]:
-    """Return what may be secret in a URL: password (as written and decoded), query, and the values in it."""
+    """Return what may be secret in a URL: password (as written and decoded), query, and the values in it.
+
+    A user name too where it is a token: alone before the ``@`` of an ``http(s)`` URL, or as long as tokens are. In the
+    URL of an object store it is the id of an Airflow connection, which has to stay readable.
+    """
     try:
         parts = urlsplit(url)
         password, _ = parts.password or "", parts.port
     except ValueError:
         return [url]
     values = [pair.partition("=")[2] for pair in parts.query.split("&")]
-    found = [password, unquote(password), parts.query, unquote(parts.query), *values, *map(unquote, values)]
+    token = _token_in(parts)
+    found = [
+        token,
+        unquote(token),
+        password,
+        unquote(password),
+        parts.query,
+        unquote(parts.query),
+        *values,
+        *map(unquote, values),
+    ]
     found.append(parts.fragment)
     return [secret for secret in dict.fromkeys(found) if secret]
+
+
+def _token_in(parts: SplitResult) -> str:
+    user, scheme = parts.username or "", parts.scheme.lower()
+    alone = scheme in ("http", "https") and not parts.password
+    return user if alone or (scheme in REPOSITORY_SCHEMES and len(user) >= _TOKEN_LENGTH) else ""
 
 
 def manager_url(host: str, port: int | None = None, schema: str | None = None) -> str:

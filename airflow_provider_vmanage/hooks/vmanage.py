@@ -227,8 +227,13 @@ class VManageHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Return whether the manager can be used, and what it is or what stands in the way, in words that help.
 
-        Logs in, asks for the release and the list of images, and logs out.
+        Logs in, asks for the release and the list of images, and logs out. No secret is in the words, even where the
+        manager says one back.
         """
+        worked, words = self._try_connection()
+        return worked, _redact(words)
+
+    def _try_connection(self) -> tuple[bool, str]:
         try:
             self.close()
             with self:
@@ -291,6 +296,13 @@ def _mask(secret: str | None) -> None:
     for text in dict.fromkeys((secret, quote_plus(secret or ""))):
         if text:
             mask_secret(text)
+
+
+def _redact(text: str) -> str:
+    from airflow.sdk import log
+
+    # Not among the public names of all releases.
+    return str(getattr(log, "redact", str)(text))
 
 
 def _user_agent() -> str:

@@ -174,6 +174,13 @@ def test_user_query_and_fragment_are_masked(url: str, masked: str) -> None:
         ("https://host/a?sig=a%2Fb&n=1#frag", ["sig=a%2Fb&n=1", "sig=a/b&n=1", "a%2Fb", "1", "a/b", "frag"]),
         ("http://[::1", ["http://[::1"]),
         ("ftp://user:p/w@host/a", ["ftp://user:p/w@host/a"]),
+        ("https://t%2Fken@host/a", ["t%2Fken", "t/ken"]),
+        ("HTTP://token:@host/a", ["token"]),
+        ("https://user:pass@host/a", ["pass"]),
+        ("sftp://user@host/a", []),
+        ("https://ghp_0123456789abcdef:x-oauth-basic@host/", ["ghp_0123456789abcdef", "x-oauth-basic"]),
+        ("sftp://ghp_0123456789abcdef@host/a", ["ghp_0123456789abcdef"]),
+        ("s3://a_connection_with_a_long_name@bucket/a", []),
     ],
 )
 def test_what_may_be_secret_in_a_url(url: str, secrets: list[str]) -> None:

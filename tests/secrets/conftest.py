@@ -1,0 +1,177 @@
+"""Carries one operation out, with one trouble, and gathers everything that it leaves behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, BaseOperator
+
+from airflow_provider_vmanage.client import software_repository
+from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.hooks.vmanage import VManageHook
+from airflow_provider_vmanage.operators.software_repository import (
+    AddRepoOperator,
+    DeleteImageOperator,
+    ListImagesOperator,
+    UploadImageOperator,
+)
+from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
+from airflow_provider_vmanage.simulator import Simulator
+from tests.secrets.search import told_by
+from tests.secrets.troubles import REMOTE_PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
+
+OLD = "vmanage-20.12.3-x86_64.tar.gz"
+CONTENT = b"an image"
+CHECKSUMS = f"{hashlib.sha512(CONTENT).hexdigest()}  new-20.15.1.bin\n".encode()
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[str]:
+    """An HTTP server that gives an image or a list of checksums to anybody; host and port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = CHECKSUMS if self.path.startswith("/SHA512SUMS") else CONTENT
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def log() -> Iterator[Callable[[], str]]:
+    """Every record of every logger at DEBUG, tracebacks too, before Airflow's masker has seen it."""
+    written: list[logging.LogRecord] = []
+    handler = logging.Handler(logging.DEBUG)
+    handler.emit = written.append  # type: ignore[method-assign]
+    root = logging.getLogger()
+    before = root.level, HTTPConnection.debuglevel
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    format_record = logging.Formatter("%(name)s %(levelname)s %(message)s").format
+    yield lambda: "\n".join(map(format_record, written))
+    root.removeHandler(handler)
+    root.setLevel(before[0])
+    assert HTTPConnection.debuglevel == before[1] == 0
+
+
+@dataclass
+class Left:
+    """What an operation leaves behind: places that must hold no secret, before and after Airflow's masker."""
+
+    raw: dict[str, str] = field(default_factory=dict)
+    masked: dict[str, str] = field(default_factory=dict)
+    error: BaseException | None = None
+
+
+@pytest.fixture
+def perform(
+    log: Callable[[], str],
+    store: str,
+    run: Callable[..., Any],
+    naps: list[float],
+    redact: Callable[[str], str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[Simulator, str], Left]:
+    """Carries an operation out and gathers what it leaves behind; waits are skipped."""
+    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: sum(naps)))
+
+    def do(vm: Simulator, operation: str) -> Left:
+        left = Left()
+        hook = VManageHook()
+        task = _task(vm, operation, store)
+        if task is not None:
+            task.render_template_fields({"params": _params(store)})
+            hook = task.hook
+        action = partial(run, task) if task is not None else partial(_with_hook, hook, operation)
+        try:
+            left.raw["result"] = json.dumps(action())
+        except Exception as err:  # noqa: BLE001 - whatever it is, it must tell no secret
+            left.error = err
+            left.raw.update(told_by(err))
+            if isinstance(err, VManageError):
+                left.raw["pickle"] = str(pickle.dumps(err))
+        left.raw["repr"] = _shown(hook)
+        rendered = {name: getattr(task, name) for name in task.template_fields} if task is not None else {}
+        links = [str(vars(link)) for link in getattr(task, "operator_extra_links", ())]
+        streams = capsys.readouterr()
+        left.masked = {"out": redact(streams.out), "err": redact(streams.err)}
+        left.masked |= {"rendered": redact(json.dumps(rendered)), "task": redact(f"{task!r} {links}")}
+        left.raw["log"] = log()
+        return left
+
+    return do
+
+
+def _params(store: str) -> dict[str, str]:
+    return {
+        "url": f"ftp://joe:{URL_PASSWORD}@images.invalid/20.15/?sig={SIGNATURE}",
+        "token_url": f"https://{URL_TOKEN}@images.invalid/20.15/",
+        "source": f"http://joe:{URL_PASSWORD}@{store}/new-20.15.1.bin?sig={SIGNATURE}",
+        "checksums": f"file:http://{URL_TOKEN}@{store}/SHA512SUMS?sig={SIGNATURE}",
+    }
+
+
+def _task(vm: Simulator, operation: str, store: str) -> Any:
+    kinds: dict[str, Callable[..., BaseOperator]] = {
+        "list": ListImagesOperator,
+        "add": partial(AddRepoOperator, version_name="20.15", version_url="{{ params.url }}"),
+        "add with a token": partial(AddRepoOperator, version_name="20.15", version_url="{{ params.token_url }}"),
+        "replace a URL": partial(
+            AddRepoOperator, version_name="old", version_url="{{ params.url }}", if_exists="replace"
+        ),
+        "upload": partial(UploadImageOperator, source="{{ params.source }}", listing_timeout=0.05),
+        "upload with a list": partial(
+            UploadImageOperator,
+            source="{{ params.source }}",
+            checksum="{{ params.checksums }}",
+            listing_timeout=0.05,
+        ),
+        "delete": partial(DeleteImageOperator, file_name=OLD),
+        "wait": partial(ImageVersionSensor, version="20.12.3", timeout=0.01, poke_interval=0.001),
+    }
+    if operation not in kinds:
+        return None
+    with DAG("secrets", schedule=None):
+        return kinds[operation](task_id="t")
+
+
+def _with_hook(hook: VManageHook, operation: str) -> Any:
+    if operation == "test":
+        return hook.test_connection()
+    body = {"remoteServerName": "store", "remoteServerUser": "joe", "remoteServerPassword": REMOTE_PASSWORD}
+    with hook:
+        return hook.request("POST", "device/action/remote-server", json=body).body
+
+
+def _shown(hook: VManageHook) -> str:
+    shown = [repr(hook), str(hook), repr(vars(hook))]
+    if "settings" in vars(hook):
+        session = hook.get_conn()
+        parts = (session._credentials, session._server, session._connection, session._login, session._refused)
+        shown += map(repr, (hook.settings, session, *parts))
+    return " ".join(shown)
