@@ -63,6 +63,20 @@ class VManageHook(BaseHook):
         self._aborted = False
         self._connection: Connection | None = None
 
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's own fields; asked by Airflow 3.1, which does not read the provider info for them."""
+        from airflow_provider_vmanage.connection_form import form_widgets
+
+        return form_widgets(cls.conn_type)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return labels, hints and what is hidden of the standard fields; asked by Airflow 3.1 likewise."""
+        from airflow_provider_vmanage.connection_form import field_behaviour
+
+        return field_behaviour(cls.conn_type)
+
     def __enter__(self) -> VManageHook:
         """Return the hook; the login comes with the first call."""
         return self

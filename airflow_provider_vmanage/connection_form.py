@@ -1,0 +1,55 @@
+"""The connection form as Python methods of a hook, which is how Airflow 3.1 asks for it.
+
+Later releases read the table in :mod:`airflow_provider_vmanage.get_provider_info` themselves; here the same table is
+turned into fields of WTForms, so that there is one description of the form. Airflow 3.1 puts stand-ins in the place of
+WTForms, which none of its plain installations has: they take what is used here, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from airflow_provider_vmanage.get_provider_info import get_provider_info
+
+#: by the type of a field's schema; there is no field for a number with a fraction, and seconds are mostly whole
+_FIELDS = {"string": "StringField", "boolean": "BooleanField", "number": "IntegerField"}
+
+
+def form_widgets(conn_type: str) -> dict[str, Any]:
+    """Return the form's own fields by their name in the connection's extra.
+
+    :param conn_type: type of the connection.
+    :raises ImportError: WTForms is not there, nor Airflow's stand-in for it.
+    """
+    return {name: _field(**described) for name, described in _form(conn_type)["conn-fields"].items()}
+
+
+def field_behaviour(conn_type: str) -> dict[str, Any]:
+    """Return what becomes of the standard fields, with the keys that Airflow wants of a Python method.
+
+    :param conn_type: type of the connection.
+    """
+    return {key.replace("-", "_"): value for key, value in _form(conn_type)["ui-field-behaviour"].items()}
+
+
+def _form(conn_type: str) -> Mapping[str, Any]:
+    form: Mapping[str, Any]
+    (form,) = (form for form in get_provider_info()["connection-types"] if form["connection-type"] == conn_type)
+    return form
+
+
+def _field(label: str, schema: Mapping[str, Any], description: str = "") -> Any:
+    # Not at the top: Airflow's stand-ins are there only while it asks. By attribute: it replaces `any_of` in the module
+    # that `wtforms.validators` leads to, which is another one than an import of that name finds.
+    wtforms = import_module("wtforms")
+    validators = wtforms.validators
+    kind, _ = schema["type"]  # and "null": no field of ours must be filled in
+    field = "PasswordField" if schema.get("format") == "password" else _FIELDS[kind]
+    checks = [validators.Optional()]
+    if "enum" in schema:
+        checks.append(validators.any_of(schema["enum"]))
+    return getattr(wtforms, field)(
+        label=label, validators=checks, description=description, default=schema.get("default")
+    )
