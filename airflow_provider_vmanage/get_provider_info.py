@@ -45,6 +45,15 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": ["airflow_provider_vmanage.triggers.software_repository"],
             }
         ],
+        "extra-links": ["airflow_provider_vmanage.links.SoftwareRepositoryLink"],
+        "asset-uris": [
+            {
+                "schemes": ["vmanage"],
+                "handler": "airflow_provider_vmanage.assets.normalize_uri",
+                "factory": "airflow_provider_vmanage.assets.create_asset",
+                "to_openlineage_converter": "airflow_provider_vmanage.assets.convert_asset_to_openlineage",
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "vmanage",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_vmanage.exceptions import fail_without_retry
+from airflow_provider_vmanage.lineage import openlineage_of, publish_change
+from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
 from airflow_provider_vmanage.masking import MaskedURL
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ class VManageOperator(BaseOperator):
     template_fields: Sequence[str] = ("vmanage_conn_id",)
     template_ext: Sequence[str] = ()  # an image that ends in a template's extension is still no template
     ui_color: str = "#d5e8f7"
+    operator_extra_links = (SoftwareRepositoryLink(),)
+
+    #: the row of what was changed, for lineage; ``None`` until then
+    change: dict[str, Any] | None = None
 
     def __init__(self, *, vmanage_conn_id: str = "vmanage_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -43,7 +49,10 @@ class VManageOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Do the work in one session, and log out whatever happens."""
         with fail_without_retry(), self.hook:
-            return self.work(context)
+            show_links_now(self, context)
+            result = self.work(context)
+            publish_change(self, context, result)
+            return result
 
     def work(self, context: Context) -> Any:
         """Return the XCom; the hook is open around it."""
@@ -52,6 +61,10 @@ class VManageOperator(BaseOperator):
     def on_kill(self) -> None:
         """Break off the call under way: the supervisor gives a killed task five seconds."""
         self.hook.abort()
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return input and output of a change; called by the OpenLineage provider where it is installed."""
+        return openlineage_of(self)
 
     def report(self, row: dict[str, Any]) -> dict[str, Any]:
         """Log what was done, in one line, and return it."""

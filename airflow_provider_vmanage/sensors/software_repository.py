@@ -21,6 +21,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
 from airflow_provider_vmanage.client.wanted import ImageIndex, WantedImage
 from airflow_provider_vmanage.exceptions import fail_without_retry
+from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -68,6 +69,7 @@ class ImageVersionSensor(BaseSensorOperator):
     )
     template_ext: Sequence[str] = ()
     ui_color = "#e6f1f2"
+    operator_extra_links = (SoftwareRepositoryLink(),)
 
     def __init__(
         self,
@@ -107,6 +109,7 @@ class ImageVersionSensor(BaseSensorOperator):
                 SHORT_INTERVAL,
             )
         with self.hook:
+            show_links_now(self, context)
             if not self.deferrable:
                 return super().execute(context)
             with self._errors_as_in_poke_mode():

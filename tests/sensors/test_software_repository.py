@@ -56,7 +56,7 @@ def sensor(**arguments: Any) -> ImageVersionSensor:
 
 
 def rescheduled(since: datetime | None = None) -> dict[str, Any]:
-    return {"ti": SimpleNamespace(get_first_reschedule_date=lambda _: since)}
+    return {"ti": SimpleNamespace(xcom_push=lambda **_: None, get_first_reschedule_date=lambda _: since)}
 
 
 def test_an_image_that_is_there_is_found_by_the_first_poke_in_each_release(
