@@ -30,7 +30,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Cisco vManage",
-                "python-modules": ["airflow_provider_vmanage.operators.software_repository"],
+                "python-modules": [
+                    "airflow_provider_vmanage.operators.manager",
+                    "airflow_provider_vmanage.operators.software_repository",
+                    "airflow_provider_vmanage.operators.software_upgrade",
+                ],
             }
         ],
         "sensors": [

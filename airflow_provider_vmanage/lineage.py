@@ -12,17 +12,17 @@ from airflow.sdk import Asset, AssetAlias
 from airflow_provider_vmanage.assets import convert_asset_to_openlineage, create_asset
 
 if TYPE_CHECKING:
-    from airflow_provider_vmanage.operators.software_repository import VManageOperator
+    from airflow_provider_vmanage.operators.manager import VManageOperator
 
 #: keys of an operator's row that an asset event carries
-_FACTS = ("action", "changed", "version", "version_id", "file_name", "size", "sha512")
+_FACTS = ("action", "changed", "applied", "version", "version_id", "file_name", "size", "sha512")
 
 
 def publish_change(operator: VManageOperator, context: Mapping[str, Any], result: Any) -> None:
     """Write what a change did into the events of the task's outlets, and tell Airflow's lineage collector.
 
     An event is made for each outlet of a task that succeeds, also where nothing was to be done (that is Airflow's
-    rule): ``changed`` tells the two apart. An outlet that is an alias becomes the asset of the image.
+    rule): ``changed`` and ``applied`` tell them apart. An outlet that is an alias becomes the asset of the image.
 
     :param operator: the operator that ran, its connection known.
     :param context: of the running task.
@@ -30,7 +30,8 @@ def publish_change(operator: VManageOperator, context: Mapping[str, Any], result
     """
     if not isinstance(result, dict) or "action" not in result:
         return
-    operator.change = result
+    applied = result.get("applied") is not False  # check mode only says what it would do
+    operator.change = result if applied else None
     asset = _asset_of(operator, result)
     facts = {name: result.get(name) for name in _FACTS}
     events: Any = context.get("outlet_events", {})
@@ -39,7 +40,8 @@ def publish_change(operator: VManageOperator, context: Mapping[str, Any], result
             events[outlet].add(asset, extra=facts)
         elif isinstance(outlet, Asset):
             events[outlet].extra = {**events[outlet].extra, **facts}
-    _tell_collector(operator, asset)
+    if applied:
+        _tell_collector(operator, asset)
 
 
 def openlineage_of(operator: VManageOperator) -> Any:

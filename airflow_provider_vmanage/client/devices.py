@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_vmanage.client.arguments import check_choice
 from airflow_provider_vmanage.client.errors import VManageProtocolError
 from airflow_provider_vmanage.client.session import ManagerSession
 
@@ -25,6 +26,7 @@ class Device:
     :param default: version that the next boot takes.
     :param available: versions installed beside them.
     :param reachable: whether the manager can talk to it.
+    :param role: such as ``vedge``, ``vsmart``, ``vbond`` or ``vmanage``, as the manager says it.
     """
 
     name: str
@@ -32,19 +34,36 @@ class Device:
     default: str | None = None
     available: tuple[str, ...] = ()
     reachable: bool = True
+    role: str | None = None
 
     def needs(self, version: str) -> bool:
         """Tell whether the device runs or boots the version, or may need it and cannot be asked."""
         wanted = [self.running, self.default, *(() if self.reachable else self.available)]
         return any(same_version(version, other) for other in wanted if other)
 
+    def as_row(self) -> dict[str, Any]:
+        """Return the flat row of plain JSON types that an operator hands on."""
+        return {
+            "device": self.name,
+            "role": self.role,
+            "running": self.running,
+            "default": self.default,
+            "available": list(self.available),
+            "reachable": self.reachable,
+        }
 
-def list_devices(session: ManagerSession) -> list[Device]:
-    """Return the software of all devices; three calls.
 
+def list_devices(session: ManagerSession, device_type: str | None = None) -> list[Device]:
+    """Return the software of all devices; three calls, or one for a device type.
+
+    :param device_type: only the list ``vedge``, ``controller`` or ``vmanage``.
+    :raises VManageConfigurationError: another device type.
     :raises VManageError: as any read.
     """
-    lists = (session.request("GET", f"{_PATH}/{kind}", params={"groupId": "all"}).rows for kind in DEVICE_TYPES)
+    if device_type is not None:
+        check_choice(device_type, DEVICE_TYPES, "device_type")
+    kinds = DEVICE_TYPES if device_type is None else (device_type,)
+    lists = (session.request("GET", f"{_PATH}/{kind}", params={"groupId": "all"}).rows for kind in kinds)
     return [_parse_device(row) for rows in lists for row in rows]
 
 
@@ -74,6 +93,7 @@ def _parse_device(row: dict[str, Any]) -> Device:
         default=_version(row.get("defaultVersion")),
         available=_versions(row.get("availableVersions")),
         reachable=row.get("reachability") in (None, "reachable"),
+        role=str(row.get("personality") or row.get("device-type") or "") or None,
     )
 
 

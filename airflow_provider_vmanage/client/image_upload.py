@@ -11,13 +11,11 @@ from typing import Any, Protocol
 from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice
 from airflow_provider_vmanage.client.budget import Budget
 from airflow_provider_vmanage.client.checksums import Checksum
-from airflow_provider_vmanage.client.devices import devices_that_need, list_devices
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
     VManageConfigurationError,
     VManageConflictError,
     VManageError,
-    VManageInUseError,
     VManageOutcomeUnknownError,
     VManageRejectedError,
     VManageUnavailableError,
@@ -26,6 +24,7 @@ from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.software_repository import OUTCOME_OPEN, PATH, Change, SoftwareRepository
 from airflow_provider_vmanage.client.sources import ImageSource
 from airflow_provider_vmanage.client.upload import MultipartImage, check_file_name, digest_of, quoted_file_name
+from airflow_provider_vmanage.client.usage import read_usage
 
 log = logging.getLogger(__name__)
 
@@ -129,23 +128,38 @@ class ImageUpload:
     def _bring(self, old: list[SoftwareImage]) -> Change:
         if old and self.if_exists == "skip":
             log.info("%s is there already: nothing to send", self.file_name)
-            return Change("unchanged", old[0])
+            return Change("unchanged", old[0], applied=not self.repository.check_mode)
         if old and self.if_exists == "fail":
             raise VManageConflictError(f"file_name {self.file_name!r} is there already, and if_exists is 'fail'")
         budget = Budget(self.not_after) if self.not_after else None
+        if self.repository.check_mode:
+            return self._would_bring(old, budget)
         if old:
             self._give_up(old, budget)
         return self._transfer("replaced" if old else "uploaded", budget)
 
     def _give_up(self, old: list[SoftwareImage], budget: Budget | None) -> None:
         """Delete the old image, once nothing speaks against it and the new one is known to be good."""
+        self._raise_unless_good(old, budget)
+        self.repository.session.renew_if_older(YOUNG)  # a login that fails here costs no image
+        self.repository.delete_image(version_id=old[0].version_id or old[0].record_id, allow_in_use=True)
+
+    def _would_bring(self, old: list[SoftwareImage], budget: Budget | None) -> Change:
+        """Return what a run would do, with everything checked and nothing changed."""
+        self._raise_unless_good(old, budget)
+        self.repository.check_selection(old, f"file_name {self.file_name!r}")
+        image = old[0] if old else SoftwareImage(file_name=self.file_name)
+        sha512 = self.checksum.digest if self.checksum and self.checksum.algorithm == "sha512" else None
+        return Change("replaced" if old else "uploaded", image, self.source.size, sha512, applied=False)
+
+    def _raise_unless_good(self, old: list[SoftwareImage], budget: Budget | None) -> None:
         if len(old) > 1:
             found = [image.describe() for image in old]
             raise VManageAmbiguousError(
                 f"file_name {self.file_name!r} is listed {len(old)} times: {'; '.join(found)}",
                 candidates=found,
             )
-        if not self.allow_in_use:
+        if old and not self.allow_in_use:
             self._raise_if_in_use(old[0])
         if budget:
             budget.start(self.source.size)
@@ -155,21 +169,10 @@ class ImageUpload:
             self.source.open().close()
         if budget:
             budget.start(self.source.size)  # the check of a large source takes its time
-        self.repository.session.renew_if_older(YOUNG)  # a login that fails here costs no image
-        self.repository.delete_image(version_id=old[0].version_id or old[0].record_id)
 
     def _raise_if_in_use(self, image: SoftwareImage) -> None:
         mend = "replace it after the devices have moved on, or set allow_in_use"
-        try:
-            devices = list_devices(self.repository.session)
-        except VManageError as err:
-            raise VManageInUseError(
-                f"{image.describe()} counts as in use, since the devices could not be listed ({err}): {mend}"
-            ) from err
-        names = devices_that_need(devices, image.version or "")
-        if names:
-            shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-            raise VManageInUseError(f"{image.describe()} is in use on {shown}: {mend}")
+        read_usage(self.repository.session).refuse(image, mend)
 
     def _transfer(self, action: str, budget: Budget | None) -> Change:
         lost: VManageError | None = None

@@ -33,8 +33,10 @@ from airflow_provider_vmanage.client.errors import (
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage, parse_images
+from airflow_provider_vmanage.client.releases import explain_refused_url, url_entries_are_gone
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.urls import check_repository_url, masked_url
+from airflow_provider_vmanage.client.usage import read_usage
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +59,14 @@ class Change:
     :param image: the record it is about, as listed; made up of the arguments where nothing is listed.
     :param size: bytes of the image that was sent, or ``None`` where nothing was sent.
     :param sha512: their SHA-512 as hexadecimal, likewise.
+    :param applied: false in check mode: nothing was changed.
     """
 
     action: str
     image: SoftwareImage
     size: int | None = None
     sha512: str | None = None
+    applied: bool = True
 
     def as_row(self) -> dict[str, Any]:
         """Return the flat row of plain JSON types with stable keys that an operator returns."""
@@ -72,7 +76,7 @@ class Change:
             **self.image.as_row(),
             "size": self.size,
             "sha512": self.sha512,
-            "applied": True,
+            "applied": self.applied,
         }
 
 
@@ -80,10 +84,12 @@ class SoftwareRepository:
     """The images and URL entries of one manager.
 
     :param session: the session to use; its owner closes it.
+    :param check_mode: read and check all, change nothing, and return what would be done.
     """
 
-    def __init__(self, session: ManagerSession) -> None:
+    def __init__(self, session: ManagerSession, *, check_mode: bool = False) -> None:
         self.session = session
+        self.check_mode = check_mode
 
     def list_images(self, *, image_type: str | None = None) -> list[SoftwareImage]:
         """Return one image per file, in the manager's order; one call.
@@ -127,9 +133,13 @@ class SoftwareRepository:
         entries = [image for image in self.list_images() if image.is_url_entry and image.version == name]
         same = [entry for entry in entries if entry.url == url]
         if same and if_exists != "fail":
-            return Change("unchanged", same[0])
+            return Change("unchanged", same[0], applied=not self.check_mode)
         if entries and if_exists != "replace":
             raise _url_conflict(name, same or entries, differs=not same)
+        if self.check_mode:
+            for old in entries:
+                self._only([old], f"version {name!r}")
+            return self._would_add(name, url, "replaced" if entries else "added")
         for old in entries:
             self._only([old], f"version {name!r}")
         return self._replace_urls(entries, name, url) if entries else Change("added", self._post_url(name, url))
@@ -141,6 +151,7 @@ class SoftwareRepository:
         version: str | None = None,
         file_name: str | None = None,
         if_missing: str = "skip",
+        allow_in_use: bool = False,
     ) -> Change:
         """Delete exactly one image or URL entry; safe to run again.
 
@@ -148,6 +159,9 @@ class SoftwareRepository:
         :param version: version as listed.
         :param file_name: the listed or the uploaded file name.
         :param if_missing: ``skip`` (success, unchanged) or ``fail``.
+        :param allow_in_use: delete it although a device needs it.
+        :raises VManageInUseError: its version is running or default on a device, or available on one that cannot be
+            reached, or the devices could not be listed.
         :raises VManageConfigurationError: not exactly one of the three is given.
         :raises VManageNotFoundError: nothing fits, with ``if_missing="fail"``.
         :raises VManageAmbiguousError: several fit, or the record holds other files and the manager shows no id for
@@ -162,9 +176,30 @@ class SoftwareRepository:
             if if_missing == "fail":
                 raise VManageNotFoundError(f"No image has the {field} {value!r}, and if_missing is 'fail'")
             log.info("No image has the %s %r: nothing to delete", field, value)
-            return Change("unchanged", _made_up(field, value))
+            return Change("unchanged", _made_up(field, value), applied=not self.check_mode)
         image = self._only(images, f"{field} {value!r}")
+        if not allow_in_use:
+            read_usage(self.session).refuse(image, "delete it after the devices have moved on, or set allow_in_use")
+        return self.remove(image)
+
+    def remove(self, image: SoftwareImage) -> Change:
+        """Delete an image that a list has shown, whoever uses it, and confirm; safe to run again.
+
+        :raises VManageAmbiguousError: its record holds other files, and the manager shows no id for this one.
+        :raises VManageOutcomeUnknownError: sent, but still listed after a minute.
+        """
+        self._only([image], image.describe())
+        if self.check_mode:
+            return Change("deleted", image, applied=False)
         return Change("deleted" if self._remove(image) else "unchanged", image)
+
+    def check_selection(self, images: Sequence[SoftwareImage], what: str) -> None:
+        """Do nothing where at most one image is selected and can be deleted alone.
+
+        :raises VManageAmbiguousError: otherwise.
+        """
+        if images:
+            self._only(images, what)
 
     def wait_for(self, look: Callable[[], T | None], timeout: float, *, lost: VManageError | None = None) -> T | None:
         """Return what ``look`` finds within the timeout, or ``None``; a busy manager is asked again.
@@ -221,10 +256,17 @@ class SoftwareRepository:
             return f"the entry of before could not be put back, add it again: {urls} ({again})"
         return f"the entry of before was put back: {urls}"
 
+    def _would_add(self, name: str, url: str, action: str) -> Change:
+        if known := url_entries_are_gone(self.session.server):
+            raise VManageRejectedError(known, method="POST", path=PATH)
+        return Change(action, SoftwareImage(version=name, url=url), applied=False)
+
     def _post_url(self, name: str, url: str) -> SoftwareImage:
         lost: VManageError | None = None
         try:
             self.session.request("POST", PATH, json={"versionName": name, "versionURL": url})
+        except VManageRejectedError as err:
+            raise explain_refused_url(err, self.session.server) from None
         except OUTCOME_OPEN as err:
             lost = err
             log.warning("%s; looking at the list", err)

@@ -15,6 +15,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_vmanage import __version__
 from airflow_provider_vmanage.client.budget import parse_not_after
+from airflow_provider_vmanage.client.devices import list_devices
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
 from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Connection, ObjectStoragePath
 
+    from airflow_provider_vmanage.client.devices import Device
     from airflow_provider_vmanage.client.envelope import Envelope
     from airflow_provider_vmanage.client.image_upload import UploadNotes
     from airflow_provider_vmanage.client.models import SoftwareImage
@@ -184,12 +186,14 @@ class VManageHook(BaseHook):
         """
         return self._repository().find_images(version=version, file_name=file_name)
 
-    def add_repo(self, version_name: str, version_url: str, *, if_exists: str = "skip") -> Change:
+    def add_repo(
+        self, version_name: str, version_url: str, *, if_exists: str = "skip", check_mode: bool = False
+    ) -> Change:
         """Add the URL of a repository elsewhere; safe to run again.
 
         See :meth:`airflow_provider_vmanage.client.software_repository.SoftwareRepository.add_url`.
         """
-        return self._repository().add_url(version_name, version_url, if_exists=if_exists)
+        return self._repository(check_mode=check_mode).add_url(version_name, version_url, if_exists=if_exists)
 
     def upload_image(
         self,
@@ -202,6 +206,7 @@ class VManageHook(BaseHook):
         allow_in_use: bool = False,
         not_after: datetime | str | None = None,
         notes: UploadNotes | None = None,
+        check_mode: bool = False,
     ) -> Change:
         """Upload an image, streamed; safe to run again.
 
@@ -210,7 +215,7 @@ class VManageHook(BaseHook):
         """
         expected = open_checksum(checksum, file_name_of(source))
         upload = ImageUpload(
-            self._repository(),
+            self._repository(check_mode=check_mode),
             open_source(source),
             file_name=file_name_of(source) if file_name is None else file_name,
             checksum=expected,
@@ -218,7 +223,7 @@ class VManageHook(BaseHook):
             listing_timeout=listing_timeout,
             allow_in_use=allow_in_use,
             not_after=parse_not_after(not_after),
-            notes=notes,
+            notes=None if check_mode else notes,
         )
         return upload.run()
 
@@ -229,14 +234,28 @@ class VManageHook(BaseHook):
         version: str | None = None,
         file_name: str | None = None,
         if_missing: str = "skip",
+        allow_in_use: bool = False,
+        check_mode: bool = False,
     ) -> Change:
         """Delete exactly one image or URL entry; safe to run again.
 
         See :meth:`airflow_provider_vmanage.client.software_repository.SoftwareRepository.delete_image`.
         """
-        return self._repository().delete_image(
-            version_id=version_id, version=version, file_name=file_name, if_missing=if_missing
+        return self._repository(check_mode=check_mode).delete_image(
+            version_id=version_id,
+            version=version,
+            file_name=file_name,
+            if_missing=if_missing,
+            allow_in_use=allow_in_use,
         )
+
+    def list_devices(self, device_type: str | None = None) -> list[Device]:
+        """Return the software of the devices, as the lists before an upgrade show it.
+
+        :param device_type: only the list ``vedge``, ``controller`` or ``vmanage``.
+        :raises VManageError: as any read.
+        """
+        return list_devices(self.get_conn(), device_type)
 
     def test_connection(self) -> tuple[bool, str]:
         """Return whether the manager can be used, and what it is or what stands in the way, in words that help.
@@ -263,8 +282,8 @@ class VManageHook(BaseHook):
         except VManageError as err:
             return False, f"{err}{self._masked_password_hint()}"
 
-    def _repository(self) -> SoftwareRepository:
-        return SoftwareRepository(self.get_conn())
+    def _repository(self, *, check_mode: bool = False) -> SoftwareRepository:
+        return SoftwareRepository(self.get_conn(), check_mode=check_mode)
 
     def _warn_about(self, settings: ManagerSettings) -> None:
         if settings.unknown_extras:

@@ -3,74 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
-from airflow_provider_vmanage.exceptions import fail_without_retry
-from airflow_provider_vmanage.lineage import openlineage_of, publish_change
-from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
 from airflow_provider_vmanage.masking import MaskedURL
+from airflow_provider_vmanage.operators.manager import VManageOperator
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow.sdk import Context, ObjectStoragePath
-
-    from airflow_provider_vmanage.hooks.vmanage import VManageHook
-
-
-class VManageOperator(BaseOperator):
-    """What all operators share: the hook, its end, the edge where errors become Airflow's, and the kill.
-
-    :param vmanage_conn_id: id of the connection (templated).
-    """
-
-    template_fields: Sequence[str] = ("vmanage_conn_id",)
-    template_ext: Sequence[str] = ()  # an image that ends in a template's extension is still no template
-    ui_color: str = "#d5e8f7"
-    operator_extra_links = (SoftwareRepositoryLink(),)
-
-    #: the row of what was changed, for lineage; ``None`` until then
-    change: dict[str, Any] | None = None
-
-    def __init__(self, *, vmanage_conn_id: str = "vmanage_default", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.vmanage_conn_id = vmanage_conn_id
-
-    @cached_property
-    def hook(self) -> VManageHook:
-        """Return the hook; imported here so that a DAG file does not pay for the client."""
-        from airflow_provider_vmanage.hooks.vmanage import VManageHook
-
-        return VManageHook(self.vmanage_conn_id)
-
-    def execute(self, context: Context) -> Any:
-        """Do the work in one session, and log out whatever happens."""
-        with fail_without_retry(), self.hook:
-            show_links_now(self, context)
-            result = self.work(context)
-            publish_change(self, context, result)
-            return result
-
-    def work(self, context: Context) -> Any:
-        """Return the XCom; the hook is open around it."""
-        raise NotImplementedError
-
-    def on_kill(self) -> None:
-        """Break off the call under way: the supervisor gives a killed task five seconds."""
-        self.hook.abort()
-
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
-        """Return input and output of a change; called by the OpenLineage provider where it is installed."""
-        return openlineage_of(self)
-
-    def report(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Log what was done, in one line, and return it."""
-        known = {name: row[name] for name in ("file_name", "version", "version_id") if row[name]}
-        self.log.info("%s: %s", row["action"], ", ".join(f"{name} {value}" for name, value in known.items()))
-        return row
 
 
 class AddRepoOperator(VManageOperator):
@@ -94,7 +35,7 @@ class AddRepoOperator(VManageOperator):
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
     """
 
-    template_fields: Sequence[str] = ("version_name", "version_url", "if_exists", "vmanage_conn_id")
+    template_fields: Sequence[str] = ("version_name", "version_url", "if_exists", "check_mode", "vmanage_conn_id")
     version_url = MaskedURL()
 
     def __init__(
@@ -103,6 +44,7 @@ class AddRepoOperator(VManageOperator):
         version_name: str,
         version_url: str,
         if_exists: str = "skip",
+        check_mode: bool | str = False,
         vmanage_conn_id: str = "vmanage_default",
         **kwargs: Any,
     ) -> None:
@@ -110,10 +52,16 @@ class AddRepoOperator(VManageOperator):
         self.version_name = version_name
         self.version_url = version_url
         self.if_exists = if_exists
+        self.check_mode = check_mode
 
     def work(self, context: Context) -> dict[str, Any]:
         """Add the URL and return the row."""
-        change = self.hook.add_repo(self.version_name, self.version_url, if_exists=self.if_exists)
+        change = self.hook.add_repo(
+            self.version_name,
+            self.version_url,
+            if_exists=self.if_exists,
+            check_mode=self.flag(self.check_mode, "check_mode"),
+        )
         return self.report(change.as_row())
 
 
@@ -142,6 +90,8 @@ class UploadImageOperator(VManageOperator):
         is fine). Devices that cannot be listed count as using it.
     :param not_after: moment by which the last byte must be sent, with a time zone: a datetime or ISO 8601 (templated).
         The transfer is refused, or stopped, as soon as its rate says that it cannot end in time.
+    :param check_mode: change nothing and return what would be done, ``applied: false`` (templated). The source is
+        opened, and with a checksum read to its end.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, wrong checksum, name taken, in use, refused. No retry.
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
@@ -154,6 +104,7 @@ class UploadImageOperator(VManageOperator):
         "if_exists",
         "allow_in_use",
         "not_after",
+        "check_mode",
         "vmanage_conn_id",
     )
     source = MaskedURL()
@@ -169,6 +120,7 @@ class UploadImageOperator(VManageOperator):
         listing_timeout: float = 60,
         allow_in_use: bool | str = False,
         not_after: datetime | str | None = None,
+        check_mode: bool | str = False,
         vmanage_conn_id: str = "vmanage_default",
         **kwargs: Any,
     ) -> None:
@@ -180,10 +132,10 @@ class UploadImageOperator(VManageOperator):
         self.listing_timeout = listing_timeout
         self.allow_in_use = allow_in_use
         self.not_after = not_after
+        self.check_mode = check_mode
 
     def work(self, context: Context) -> dict[str, Any]:
         """Upload the image and return the row."""
-        from airflow_provider_vmanage.client.settings import parse_bool
         from airflow_provider_vmanage.task_state import TaskStateNotes
 
         change = self.hook.upload_image(
@@ -192,8 +144,9 @@ class UploadImageOperator(VManageOperator):
             checksum=self.checksum,
             if_exists=self.if_exists,
             listing_timeout=self.listing_timeout,
-            allow_in_use=parse_bool(self.allow_in_use, field="allow_in_use"),
+            allow_in_use=self.flag(self.allow_in_use, "allow_in_use"),
             not_after=self.not_after,
+            check_mode=self.flag(self.check_mode, "check_mode"),
             notes=TaskStateNotes(context),
         )
         return self.report(change.as_row())
@@ -203,7 +156,8 @@ class DeleteImageOperator(VManageOperator):
     """Delete one image or URL entry, selected exactly: ``20.1`` never fits ``20.12``.
 
     Lists first and again afterwards, so it is safe to run again. More than one fit is an error that names them, and
-    so is a record that holds other files too where the manager shows no id for this one.
+    so is a record that holds other files too where the manager shows no id for this one. An image whose version is in
+    use is refused: running or default on any device, or available on one that cannot be reached.
 
     Returns one row, as :class:`AddRepoOperator`; ``action`` is ``deleted`` or ``unchanged``.
 
@@ -211,12 +165,23 @@ class DeleteImageOperator(VManageOperator):
     :param version: version as the manager lists it (templated).
     :param file_name: listed or uploaded file name (templated).
     :param if_missing: ``skip`` (success) or ``fail`` (templated).
+    :param allow_in_use: delete an image that a device needs all the same (templated). Devices that cannot be listed
+        count as using it.
+    :param check_mode: change nothing and return what would be done, ``applied: false`` (templated).
     :param vmanage_conn_id: id of the connection (templated).
-    :raises VManageFailException: bad input, ambiguous, missing with ``fail``, refused. No retry.
+    :raises VManageFailException: bad input, ambiguous, missing with ``fail``, in use, refused. No retry.
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
     """
 
-    template_fields: Sequence[str] = ("version_id", "version", "file_name", "if_missing", "vmanage_conn_id")
+    template_fields: Sequence[str] = (
+        "version_id",
+        "version",
+        "file_name",
+        "if_missing",
+        "allow_in_use",
+        "check_mode",
+        "vmanage_conn_id",
+    )
 
     def __init__(
         self,
@@ -225,6 +190,8 @@ class DeleteImageOperator(VManageOperator):
         version: str | None = None,
         file_name: str | None = None,
         if_missing: str = "skip",
+        allow_in_use: bool | str = False,
+        check_mode: bool | str = False,
         vmanage_conn_id: str = "vmanage_default",
         **kwargs: Any,
     ) -> None:
@@ -233,6 +200,8 @@ class DeleteImageOperator(VManageOperator):
         self.version = version
         self.file_name = file_name
         self.if_missing = if_missing
+        self.allow_in_use = allow_in_use
+        self.check_mode = check_mode
 
     def work(self, context: Context) -> dict[str, Any]:
         """Delete the image and return the row."""
@@ -241,6 +210,8 @@ class DeleteImageOperator(VManageOperator):
             version=self.version,
             file_name=self.file_name,
             if_missing=self.if_missing,
+            allow_in_use=self.flag(self.allow_in_use, "allow_in_use"),
+            check_mode=self.flag(self.check_mode, "check_mode"),
         )
         return self.report(change.as_row())
 

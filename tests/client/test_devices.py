@@ -32,7 +32,7 @@ def test_the_devices_are_in_three_lists(vm_of_release: Simulator, connect: Conne
         vm.add_device(name, kind, "20.9.4", availableVersions=["20.9.3"])
     devices = list_devices(connect(vm))
     assert {device.name for device in devices} == {"edge", "smart", "bond", "manager"}
-    assert devices[0] == Device("edge", "20.9.4", "20.9.4", ("20.9.3",), reachable=True)
+    assert devices[0] == Device("edge", "20.9.4", "20.9.4", ("20.9.3",), reachable=True, role="vedge")
     assert [call for call in calls(vm) if LISTS in call] == [
         f"GET {LISTS}/{k}" for k in ("vedge", "controller", "vmanage")
     ]
@@ -93,7 +93,9 @@ def test_versions_are_compared_exactly_but_for_the_sixth_part(one: str, other: s
 def test_a_device_of_the_documentation_is_read() -> None:
     sample = Path(__file__).parent.parent / "data" / "20.18" / "devices_vmanage.json"
     (row,) = json.loads(sample.read_text(encoding="utf-8"))["answer"]["data"]
-    assert _parse_device(row) == Device("vm12", "20.13.999-2846", "20.13.999-2846", ("20.13.999-2800",), reachable=True)
+    assert _parse_device(row) == Device(
+        "vm12", "20.13.999-2846", "20.13.999-2846", ("20.13.999-2800",), reachable=True, role="vmanage"
+    )
 
 
 @pytest.mark.parametrize(

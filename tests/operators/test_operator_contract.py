@@ -19,6 +19,7 @@ from airflow_provider_vmanage.operators.software_repository import (
     ListImagesOperator,
     UploadImageOperator,
 )
+from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 
@@ -29,6 +30,7 @@ REQUIRED: dict[type[BaseOperator], dict[str, Any]] = {
     UploadImageOperator: {"source": "/images/a.bin"},
     DeleteImageOperator: {"version": "20.1"},
     ListImagesOperator: {},
+    ListDeviceSoftwareOperator: {},
     ImageVersionSensor: {"version": "20.1"},
 }
 ALL = list(REQUIRED)
@@ -139,6 +141,9 @@ BAD: list[tuple[type[BaseOperator], dict[str, Any], str]] = [
     (DeleteImageOperator, {"version": "1", "file_name": "a"}, "version and file_name given: give exactly one"),
     (DeleteImageOperator, {"version": " "}, "version is ' ': give"),
     (DeleteImageOperator, {"version": "1", "if_missing": "x"}, "if_missing is 'x': use one of skip, fail"),
+    (DeleteImageOperator, {"version": "1", "allow_in_use": "x"}, "allow_in_use is 'x': use true or false"),
+    (DeleteImageOperator, {"version": "1", "check_mode": "x"}, "check_mode is 'x': use true or false"),
+    (ListDeviceSoftwareOperator, {"device_type": "vsmart"}, "device_type is 'vsmart': use one of vedge, controller"),
     (ListImagesOperator, {"version": ""}, "version is '': give"),
     (ListImagesOperator, {"version": " "}, "version is ' ': give"),
 ]

@@ -34,6 +34,7 @@ URL = "https://images.example.com/20.15/"
 LIST, ADD, SEND = (
     f"{verb} device/action/software{end}" for verb, end in (("GET", ""), ("POST", ""), ("POST", "/package"))
 )
+DEVICES = [f"GET device/action/install/devices/{kind}" for kind in ("vedge", "controller", "vmanage")]
 IMAGE_TYPES: dict[str, tuple[type, ...]] = {
     "version": (str,),
     "version_id": (str,),
@@ -128,7 +129,7 @@ def test_delete(
     image = vm_of_release.add_image(NAME)
     row = run(DeleteImageOperator(task_id="t", file_name=NAME))
     assert_row(row, ROW_TYPES)
-    assert session_of(vm_of_release) == [LIST, f"DELETE device/action/software/{image.version_id}", LIST]
+    assert session_of(vm_of_release) == [LIST, *DEVICES, f"DELETE device/action/software/{image.version_id}", LIST]
     assert (row["action"], row["version_id"]) == ("deleted", image.version_id)
 
 

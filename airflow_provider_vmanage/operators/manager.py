@@ -1,0 +1,81 @@
+"""What all operators share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_vmanage.exceptions import fail_without_retry
+from airflow_provider_vmanage.lineage import openlineage_of, publish_change
+from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_vmanage.hooks.vmanage import VManageHook
+
+
+class VManageOperator(BaseOperator):
+    """What all operators share: the hook, its end, the edge where errors become Airflow's, and the kill.
+
+    :param vmanage_conn_id: id of the connection (templated).
+    """
+
+    template_fields: Sequence[str] = ("vmanage_conn_id",)
+    template_ext: Sequence[str] = ()  # an image that ends in a template's extension is still no template
+    ui_color: str = "#d5e8f7"
+    operator_extra_links = (SoftwareRepositoryLink(),)
+
+    #: the row of what was changed, for lineage; ``None`` until then
+    change: dict[str, Any] | None = None
+
+    def __init__(self, *, vmanage_conn_id: str = "vmanage_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.vmanage_conn_id = vmanage_conn_id
+
+    @cached_property
+    def hook(self) -> VManageHook:
+        """Return the hook; imported here so that a DAG file does not pay for the client."""
+        from airflow_provider_vmanage.hooks.vmanage import VManageHook
+
+        return VManageHook(self.vmanage_conn_id)
+
+    def execute(self, context: Context) -> Any:
+        """Do the work in one session, and log out whatever happens."""
+        with fail_without_retry(), self.hook:
+            show_links_now(self, context)
+            result = self.work(context)
+            publish_change(self, context, result)
+            return result
+
+    def work(self, context: Context) -> Any:
+        """Return the XCom; the hook is open around it."""
+        raise NotImplementedError
+
+    def on_kill(self) -> None:
+        """Break off the call under way: the supervisor gives a killed task five seconds."""
+        self.hook.abort()
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return input and output of a change; called by the OpenLineage provider where it is installed."""
+        return openlineage_of(self)
+
+    def report(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Log what was done, in one line, and return it."""
+        known = {name: row[name] for name in ("name", "file_name", "version", "version_id") if row.get(name)}
+        text = ", ".join(f"{name} {value}" for name, value in known.items())
+        self.log.info("%s%s: %s", "" if row["applied"] else "check mode, nothing is changed: ", row["action"], text)
+        return row
+
+    @staticmethod
+    def flag(value: bool | str, field: str) -> bool:
+        """Return a boolean argument that a template may have made text.
+
+        :raises VManageConfigurationError: neither true nor false.
+        """
+        from airflow_provider_vmanage.client.settings import parse_bool
+
+        return parse_bool(value, field=field)
