@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.errors import VManageError, VManagePartialError
 
 
 class VManageFailException(AirflowFailException):
@@ -46,3 +47,19 @@ def fail_without_retry() -> Iterator[None]:
         if err.retryable:
             raise
         raise VManageFailException(err) from err
+
+
+@contextmanager
+def partial_success(context: Mapping[str, Any]) -> Iterator[None]:
+    """Leave the rows of what was done as the XCom ``done`` where a series of changes breaks off.
+
+    :param context: of the running task.
+    :raises VManagePartialError: unchanged.
+    """
+    try:
+        yield
+    except VManagePartialError as err:
+        task = context.get("ti")
+        if task is not None:
+            task.xcom_push(key="done", value=list(err.done))
+        raise

@@ -30,6 +30,28 @@ class MaskedURL:
         mask_url(str(value) if value is not None else "")
 
 
+class MaskedText:
+    """An attribute whose whole value is a secret, told to Airflow as soon as it is known, as :class:`MaskedURL`."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        try:
+            return instance.__dict__[self._name]
+        except KeyError:
+            raise AttributeError(self._name) from None
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        from airflow.sdk.log import mask_secret
+
+        instance.__dict__[self._name] = value
+        if isinstance(value, str) and value and "{{" not in value:
+            mask_secret(value)
+
+
 def mask_url(text: str) -> None:
     """Tell Airflow what is secret in a URL, or in the URL of a checksum list (``file:https://…``).
 

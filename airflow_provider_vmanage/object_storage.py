@@ -87,19 +87,6 @@ def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:
         raise unreadable(f"checksum list {masked_url(address)}", err, retryable=True) from err
 
 
-def file_name_of(source: Any) -> str:
-    """Return the last part of a path or URL, without query.
-
-    :raises VManageConfigurationError: it is neither.
-    """
-    text = str(source).strip()
-    try:
-        path = unquote(urlsplit(text).path) if "://" in text else text
-    except ValueError as err:
-        raise VManageConfigurationError(f"source {masked_url(text)!r} is not a URL: {err}") from err
-    return path.rstrip("/").rpartition("/")[2]
-
-
 def _stored(source: Any, text: str, scheme: str) -> ImageSource:
     from airflow.sdk import ObjectStoragePath
     from airflow.sdk.io import has_fs

@@ -11,6 +11,9 @@
     |-- VManageNotFoundError (LookupError)         nothing fits (if_missing="fail")
     |-- VManageAmbiguousError (LookupError)        more than one image fits
     |-- VManageInUseError                          a device runs, boots or may need the image
+    |-- VManageStalePlanError                      the manager is no longer as the plan saw it
+    |-- VManageTooManyDeletionsError               more would be deleted than was allowed
+    |-- VManagePartialError                        some of several changes were made, then one failed
     |-- VManageDeadlineError                       the transfer cannot end in time (not_after)
     |-- VManageChecksumError (ValueError)          the bytes are not the ones that were promised
     |-- VManageUnavailableError                    busy, restarting or out of reach
@@ -154,6 +157,41 @@ class VManageInUseError(VManageError):
 
     Retry: no, somebody has to decide.
     """
+
+
+class VManageStalePlanError(VManageError):
+    """The manager, or what is in use, is no longer as the plan saw it; nothing was changed. Retry: no, plan again."""
+
+
+class VManageTooManyDeletionsError(VManageError):
+    """More images would be deleted than ``max_deletions``, or all of them; nothing was changed. Retry: no."""
+
+
+class VManagePartialError(VManageError):
+    """One of several changes failed; those before it were made, those after it were not tried.
+
+    Retry: as that of the failure (``__cause__``). A retry is safe: what was made is found and not made again.
+
+    :param done: rows of the changes that were made.
+    :param failed: what failed.
+    :param left: what was not tried.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        done: Sequence[dict[str, Any]] = (),
+        failed: str = "",
+        left: Sequence[str] = (),
+        retryable: bool = False,
+        **fields: Any,
+    ) -> None:
+        super().__init__(message, **fields)
+        self.done = tuple(done)
+        self.failed = failed
+        self.left = tuple(left)
+        self.retryable = retryable
 
 
 class VManageDeadlineError(VManageError):

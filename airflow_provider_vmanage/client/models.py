@@ -12,6 +12,7 @@ What is not known is kept as it came, never guessed. The version cannot be told 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ class SoftwareImage:
     :param updated_on: milliseconds since 1970, as the manager sends it.
     :param url: ``versionURL`` as listed.
     :param record_files: names of all files of the same record.
+    :param remote_server_ids: remote servers that hold the file, by ``remoteServerId`` and ``remoteServers``.
+    :param needs_version: ``smuCompatibleVersion``: the version that a maintenance update is installed onto.
     """
 
     version: str | None = None
@@ -55,6 +58,8 @@ class SoftwareImage:
     updated_on: int | None = None
     url: str | None = None
     record_files: tuple[str, ...] = ()
+    remote_server_ids: tuple[str, ...] = ()
+    needs_version: str | None = None
 
     @property
     def version_id(self) -> str | None:
@@ -204,7 +209,22 @@ def _shared_fields(record: Mapping[str, Any]) -> dict[str, Any]:
         "platform_family": _families(record.get("platformFamily")),
         "updated_on": _milliseconds(record.get("updatedOn")),
         "url": _text(record, "versionURL"),
+        "remote_server_ids": _remote_server_ids(record),
+        "needs_version": _text(record, "smuCompatibleVersion"),
     }
+
+
+def _remote_server_ids(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the ids of both fields; ``remoteServers`` is the text of a JSON list (OpenAPI example of 26.1)."""
+    servers = record.get("remoteServers")
+    if isinstance(servers, str):
+        try:
+            servers = json.loads(servers)
+        except ValueError:
+            servers = None
+    rows = servers if isinstance(servers, list) else []
+    ids = [record.get("remoteServerId"), *(row.get("remoteServerId") for row in rows if isinstance(row, dict))]
+    return tuple(dict.fromkeys(str(one) for one in ids if one))
 
 
 def _text(record: Mapping[str, Any], name: str) -> str | None:

@@ -14,14 +14,18 @@ from urllib.parse import quote_plus
 from airflow.sdk import BaseHook
 
 from airflow_provider_vmanage import __version__
+from airflow_provider_vmanage.client.arguments import check_choice, require_text
 from airflow_provider_vmanage.client.budget import parse_not_after
 from airflow_provider_vmanage.client.devices import list_devices
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
 from airflow_provider_vmanage.client.image_upload import ImageUpload
+from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, check_remote_server
+from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, read_settings
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
-from airflow_provider_vmanage.object_storage import file_name_of, open_checksum, open_source
+from airflow_provider_vmanage.client.sources import file_name_of
+from airflow_provider_vmanage.object_storage import open_checksum, open_source
 
 if TYPE_CHECKING:
     import os
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_vmanage.client.envelope import Envelope
     from airflow_provider_vmanage.client.image_upload import UploadNotes
     from airflow_provider_vmanage.client.models import SoftwareImage
+    from airflow_provider_vmanage.client.remote_servers import ServerChange
 
 
 #: seconds that one attempt to connect may take while a connection is tested
@@ -248,6 +253,50 @@ class VManageHook(BaseHook):
             if_missing=if_missing,
             allow_in_use=allow_in_use,
         )
+
+    def remote_server(
+        self,
+        name: str,
+        *,
+        state: str = "present",
+        password: str | None = None,
+        password_conn_id: str | None = None,
+        update_password: str = "on_create",  # noqa: S107 - a choice, no password
+        check_mode: bool = False,
+        **fields: Any,
+    ) -> ServerChange:
+        """Bring a remote server to the wanted state; safe to run again.
+
+        See :class:`airflow_provider_vmanage.operators.remote_servers.RemoteServerOperator` for the arguments.
+        """
+        check_choice(state, ("present", "absent"), "state")
+        check_choice(update_password, UPDATE_PASSWORD, "update_password")
+        require_text(name, "name")
+        if state == "absent":
+            return RemoteServers(self._repository(check_mode=check_mode)).remove(name)
+        wanted = check_remote_server(name=name, **fields)
+        secret = self._password(password, password_conn_id)
+        servers = RemoteServers(self._repository(check_mode=check_mode))
+        return servers.ensure(wanted, secret, update_password=update_password)
+
+    def _password(self, password: str | None, password_conn_id: str | None) -> str | None:
+        if password and password_conn_id:
+            raise VManageConfigurationError("password and password_conn_id given: give at most one of them")
+        secret = self.get_connection(password_conn_id).password if password_conn_id else password
+        if password_conn_id and not secret:
+            raise VManageConfigurationError(f"password_conn_id {password_conn_id!r} has no password: fill it in")
+        _mask(secret)
+        return secret or None
+
+    def add_remote_image(
+        self, remote_server: str, file_name: str, *, platform_family: str | None = None, check_mode: bool = False
+    ) -> Change:
+        """Add an image that lies on a remote server; safe to run again.
+
+        See :meth:`airflow_provider_vmanage.client.remote_servers.RemoteServers.add_image`.
+        """
+        servers = RemoteServers(self._repository(check_mode=check_mode))
+        return servers.add_image(remote_server, file_name, platform_family)
 
     def list_devices(self, device_type: str | None = None) -> list[Device]:
         """Return the software of the devices, as the lists before an upgrade show it.

@@ -6,12 +6,31 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.masking import MaskedURL
+from airflow_provider_vmanage.operators.desired_state import (
+    ApplyRepositoryOperator,
+    PlanRepositoryOperator,
+    PruneImagesOperator,
+)
 from airflow_provider_vmanage.operators.manager import VManageOperator
+from airflow_provider_vmanage.operators.remote_servers import AddRemoteImageOperator, RemoteServerOperator
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow.sdk import Context, ObjectStoragePath
+
+
+__all__ = [
+    "AddRemoteImageOperator",
+    "AddRepoOperator",
+    "ApplyRepositoryOperator",
+    "DeleteImageOperator",
+    "ListImagesOperator",
+    "PlanRepositoryOperator",
+    "PruneImagesOperator",
+    "RemoteServerOperator",
+    "UploadImageOperator",
+]
 
 
 class AddRepoOperator(VManageOperator):

@@ -31,7 +31,7 @@ def build_router(manager: Manager) -> Router:
     """All pages of the manager; those that need a session are guarded."""
     about = AboutPages(manager)
     guarded = [*about.routes(), *SoftwarePages(manager).routes()]
-    guarded += RemoteServerPages(manager.repository).routes()
+    guarded += RemoteServerPages(manager.repository, manager.release).routes()
     guarded.append(Route("/dataservice/{path:path}", _unknown_path, methods=_ALL))
     login, logout = manager.login.check, manager.login.logout
 

@@ -21,6 +21,9 @@ class Release:
     :param remote_server_body: ``POST /software`` takes ``remoteServerId`` and ``fileName`` (Cisco docs,
         release 20.16). Which release switched is undocumented: that the 20.12 preset takes both bodies
         and the 20.18 preset only the new one is invented.
+    :param has_remote_servers: ``/remote-server`` exists (in an OpenAPI of 2022; the first release is unknown).
+    :param has_metadata: ``/package/{versionId}/metadata`` exists (OpenAPI 26.1; the first release is unknown, that
+        20.18 has it is invented).
     :param has_jwt: ``/jwt/login`` and API keys exist (Cisco docs: 20.18.1).
     :param locks_accounts: Five refused logins in 15 minutes lock the account (Cisco docs: 20.12.1).
     """
@@ -32,12 +35,14 @@ class Release:
     six_fields: bool = False
     url_body: bool = True
     remote_server_body: bool = False
+    has_remote_servers: bool = True
+    has_metadata: bool = False
     has_jwt: bool = False
     locks_accounts: bool = False
 
 
 RELEASES = (
-    Release("16.3", has_token=False, six_fields=True),
+    Release("16.3", has_token=False, six_fields=True, has_remote_servers=False),
     Release("20.9"),
     Release("20.12", logout_verb="POST", remote_server_body=True, locks_accounts=True),
     Release(
@@ -46,6 +51,7 @@ RELEASES = (
         logout_verb="POST",
         url_body=False,
         remote_server_body=True,
+        has_metadata=True,
         has_jwt=True,
         locks_accounts=True,
     ),

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator.releases import Release
 from airflow_provider_vmanage.simulator.repository import Repository
 
 PREFIX = "/dataservice/device/action/remote-server"
@@ -20,11 +21,13 @@ PREFIX = "/dataservice/device/action/remote-server"
 class RemoteServerPages:
     """Answers under ``/dataservice/device/action/remote-server``; the error texts are invented."""
 
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
+    def __init__(self, repository: Repository, release: Release) -> None:
+        self._repository, self._release = repository, release
 
     def routes(self) -> list[Route]:
-        """Which page answers what."""
+        """Which page answers what; none in a release that does not know remote servers."""
+        if not self._release.has_remote_servers:
+            return []
         one = PREFIX + "/{server_id}"
         return [
             Route(PREFIX, self.list, methods=["GET"]),
@@ -53,10 +56,13 @@ class RemoteServerPages:
         return await self._write(request, server_id) if self._knows(server_id) else _unknown()
 
     async def delete(self, request: Request) -> Response:
-        """Remove one; its images stay listed (what a manager does with them is unknown)."""
+        """Remove one that no image refers to (that a manager refuses others is invented)."""
         server_id = request.path_params["server_id"]
         if not self._knows(server_id):
             return _unknown()
+        if any(image.remote_server_id == server_id for image in self._repository.images):
+            details = "Images refer to this remote server"
+            return answers.error(400, "Failed to delete remote server", details, "SIM-REMOTE-SERVER-IN-USE")
         del self._repository.remote_servers[server_id]
         self._repository.save()
         return answers.empty()

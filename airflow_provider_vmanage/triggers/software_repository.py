@@ -13,7 +13,7 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
-from airflow_provider_vmanage.client.wanted import WantedImage
+from airflow_provider_vmanage.client.image_search import WantedImage
 from airflow_provider_vmanage.waiting import wait_events
 from airflow_provider_vmanage.waiting.image_wait import ImageWait, Pace, Patience
 from airflow_provider_vmanage.waiting.repository_poll import RepositoryPoll, poll_of

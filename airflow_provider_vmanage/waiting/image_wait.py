@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from airflow_provider_vmanage.client.errors import VManageError
-from airflow_provider_vmanage.client.wanted import ImageIndex, WantedImage
+from airflow_provider_vmanage.client.image_search import ImageIndex, WantedImage
 from airflow_provider_vmanage.waiting import wait_events
 
 #: seconds that a last look may come after a deadline

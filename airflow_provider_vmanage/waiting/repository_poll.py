@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from asgiref.sync import sync_to_async
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError, VManageUnavailableError
-from airflow_provider_vmanage.client.wanted import ImageIndex
+from airflow_provider_vmanage.client.image_search import ImageIndex
 
 if TYPE_CHECKING:
     from airflow_provider_vmanage.hooks.vmanage import VManageHook

@@ -93,9 +93,8 @@ def test_versions_are_compared_exactly_but_for_the_sixth_part(one: str, other: s
 def test_a_device_of_the_documentation_is_read() -> None:
     sample = Path(__file__).parent.parent / "data" / "20.18" / "devices_vmanage.json"
     (row,) = json.loads(sample.read_text(encoding="utf-8"))["answer"]["data"]
-    assert _parse_device(row) == Device(
-        "vm12", "20.13.999-2846", "20.13.999-2846", ("20.13.999-2800",), reachable=True, role="vmanage"
-    )
+    expected = Device("vm12", "20.13.999-2846", "20.13.999-2846", ("20.13.999-2800",), reachable=True, role="vmanage")
+    assert _parse_device(row) == expected
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.wanted import ImageIndex, WantedImage
+from airflow_provider_vmanage.client.image_search import ImageIndex, WantedImage
 from airflow_provider_vmanage.waiting import image_wait, wait_events
 from airflow_provider_vmanage.waiting.image_wait import ImageWait, Pace, Patience
 

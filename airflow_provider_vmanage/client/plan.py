@@ -1,0 +1,250 @@
+"""What has to be done so that a repository holds what is wanted. Pure: nothing is read or sent here.
+
+A plan can be applied again after it was applied in part: what the plan itself was going to add or remove is taken
+back in thought before its digest is compared (:func:`check_plan`), so only what others have changed counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageStalePlanError
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.urls import masked_url
+from airflow_provider_vmanage.client.usage import Usage
+from airflow_provider_vmanage.client.wanted import (
+    WantedImage,
+    parse_flag,
+    parse_patterns,
+    parse_plain,
+    parse_wanted,
+)
+
+#: what the manager lists where it does not know a version
+UNKNOWN_VERSION = "--"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a repository shall hold.
+
+    :param images: wanted images and URL entries.
+    :param exact: whether all others shall go.
+    :param protect: patterns of file names and versions that stay all the same.
+    """
+
+    images: tuple[WantedImage, ...] = ()
+    exact: bool = False
+    protect: tuple[str, ...] = ()
+
+    def as_row(self) -> Row:
+        """Return it as plain JSON types, from which :func:`parse_wish` makes the same wish."""
+        images = [image.as_row() for image in self.images]
+        return {"images": images, "exact": self.exact, "protect": list(self.protect)}
+
+
+@dataclass(frozen=True)
+class State:
+    """What a manager holds and who uses it, at one moment.
+
+    :param images: as listed.
+    :param usage: of the devices; not needed where nothing can be removed.
+    :param server_ids: ids of the remote servers by name.
+    """
+
+    images: Sequence[SoftwareImage] = ()
+    usage: Usage = field(default_factory=Usage)
+    server_ids: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to be done.
+
+    :param wish: what it is for.
+    :param add: wanted and missing.
+    :param keep: what stays, with the reason.
+    :param remove: what goes.
+    :param blocked: what cannot be added or must not be removed, with the reason.
+    """
+
+    wish: Wish
+    add: tuple[WantedImage, ...] = ()
+    keep: tuple[tuple[SoftwareImage, str], ...] = ()
+    remove: tuple[SoftwareImage, ...] = ()
+    blocked: tuple[tuple[WantedImage | SoftwareImage, str], ...] = ()
+
+    @property
+    def blocked_adds(self) -> list[tuple[WantedImage, str]]:
+        """Return what is wanted and cannot be added."""
+        return [(one, reason) for one, reason in self.blocked if isinstance(one, WantedImage)]
+
+    def as_row(self) -> Row:
+        """Return it as plain JSON types: the lists, the digest, and the wish."""
+        return {
+            "add": [_wanted_row(one, "missing") for one in self.add],
+            "keep": [image_row(image, reason) for image, reason in self.keep],
+            "remove": [image_row(image, "not wanted") for image in self.remove],
+            "blocked": [_blocked_row(one, reason) for one, reason in self.blocked],
+            "digest": self.digest(),
+            **self.wish.as_row(),
+        }
+
+    def digest(self, before: Mapping[str, Any] | None = None) -> str:
+        """Return the digest of the state, the wish and what is to be done, ``sha256:<hex>``.
+
+        :param before: a plan of which parts may be done: they are counted as not done yet.
+        """
+        add = {one.describe() for one in self.add}
+        remove = {_identity(image) for image in self.remove}
+        keep = {_identity(image) for image, _ in self.keep}
+        blocked = {_identity(one) for one, _ in self.blocked}
+        if before is not None:
+            add, keep, remove = self._rewound(before, add, keep, remove)
+        return _digest(self.wish, add, keep, remove, blocked)
+
+    def _rewound(
+        self, before: Mapping[str, Any], add: set[str], keep: set[str], remove: set[str]
+    ) -> tuple[set[str], set[str], set[str]]:
+        planned = {row["what"] for row in before["add"]}
+        made = {
+            one.describe(): {_identity(image) for image, reason in self.keep if reason == _wanted_reason(one)}
+            for one in self.wish.images
+            if one.describe() in planned
+        }
+        done = {what for what, identities in made.items() if identities}
+        gone = {row["what"] for row in before["remove"]}
+        there = keep | remove | {_identity(one) for one, _ in self.blocked}
+        return add | done, keep - set().union(*made.values()), remove | (gone - there)
+
+
+def parse_wish(images: Any, exact: Any = False, protect: Any = ()) -> Wish:
+    """Return a wish, its arguments checked.
+
+    :raises VManageConfigurationError: naming field, value and mend.
+    """
+    return Wish(parse_wanted(images), parse_flag(exact, "exact"), parse_patterns(protect, "protect"))
+
+
+def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | None = None) -> Plan:
+    """Return what has to be done.
+
+    :param unreadable: wanted images that cannot be brought, with the reason.
+    """
+    refused = unreadable or {}
+    found = {one: [image for image in state.images if one.fits(image, state.server_ids)] for one in wish.images}
+    missing = [one for one in wish.images if not found[one]]
+    obstacles = {one: refused.get(one) or _no_origin(one) for one in missing}
+    blocked: list[tuple[WantedImage | SoftwareImage, str]] = [(one, why) for one, why in obstacles.items() if why]
+    reasons = {id(image): _wanted_reason(one) for one, images in found.items() for image in images}
+    keep: list[tuple[SoftwareImage, str]] = []
+    remove: list[SoftwareImage] = []
+    for image in state.images:
+        stays = reasons.get(id(image)) or _why_it_stays(image, wish)
+        if stays:
+            keep.append((image, stays))
+        elif obstacle := why_not_removed(image, state.usage):
+            blocked.append((image, obstacle))
+        else:
+            remove.append(image)
+    add = tuple(one for one in missing if not obstacles[one])
+    return Plan(wish, add, tuple(keep), tuple(remove), tuple(blocked))
+
+
+def check_plan(plan: Any) -> tuple[Mapping[str, Any], Wish]:
+    """Return a plan that came as an XCom, and the wish in it.
+
+    :param plan: what :class:`.PlanRepositoryOperator` returned, or its text (a rendered template).
+    :raises VManageConfigurationError: it is no plan.
+    """
+    row = parse_plain(plan, "plan")
+    names = {"add", "keep", "remove", "blocked", "digest", "images", "exact", "protect"}
+    if not isinstance(row, Mapping) or not names <= set(row):
+        raise VManageConfigurationError("plan is no plan: give the result of PlanRepositoryOperator")
+    lists = [row[name] for name in ("add", "keep", "remove", "blocked")]
+    rows_ok = all(isinstance(one, list) and all(isinstance(x, Mapping) and "what" in x for x in one) for one in lists)
+    if not rows_ok:
+        raise VManageConfigurationError("plan has lists without rows: give the result of PlanRepositoryOperator")
+    return row, parse_wish(row["images"], row["exact"], row["protect"])
+
+
+def raise_if_stale(old: Mapping[str, Any], new: Plan) -> None:
+    """Do nothing where the state is the one that a plan saw, but for what the plan itself has done since.
+
+    :raises VManageStalePlanError: it is another one, or somebody has edited the plan.
+    """
+    lists = [{row["what"] for row in old[name]} for name in ("add", "keep", "remove", "blocked")]
+    if _digest(new.wish, *lists) != old["digest"]:
+        raise VManageStalePlanError("The plan does not have its own digest, so somebody has edited it: plan again")
+    now = new.digest(before=old)
+    if now != old["digest"]:
+        raise VManageStalePlanError(
+            f"The manager is not as the plan saw it (digest {now}, the plan has {old['digest']}), so nothing was "
+            "changed: plan again, and have the new plan approved"
+        )
+
+
+def why_not_removed(image: SoftwareImage, usage: Usage) -> str | None:
+    """Return what speaks against the removal of an image that nobody asked for by name, or ``None``."""
+    if not image.version_id:
+        return "shares its record with other files, and the manager shows no id for it alone"
+    if not image.is_url_entry and not image.remote_server_ids and image.version in (None, UNKNOWN_VERSION):
+        return "has no known version, so nobody can tell whether a device uses it"
+    return usage.reason(image)
+
+
+def protecting(image: SoftwareImage, patterns: Sequence[str]) -> str | None:
+    """Return the pattern that fits a file name or the version of an image, or ``None``."""
+    names = [name for name in (image.file_name, image.uploaded_name, image.version) if name]
+    return next((pattern for pattern in patterns if any(fnmatchcase(name, pattern) for name in names)), None)
+
+
+def image_row(image: SoftwareImage, reason: str) -> Row:
+    """Return one row of a plan for an image that is there."""
+    return {"what": _identity(image), **image.as_row(), "reason": reason}
+
+
+def _digest(wish: Wish, add: set[str], keep: set[str], remove: set[str], blocked: set[str]) -> str:
+    content = [wish.as_row(), *map(sorted, (add, keep, remove, blocked))]
+    return f"sha256:{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}"
+
+
+def _why_it_stays(image: SoftwareImage, wish: Wish) -> str | None:
+    if not wish.exact:
+        return "not asked for"
+    pattern = protecting(image, wish.protect)
+    return f"protected by {pattern!r}" if pattern else None
+
+
+def _wanted_reason(one: WantedImage) -> str:
+    return f"wanted: {one.describe()}"
+
+
+def _no_origin(one: WantedImage) -> str | None:
+    has_origin = one.source or one.version_url or one.remote_server
+    return None if has_origin else "is missing, and no source says where it comes from"
+
+
+def _identity(one: WantedImage | SoftwareImage) -> str:
+    """Return a text that tells images apart and stays as other files of the same record come and go."""
+    if isinstance(one, WantedImage):
+        return one.describe()
+    name = one.file_name or masked_url(one.url or "no file")
+    return f"{name} (version {one.version}, id {one.file_id or one.record_id})"
+
+
+def _wanted_row(one: WantedImage, reason: str) -> Row:
+    nothing = SoftwareImage(version=one.version or one.version_name, file_name=one.file_name).as_row()
+    source = masked_url(one.version_url) if one.version_url else one.source or one.remote_server
+    return {"what": one.describe(), **nothing, "source": source, "reason": reason}
+
+
+def _blocked_row(one: WantedImage | SoftwareImage, reason: str) -> Row:
+    return _wanted_row(one, reason) if isinstance(one, WantedImage) else image_row(one, reason)

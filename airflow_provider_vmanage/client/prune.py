@@ -1,0 +1,138 @@
+"""Which images of a repository are old and of no use. Pure: nothing is read or sent here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_vmanage.client.devices import same_version
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.plan import UNKNOWN_VERSION, protecting, why_not_removed
+from airflow_provider_vmanage.client.usage import Usage
+from airflow_provider_vmanage.client.wanted import parse_limit, parse_patterns
+
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True)
+class PruneRules:
+    """What stays whatever devices do.
+
+    :param keep: number of newest versions of each platform family and image type.
+    :param protect: patterns of file names and versions.
+    :param older_than: images that were updated later than this long ago stay.
+    """
+
+    keep: int
+    protect: tuple[str, ...] = ()
+    older_than: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What goes, and what stays and why."""
+
+    remove: tuple[SoftwareImage, ...]
+    keep: tuple[tuple[SoftwareImage, str], ...]
+
+
+def parse_rules(keep: Any, protect: Any = (), older_than: Any = None) -> PruneRules:
+    """Return the rules, checked.
+
+    :param keep: 1 or more.
+    :param older_than: a timedelta, or text such as ``90d``, ``12h``, ``4w``.
+    :raises VManageConfigurationError: naming field, value and mend.
+    """
+    if parse_limit(keep, "keep") < 1:
+        raise VManageConfigurationError("keep is 0: give 1 or more, so that some version stays")
+    return PruneRules(keep, parse_patterns(protect, "protect"), _age(older_than))
+
+
+def choose(images: Sequence[SoftwareImage], rules: PruneRules, usage: Usage, now: datetime) -> Pruning:
+    """Return which images go: stored files that no rule keeps, no device needs and no other image refers to.
+
+    :param now: with a time zone.
+    """
+    newest = _newest(images, rules.keep)
+    reasons = {id(one): _why_kept(one, rules, newest, now) or why_not_removed(one, usage) for one in images}
+    stay = [one for one in images if reasons[id(one)]]
+    # A maintenance update that stays needs its version, which then stays too, with whatever refers to that.
+    for image in images:
+        if not reasons[id(image)]:
+            reasons[id(image)] = _referred_by(image, stay)
+    return Pruning(
+        tuple(one for one in images if not reasons[id(one)]),
+        tuple((one, reason) for one in images if (reason := reasons[id(one)])),
+    )
+
+
+def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
+    """Return what versions are sorted by: numbers as numbers, letters behind them as text, a leading name left out.
+
+    ``17.9`` comes before ``17.12``, ``17.06.05`` before ``17.06.05a``, ``20.13.999-2846`` before ``20.13.999-3077``.
+    """
+    digits = re.search(r"\d", version)
+    parts = re.findall(r"\d+|[a-z]+", version[digits.start() if digits else 0 :].lower())
+    return tuple((1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts)
+
+
+def _why_kept(
+    image: SoftwareImage, rules: PruneRules, newest: dict[tuple[str, str | None], list[str]], now: datetime
+) -> str | None:
+    if image.is_url_entry or image.remote_server_ids or image.version_type not in (None, "vmanage"):
+        return "is not stored on the manager"
+    if image.version in (None, UNKNOWN_VERSION):
+        return "has no known version"
+    if not image.platform_family:
+        return "has no platform family, so nobody can tell what it is the successor of"
+    if pattern := protecting(image, rules.protect):
+        return f"protected by {pattern!r}"
+    for family in image.platform_family:
+        if any(same_version(image.version or "", one) for one in newest[family, image.image_type]):
+            return f"among the {rules.keep} newest versions for {family}"
+    return _too_young(image, rules.older_than, now)
+
+
+def _too_young(image: SoftwareImage, older_than: timedelta | None, now: datetime) -> str | None:
+    if older_than is None:
+        return None
+    if image.updated_on is None:
+        return "has no date"
+    age = now.timestamp() - image.updated_on / 1000
+    return None if age > older_than.total_seconds() else f"is not older than {older_than}"
+
+
+def _newest(images: Sequence[SoftwareImage], keep: int) -> dict[tuple[str, str | None], list[str]]:
+    """Return the newest versions of each platform family and image type."""
+    versions: dict[tuple[str, str | None], list[str]] = {}
+    for image in images:
+        if image.is_url_entry or image.remote_server_ids or image.version in (None, UNKNOWN_VERSION):
+            continue
+        for family in image.platform_family:
+            known = versions.setdefault((family, image.image_type), [])
+            if not any(same_version(image.version or "", one) for one in known):
+                known.append(image.version or "")
+    return {group: sorted(known, key=version_key, reverse=True)[:keep] for group, known in versions.items()}
+
+
+def _referred_by(image: SoftwareImage, others: Sequence[SoftwareImage]) -> str | None:
+    for other in others:
+        needed = other.needs_version
+        own = same_version(other.version or "", needed or "")
+        if needed and not own and same_version(needed, image.version or ""):
+            return f"is referred to by {other.describe()}"
+    return None
+
+
+def _age(value: Any) -> timedelta | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*([0-9]{1,5})\s*([hdwHDW])\s*", value)):
+        return timedelta(**{_UNITS[found[2].lower()]: int(found[1])})
+    if not isinstance(value, timedelta) or value < timedelta(0):
+        raise VManageConfigurationError(f"older_than is {value!r}: give a timedelta, or text such as 90d, 12h or 4w")
+    return value

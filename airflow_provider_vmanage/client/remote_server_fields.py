@@ -1,0 +1,155 @@
+"""One remote server: its fields as users give them, and as the manager shows and takes them.
+
+Keys: Cisco's documentation "Add remote server" (release 20.16) and the OpenAPI of release 26.1. Port and VPN come as
+numbers or as text, depending on the list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from airflow_provider_vmanage.client.arguments import require_text
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
+
+UPDATE_PASSWORD = ("on_create", "always")
+
+#: protocols of the vendor's client library, with the port that each has unless another is given
+PORTS = {"FTP": 21, "HTTP": 80, "SCP": 22}
+
+MAX_VPN = 65527
+
+
+@dataclass(frozen=True)
+class RemoteServer:
+    """A server that holds images.
+
+    :param name: ``remoteServerName``, by which it is found again.
+    :param url: its name or address, without a scheme.
+    :param protocol: ``FTP``, ``HTTP`` or ``SCP``; others as the manager shows them.
+    :param port: TCP port.
+    :param vpn: VPN through which devices reach it.
+    :param user: account on it, if there is one.
+    :param location_prefix: folder on it.
+    :param server_id: ``remoteServerId``, given by the manager.
+    """
+
+    name: str
+    url: str | None = None
+    protocol: str | None = None
+    port: int | None = None
+    vpn: int | None = None
+    user: str | None = None
+    location_prefix: str | None = None
+    server_id: str | None = None
+
+    def with_id(self, server_id: str | None) -> RemoteServer:
+        """Return the same server under an id."""
+        return replace(self, server_id=server_id)
+
+    def differences(self, wanted: RemoteServer) -> tuple[str, ...]:
+        """Return the names of the fields that are not as wanted."""
+        names = ("url", "protocol", "port", "vpn", "user", "location_prefix")
+        return tuple(name for name in names if getattr(self, name) != getattr(wanted, name))
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the fields as plain JSON types."""
+        return {
+            "name": self.name,
+            "remote_server_id": self.server_id,
+            "url": self.url,
+            "protocol": self.protocol,
+            "port": self.port,
+            "vpn": self.vpn,
+            "user": self.user,
+            "location_prefix": self.location_prefix,
+        }
+
+    def as_body(self, password: str | None) -> dict[str, Any]:
+        """Return the JSON that the manager takes; fields that are not given are left out."""
+        body = {
+            "remoteServerName": self.name,
+            "remoteServerUrl": self.url,
+            "remoteServerProtocol": self.protocol,
+            "remoteServerPort": self.port,
+            "remoteServerVPN": self.vpn,
+            "remoteServerUser": self.user,
+            "imageLocationPrefix": self.location_prefix,
+            "remoteServerPassword": password or None,
+        }
+        return {name: value for name, value in body.items() if value is not None}
+
+
+def check_remote_server(
+    *,
+    name: str,
+    url: str | None,
+    protocol: str = "HTTP",
+    port: int | str | None = None,
+    vpn: int | str = 0,
+    user: str | None = None,
+    location_prefix: str = "/",
+) -> RemoteServer:
+    """Return a wanted remote server, its arguments checked before anything is sent.
+
+    :raises VManageConfigurationError: naming field, value and mend.
+    """
+    known = str(protocol).strip().upper()
+    if known not in PORTS:
+        raise VManageConfigurationError(f"protocol is {protocol!r}: use one of {', '.join(PORTS)}")
+    return RemoteServer(
+        name=require_text(name, "name"),
+        url=_host(url),
+        protocol=known,
+        port=_number(port, "port", 1, 65535, default=PORTS[known]),
+        vpn=_number(vpn, "vpn", 0, MAX_VPN, default=0),
+        user=(user or "").strip() or None,
+        location_prefix=(location_prefix or "").strip() or "/",
+    )
+
+
+def parse_remote_server(row: Mapping[str, Any]) -> RemoteServer:
+    """Parse one row of the manager's list; what is missing or unknown stays so."""
+    return RemoteServer(
+        name=_shown(row, "remoteServerName") or "",
+        url=_shown(row, "remoteServerUrl"),
+        protocol=(_shown(row, "remoteServerProtocol") or "").upper() or None,
+        port=_shown_number(row, "remoteServerPort"),
+        vpn=_shown_number(row, "remoteServerVPN"),
+        user=_shown(row, "remoteServerUser"),
+        location_prefix=_shown(row, "imageLocationPrefix"),
+        server_id=_shown(row, "remoteServerId"),
+    )
+
+
+def _host(url: str | None) -> str:
+    text = require_text(url, "url")
+    if re.search(r"[\s/@?#]", text):
+        shown = "***" if re.search(r"[@?]", text) else text
+        raise VManageConfigurationError(
+            f"url is {shown!r}: give the server's name or address alone; protocol, port, user and location_prefix "
+            "have arguments of their own"
+        )
+    return text
+
+
+def _number(value: Any, field: str, lowest: int, highest: int, *, default: int) -> int:
+    if value is None or value == "":
+        return default
+    text = str(value).strip()
+    plain = not isinstance(value, (bool, float)) and re.fullmatch(r"\d{1,6}", text, re.ASCII)
+    if not plain or not lowest <= int(text) <= highest:
+        raise VManageConfigurationError(f"{field} is {value!r}: use a number from {lowest} to {highest}")
+    return int(text)
+
+
+def _shown(row: Mapping[str, Any], name: str) -> str | None:
+    value = row.get(name)
+    return None if value is None else str(value).strip() or None
+
+
+def _shown_number(row: Mapping[str, Any], name: str) -> int | None:
+    text = _shown(row, name) or ""
+    return int(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) else None

@@ -1,0 +1,171 @@
+"""The repository as a desired state: reads what a plan needs, and makes the changes of a plan one at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_vmanage.client.errors import (
+    VManageCancelledError,
+    VManageConflictError,
+    VManageError,
+    VManageTooManyDeletionsError,
+)
+from airflow_provider_vmanage.client.plan import (
+    Plan,
+    State,
+    Wish,
+    check_plan,
+    image_row,
+    make_plan,
+    raise_if_stale,
+)
+from airflow_provider_vmanage.client.prune import PruneRules, choose
+from airflow_provider_vmanage.client.releases import url_entries_are_gone
+from airflow_provider_vmanage.client.remote_servers import RemoteServers
+from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
+from airflow_provider_vmanage.client.steps import Step, refuse_deletions, take_steps, too_many_deletions
+from airflow_provider_vmanage.client.usage import FreshUsage, Usage
+from airflow_provider_vmanage.object_storage import open_source
+
+if TYPE_CHECKING:
+    from airflow_provider_vmanage.client.models import SoftwareImage
+    from airflow_provider_vmanage.client.wanted import WantedImage
+    from airflow_provider_vmanage.hooks.vmanage import VManageHook
+
+log = logging.getLogger(__name__)
+
+_IN_USE = "it is in use now, so the plan no longer holds: plan again"
+
+
+class DesiredState:
+    """Brings the repository of one manager to a wish.
+
+    :param hook: open; its owner closes it.
+    :param check_mode: read and check all, change nothing.
+    """
+
+    def __init__(self, hook: VManageHook, *, check_mode: bool = False) -> None:
+        self.hook = hook
+        self.check_mode = check_mode
+        self.repository = SoftwareRepository(hook.get_conn(), check_mode=check_mode)
+        self.usage = FreshUsage(hook.get_conn())
+
+    def plan(self, wish: Wish) -> Plan:
+        """Return what has to be done. One list of images; three of devices where images may go.
+
+        The sources of what is missing are opened, so that a plan does not promise what cannot be read.
+        """
+        servers: dict[str, str] = {}
+        if any(one.remote_server for one in wish.images):
+            servers = {one.name: one.server_id or "" for one in RemoteServers(self.repository).read()}
+        usage = self.usage.now() if wish.exact else Usage()
+        state = State(self.repository.list_images(), usage, servers)
+        bare = make_plan(wish, state)
+        obstacles = {one: reason for one in bare.add if (reason := self._obstacle(one, servers))}
+        return make_plan(wish, state, obstacles) if obstacles else bare
+
+    def apply(self, given: Any, *, max_deletions: int, allow_empty: bool) -> dict[str, Any]:
+        """Make the changes of a plan, one at a time; a rerun goes on where the last one stopped.
+
+        :raises VManageStalePlanError: the manager is not as the plan saw it.
+        :raises VManageTooManyDeletionsError: more would go than ``max_deletions``, or everything.
+        :raises VManageConflictError: something wanted cannot be added.
+        :raises VManagePartialError: one change failed.
+        """
+        old, wish = check_plan(given)
+        if wish.exact and not wish.images and not allow_empty:
+            raise VManageTooManyDeletionsError(
+                "The plan wants no image at all (exact, and images is empty): set allow_empty if that is meant"
+            )
+        refuse_deletions(too_many_deletions(len(old["remove"]), max_deletions))
+        plan = self.plan(wish)
+        if wish.exact and old["remove"] and self.usage.now().problem is not None:
+            raise self.usage.now().problem  # type: ignore[misc]
+        raise_if_stale(old, plan)
+        refuse_deletions(too_many_deletions(len(plan.remove), max_deletions))
+        if plan.blocked_adds:
+            texts = "; ".join(f"{one.describe()}: {reason}" for one, reason in plan.blocked_adds)
+            raise VManageConflictError(f"What cannot end is not begun, so nothing was changed: {texts}")
+        for image, reason in ((one, why) for one, why in plan.blocked if one not in plan.add):
+            log.warning("Not removed: %s %s", image.describe(), reason)
+        return self._result(plan)
+
+    def prune(self, rules: PruneRules, *, max_deletions: int) -> dict[str, Any]:
+        """Delete what the rules do not keep and nobody needs.
+
+        :raises VManageTooManyDeletionsError: more would go than ``max_deletions``; in check mode the result says so.
+        :raises VManagePartialError: one deletion failed.
+        """
+        usage = self.usage.now()
+        if usage.problem is not None:
+            log.warning("Every image counts as in use, since the devices could not be listed: %s", usage.problem)
+        chosen = choose(self.repository.list_images(), rules, usage, datetime.now(timezone.utc))
+        refused = too_many_deletions(len(chosen.remove), max_deletions)
+        if not self.check_mode:
+            refuse_deletions(refused)
+        rows = take_steps([self._removal(image) for image in chosen.remove])
+        return {
+            "action": "deleted" if _changed(rows) else "unchanged",
+            "changed": _changed(rows),
+            "removed": rows,
+            "kept": [image_row(image, reason) for image, reason in chosen.keep],
+            "refused": refused,
+            "applied": not self.check_mode,
+        }
+
+    def _result(self, plan: Plan) -> dict[str, Any]:
+        additions = [Step(f"add {one.describe()}", self._addition(one)) for one in plan.add]
+        removals = [self._removal(image) for image in plan.remove]
+        rows = take_steps([*additions, *removals])
+        row = plan.as_row()
+        return {
+            "action": "applied" if _changed(rows) else "unchanged",
+            "changed": _changed(rows),
+            "added": rows[: len(additions)],
+            "removed": rows[len(additions) :],
+            "kept": row["keep"],
+            "blocked": row["blocked"],
+            "digest": row["digest"],
+            "applied": not self.check_mode,
+        }
+
+    def _addition(self, one: WantedImage) -> Callable[[], Change]:
+        if one.version_name is not None:
+            name, url = one.version_name, one.version_url or ""
+            return lambda: self.repository.add_url(name, url)
+        if one.remote_server is not None:
+            server, file_name = one.remote_server, one.file_name or ""
+            return lambda: RemoteServers(self.repository).add_image(server, file_name, one.platform_family)
+        return lambda: self.hook.upload_image(
+            one.source or "", file_name=one.file_name, checksum=one.checksum, check_mode=self.check_mode
+        )
+
+    def _removal(self, image: SoftwareImage) -> Step:
+        def remove() -> Change:
+            self.usage.now().refuse(image, _IN_USE)
+            return self.repository.remove(image)
+
+        return Step(f"remove {image.describe()}", remove)
+
+    def _obstacle(self, one: WantedImage, servers: dict[str, str]) -> str | None:
+        """Return why something missing cannot be added, as far as that can be known before."""
+        if one.version_url is not None:
+            return url_entries_are_gone(self.hook.get_conn().server)
+        if one.remote_server is not None:
+            known = {*servers, *servers.values()}
+            return None if one.remote_server in known else f"the remote server {one.remote_server!r} is not there"
+        try:
+            if one.source is not None:
+                open_source(one.source)
+        except VManageCancelledError:
+            raise
+        except VManageError as err:
+            return f"cannot be read: {err}"
+        return None
+
+
+def _changed(rows: list[dict[str, Any]]) -> bool:
+    return any(row["changed"] for row in rows)
