@@ -11,7 +11,7 @@ from airflow_provider_vmanage.client.models import SoftwareImage
 
 
 @dataclass(frozen=True, slots=True)
-class WantedImage:
+class AwaitedImage:
     """What an image must be, exactly; all that is given must fit.
 
     :param version: version as listed.
@@ -25,14 +25,14 @@ class WantedImage:
     platform_family: str | None = None
     image_type: str | None = None
 
-    def checked(self) -> WantedImage:
+    def checked(self) -> AwaitedImage:
         """Return it without blanks around the names.
 
         :raises VManageConfigurationError: nothing to look for, or a blank name: it would fit nothing, or everything.
         """
         if self.version is None and self.file_name is None:
             raise VManageConfigurationError("version and file_name are both missing: give at least one")
-        return WantedImage(
+        return AwaitedImage(
             version=None if self.version is None else require_text(self.version, "version"),
             file_name=None if self.file_name is None else require_text(self.file_name, "file_name"),
             platform_family=self.platform_family or None,
@@ -71,7 +71,7 @@ class ImageIndex:
             for name in {image.file_name, image.uploaded_name} - {None}:
                 self._by_name.setdefault(str(name), []).append(image)
 
-    def find(self, wanted: WantedImage) -> list[SoftwareImage]:
+    def find(self, wanted: AwaitedImage) -> list[SoftwareImage]:
         """Return the images that fit, the newest first.
 
         More than one is no error for those who wait: images of several roles share a version.

@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
-from airflow_provider_vmanage.client.image_search import ImageIndex, WantedImage
+from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.exceptions import fail_without_retry
 from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
 
@@ -231,5 +231,5 @@ class ImageVersionSensor(BaseSensorOperator):
                 f"max_consecutive_failures is {self.max_consecutive_failures!r}: give a whole number from 1 on"
             )
 
-    def _wanted(self) -> WantedImage:
-        return WantedImage(self.version, self.file_name, self.platform_family, self.image_type)
+    def _wanted(self) -> AwaitedImage:
+        return AwaitedImage(self.version, self.file_name, self.platform_family, self.image_type)

@@ -13,7 +13,7 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
-from airflow_provider_vmanage.client.image_search import WantedImage
+from airflow_provider_vmanage.client.image_search import AwaitedImage
 from airflow_provider_vmanage.waiting import wait_events
 from airflow_provider_vmanage.waiting.image_wait import ImageWait, Pace, Patience
 from airflow_provider_vmanage.waiting.repository_poll import RepositoryPoll, poll_of
@@ -125,7 +125,7 @@ class ImageVersionTrigger(BaseTrigger):
             return wait.time_is_up()
 
     def _new_wait(self) -> ImageWait:
-        wanted = WantedImage(self.version, self.file_name, self.platform_family, self.image_type)
+        wanted = AwaitedImage(self.version, self.file_name, self.platform_family, self.image_type)
         return ImageWait(
             wanted.checked(),
             Pace(self.poke_interval, self.exponential_backoff, self.max_wait),

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from airflow_provider_vmanage.client.errors import VManageError
-from airflow_provider_vmanage.client.image_search import ImageIndex, WantedImage
+from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.waiting import wait_events
 
 #: seconds that a last look may come after a deadline
@@ -68,7 +68,9 @@ class ImageWait:
     :param started_at: when the wait began, in seconds since 1970: a restart of the triggerer keeps the pace.
     """
 
-    def __init__(self, wanted: WantedImage, pace: Pace, patience: Patience, *, started_at: float | None = None) -> None:
+    def __init__(
+        self, wanted: AwaitedImage, pace: Pace, patience: Patience, *, started_at: float | None = None
+    ) -> None:
         self.wanted = wanted
         self.outcome: asyncio.Future[wait_events.Event] = asyncio.get_running_loop().create_future()
         self._pace = pace

@@ -182,7 +182,7 @@ def test_what_cannot_end_is_not_begun(vm: Simulator, plan: Make, apply: Make, tm
         "cannot be read",
         "is missing, and no source says where it comes from",
     ]
-    with pytest.raises(VManageFailException, match="nothing was changed: .*cannot be read"):
+    with pytest.raises(VManageFailException, match=r"nothing was changed: .*cannot be read"):
         apply(made)
     assert names(vm) == [OLD]
 

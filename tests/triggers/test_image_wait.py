@@ -16,8 +16,8 @@ from airflow_provider_vmanage.client.errors import (
     VManageProtocolError,
     VManageUnavailableError,
 )
+from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.image_search import ImageIndex, WantedImage
 from airflow_provider_vmanage.waiting import image_wait, wait_events
 from airflow_provider_vmanage.waiting.image_wait import ImageWait, Pace, Patience
 
@@ -40,7 +40,7 @@ def new_wait(clock: SimpleNamespace) -> Iterator[Callable[..., ImageWait]]:
     def make(interval: float = 60.0, *, backoff: bool = False, started_at: float | None = None, **patience: Any) -> Any:
         async def inside() -> ImageWait:
             pace = Pace(interval, backoff, patience.pop("max_wait", None))
-            return ImageWait(WantedImage("20.15.1"), pace, Patience(**patience), started_at=started_at)
+            return ImageWait(AwaitedImage("20.15.1"), pace, Patience(**patience), started_at=started_at)
 
         return loop.run_until_complete(inside())
 
@@ -187,15 +187,15 @@ def test_an_error_arrives_with_its_class_and_its_fields() -> None:
     assert str(caught.value) == str(sent)
 
 
-@pytest.mark.parametrize("wanted", [WantedImage(), WantedImage(" "), WantedImage(None, "")])
-def test_nothing_to_look_for_is_refused(wanted: WantedImage) -> None:
+@pytest.mark.parametrize("wanted", [AwaitedImage(), AwaitedImage(" "), AwaitedImage(None, "")])
+def test_nothing_to_look_for_is_refused(wanted: AwaitedImage) -> None:
     with pytest.raises(VManageConfigurationError):
         wanted.checked()
 
 
 def test_a_thousand_waits_on_ten_thousand_images_cost_less_than_a_tenth_of_a_second() -> None:
     index = ImageIndex(SoftwareImage(f"20.{n}.1", file_name=f"{n}.bin") for n in range(10_000))
-    wanted = [WantedImage(f"20.{n * 7}.1") if n % 2 else WantedImage(file_name=f"{n}.bin") for n in range(1_000)]
+    wanted = [AwaitedImage(f"20.{n * 7}.1") if n % 2 else AwaitedImage(file_name=f"{n}.bin") for n in range(1_000)]
     before = time.process_time()
     assert sum(bool(index.find(one)) for one in wanted) == 1_000
     assert time.process_time() - before < 0.1
