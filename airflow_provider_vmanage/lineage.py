@@ -65,12 +65,13 @@ def openlineage_of(operator: VManageOperator) -> Any:
     row = operator.change
     image = convert_asset_to_openlineage(_asset_of(operator, row), None)
     states = {"uploaded": "CREATE", "added": "CREATE", "replaced": "OVERWRITE", "deleted": "DROP"}
-    output = OutputDataset(namespace=image.namespace, name=image.name, facets={}, outputFacets={})
+    facets, statistics = {}, {}
     if state := states.get(row["action"]):
         change = LifecycleStateChange[state]
-        output.facets["lifecycleStateChange"] = LifecycleStateChangeDatasetFacet(lifecycleStateChange=change)
+        facets["lifecycleStateChange"] = LifecycleStateChangeDatasetFacet(lifecycleStateChange=change)
     if row.get("size") is not None:
-        output.outputFacets["outputStatistics"] = OutputStatisticsOutputDatasetFacet(size=row["size"])
+        statistics["outputStatistics"] = OutputStatisticsOutputDatasetFacet(size=row["size"])
+    output = OutputDataset(namespace=image.namespace, name=image.name, facets={**facets}, outputFacets={**statistics})
     return lineage(inputs=_inputs(operator), outputs=[output])
 
 
