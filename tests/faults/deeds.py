@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,9 @@ from airflow_provider_vmanage.operators.software_repository import (
 )
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
+from airflow_provider_vmanage.triggers.software_repository import ImageVersionTrigger
+from airflow_provider_vmanage.waiting import wait_events
+from tests.triggers.event_loop import first_event
 
 OLD = "vmanage-20.12.3-x86_64.tar.gz"
 NEW = "vmanage-20.12.4-x86_64.tar.gz"
@@ -46,6 +50,8 @@ class Deeds:
             return ("retry" if err.retryable else "an error that is not made final"), err
         if name == "poke":
             return ("ok", result) if result.is_done else ("wait", result)
+        if name == "trigger":
+            return ("ok" if result else "wait"), result
         if name == "test":
             return ("ok", result) if result[0] else ("no", result)
         return "ok", result
@@ -76,6 +82,12 @@ class Deeds:
         with task.hook:
             return task.poke({})  # type: ignore[typeddict-item]
 
+    def _trigger(self) -> Any:
+        with fail_without_retry():
+            return asyncio.run(
+                _one_look(ImageVersionTrigger(file_name=OLD, poke_interval=0, max_consecutive_failures=1))
+            )
+
     def _test(self) -> Any:
         return VManageHook().test_connection()
 
@@ -96,6 +108,8 @@ class Deeds:
             assert OLD not in files
         elif name == "poke":
             assert (result.is_done, result.xcom_value["version_id"]) == (True, listed[0].version_id)
+        elif name == "trigger":
+            assert result["version_id"] == listed[0].version_id
         else:
             assert result[0]
             assert f"{len(files) + len(self.vm._manager.repository.raw_records)} images" in result[1]
@@ -110,6 +124,18 @@ class Deeds:
         with fail_without_retry():
             _ = task.hook.get_conn().server
         return task
+
+
+async def _one_look(trigger: ImageVersionTrigger) -> dict[str, Any] | None:
+    """The row that the trigger fires with, or None where its first look that did not fail found nothing."""
+    task = asyncio.get_running_loop().create_task(first_event(trigger))
+    while not task.done():
+        if trigger._wait is not None and trigger._wait._last_state.startswith("not among"):
+            task.cancel()
+            await asyncio.wait([task])
+            return None
+        await asyncio.sleep(0.005)
+    return wait_events.read(task.result())[0]
 
 
 def _sha512(file: Path) -> str:

@@ -39,6 +39,7 @@ OPERATIONS = {
     ),
     "list": Operation("`ListImagesOperator`", *LIST, read=LIST),
     "poke": Operation("`ImageVersionSensor`: one poke", *LIST, read=LIST),
+    "trigger": Operation("`ImageVersionTrigger`: one look, the last one that may fail", *LIST, read=LIST),
     "test": Operation("the connection's *Test*", *LIST, read=LIST),
     "add": Operation("`AddRepoOperator`: the change itself", "POST", SOFTWARE, read=LIST),
     "upload": Operation("`UploadImageOperator`: the transfer", "POST", f"{SOFTWARE}/package", read=LIST),
@@ -47,15 +48,12 @@ OPERATIONS = {
     "logout": Operation("the end of a task that has done its work", "POST", "/logout"),
 }
 
-#: operations that have no code yet; each becomes a column above, with an outcome in every row below
-TO_COME = {"trigger": "one poll of the trigger behind a deferred sensor"}
-
 #: what an outcome means; a star behind it: a session may stay open until the manager ends it
 OUTCOMES = {
     "ok": "success, and the list shows the effect",
     "retry": "an error that a retry by Airflow may mend, and that leaves nothing a retry would do twice",
     "final": "an error that fails the task at once, without retry",
-    "wait": "the sensor says *not yet* and goes on waiting",
+    "wait": "sensor and trigger say *not yet* and go on waiting",
     "no": "the test says no, and why",
 }
 
@@ -106,9 +104,11 @@ class Row:
 
 
 def _row(expected: str, group: str, name: str, fault: str, **more: Any) -> Row:
-    """Return a row from its outcomes, in the order of OPERATIONS."""
+    """Return a row from its outcomes, in the order of OPERATIONS; a look of the trigger ends as a poke does."""
+    login, listed, poke, *others = expected.split()
+    outcomes = [login, listed, poke, poke, *others]
     own = {key: more.pop(key) for key in ("times", "on_data", "extra", "says", "large") if key in more}
-    return Row(group, name, fault, dict(zip(OPERATIONS, expected.split(), strict=True)), options=more, **own)
+    return Row(group, name, fault, dict(zip(OPERATIONS, outcomes, strict=True)), options=more, **own)
 
 
 _CUT: dict[str, Any] = {"status": 200, "body": '{"header": {"generatedOn": 1', "content_type": "application/json"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, TO_COME, cells
+from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, cells
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN = "<!-- made by `make reliability` from tests/faults/matrix.py: what is changed here is lost -->"
@@ -26,7 +26,7 @@ def with_table(page: str) -> str:
 
 
 def _lines() -> Iterator[str]:
-    columns = [*OPERATIONS, *TO_COME]
+    columns = list(OPERATIONS)
     yield f"{len(cells())} cells of {len(ROWS)} faults and {len(OPERATIONS)} operations are run."
     for group, rows in groupby(ROWS, key=lambda row: row.group):
         yield from ("", f"### {group}", "")
@@ -34,7 +34,7 @@ def _lines() -> Iterator[str]:
         yield "|---" * (len(columns) + 1) + "|"
         for row in rows:
             outcomes = [_shown(row.expected[name]) for name in OPERATIONS]
-            yield f"| {row.name} | {' | '.join([*outcomes, *('…' for _ in TO_COME)])} |"
+            yield f"| {row.name} | {' | '.join(outcomes)} |"
     yield from (
         "",
         "### What is struck",
@@ -44,7 +44,6 @@ def _lines() -> Iterator[str]:
     )
     for name, operation in OPERATIONS.items():
         yield f"| {name} | {operation.about}: `{operation.method} {operation.path.removeprefix('/dataservice/')}` |"
-    yield from (f"| {name} | … not in the table yet: {about} |" for name, about in TO_COME.items())
     yield from ("", "### What a cell says", "", "| | |", "|---|---|")
     yield from (f"| {name} | {about} |" for name, about in OUTCOMES.items())
     yield "| * | a session may stay open until the manager ends it: it could not be told, or was believed dead |"

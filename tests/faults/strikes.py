@@ -144,7 +144,7 @@ class Strike:
         self._prepare_hidden(hidden_lists=None)
 
     def _prepare_hidden(self, **changes: Any) -> None:
-        if self.operation is OPERATIONS["poke"]:
+        if self.operation in (OPERATIONS["poke"], OPERATIONS["trigger"]):
             repository = self.vm._manager.repository
             self._act = lambda: [repository.update(image, **changes) for image in repository.images].clear()
 
