@@ -63,3 +63,13 @@ def mask_url(text: str) -> None:
     if "://" in url and "{{" not in url:
         for secret in secrets_in_url(url):
             mask_secret(secret)
+
+
+def masked(text: str) -> str:
+    """Return the text without the secrets that Airflow has been told: a manager may quote what it was sent.
+
+    :param text: for a place that Airflow stores, or logs, without masking it.
+    """
+    from airflow.sdk.log import redact
+
+    return str(redact(text))

@@ -68,7 +68,8 @@ class VManageHook(BaseHook):
         self.vmanage_conn_id = vmanage_conn_id
         self._session: ManagerSession | None = None
         self._aborted = False
-        self._connection: Connection | None = None
+        # A function, since a connection shows its password where it is printed.
+        self._find_connection = lambda: self.get_connection(vmanage_conn_id)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -127,7 +128,8 @@ class VManageHook(BaseHook):
         """
         from airflow.providers.common.compat.connection import get_async_connection
 
-        self._connection = await get_async_connection(self.vmanage_conn_id)
+        connection = await get_async_connection(self.vmanage_conn_id)
+        self._find_connection = lambda: connection
 
     @cached_property
     def settings(self) -> ManagerSettings:
@@ -135,7 +137,7 @@ class VManageHook(BaseHook):
 
         :raises VManageConfigurationError: naming the field, its value and the mend.
         """
-        connection = self._connection or self.get_connection(self.vmanage_conn_id)
+        connection = self._find_connection()
         _mask(connection.password)
         extra = _extra_of(connection)
         _mask(str(extra.get("api_key") or ""))

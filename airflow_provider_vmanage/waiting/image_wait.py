@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
+from airflow_provider_vmanage.masking import masked
 from airflow_provider_vmanage.waiting import wait_events
 
 #: seconds that a last look may come after a deadline
@@ -129,7 +130,7 @@ class ImageWait:
 
     def _after_failure(self, error: VManageError, now: float) -> wait_events.Event | None:
         """Count a failure, at most one in each interval of its own: others may look more often than this wait does."""
-        self._last_state = f"the last look failed: {error}"
+        self._last_state = f"the last look failed: {masked(str(error))}"
         if not error.retryable:
             return wait_events.failed(error)
         if now - self._counted_at >= self._interval / 2:

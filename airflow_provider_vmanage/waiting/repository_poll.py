@@ -21,6 +21,7 @@ from asgiref.sync import sync_to_async
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError, VManageUnavailableError
 from airflow_provider_vmanage.client.image_search import ImageIndex
+from airflow_provider_vmanage.masking import masked
 
 if TYPE_CHECKING:
     from airflow_provider_vmanage.hooks.vmanage import VManageHook
@@ -120,7 +121,7 @@ class RepositoryPoll:
 
     async def _tell(self, answer: Answer) -> None:
         if isinstance(answer, VManageError):
-            log.warning("Looking for images with connection %r failed: %s", self.vmanage_conn_id, answer)
+            log.warning("Looking for images with connection %r failed: %s", self.vmanage_conn_id, masked(str(answer)))
         for number, waiter in enumerate(list(self._waiters), start=1):
             waiter.take(answer)
             if number % _AT_ONCE == 0:

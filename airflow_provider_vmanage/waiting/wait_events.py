@@ -13,6 +13,7 @@ from typing import Any
 from airflow_provider_vmanage.client import errors
 from airflow_provider_vmanage.client.errors import VManageError, VManageProtocolError
 from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.masking import masked
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ def timed_out(message: str) -> Event:
 
 def failed(error: VManageError) -> Event:
     """Return the event for a wait that is given up."""
-    return {"status": "error", "error": type(error).__name__, "message": error.message, "fields": error.fields}
+    fields = {name: masked(value) if isinstance(value, str) else value for name, value in error.fields.items()}
+    return {"status": "error", "error": type(error).__name__, "message": masked(error.message), "fields": fields}
 
 
 def read(event: Any) -> tuple[dict[str, Any] | None, str]:

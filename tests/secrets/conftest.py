@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -13,7 +14,7 @@ from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG, BaseOperator
@@ -29,8 +30,14 @@ from airflow_provider_vmanage.operators.software_repository import (
 )
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
+from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
+from airflow_provider_vmanage.waiting.repository_poll import poll_of
 from tests.secrets.search import told_by
 from tests.secrets.troubles import REMOTE_PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
+from tests.triggers.event_loop import first_event
+
+if TYPE_CHECKING:
+    from airflow.triggers.base import BaseTrigger
 
 OLD = "vmanage-20.12.3-x86_64.tar.gz"
 CONTENT = b"an image"
@@ -161,11 +168,30 @@ def _task(vm: Simulator, operation: str, store: str) -> Any:
 
 
 def _with_hook(hook: VManageHook, operation: str) -> Any:
+    if operation in ("trigger", "watch"):
+        return asyncio.run(_in_the_triggerer(operation))
     if operation == "test":
         return hook.test_connection()
     body = {"remoteServerName": "store", "remoteServerUser": "joe", "remoteServerPassword": REMOTE_PASSWORD}
     with hook:
         return hook.request("POST", "device/action/remote-server", json=body).body
+
+
+async def _in_the_triggerer(operation: str) -> list[str]:
+    """The first event of a trigger, or what it is when nothing comes, and all that Airflow stores and shows of it."""
+    triggers: dict[str, BaseTrigger] = {
+        "trigger": ImageVersionTrigger(version="20.12.3", poke_interval=0, max_consecutive_failures=1),
+        "watch": ImageAvailableTrigger(poke_interval=0.001, emit_existing=True),
+    }
+    trigger = triggers[operation]
+    task = asyncio.get_running_loop().create_task(first_event(trigger))
+    poll = poll_of("vmanage_default")
+    await asyncio.wait([task], timeout=0.3)
+    shown = [repr(trigger), repr(vars(trigger)), repr(vars(poll)), _shown(poll._hook) if poll._hook else ""]
+    task.cancel()
+    await asyncio.wait([task])
+    event = "" if task.cancelled() else repr(task.result())
+    return [*shown, event, str(trigger.serialize())]
 
 
 def _shown(hook: VManageHook) -> str:

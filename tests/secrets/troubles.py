@@ -37,6 +37,8 @@ OPERATIONS: dict[str, list[tuple[str, str]]] = {
     "upload with a list": [LIST, ("POST", f"{SOFTWARE}/package")],
     "delete": [LIST, ("DELETE", f"{SOFTWARE}/id")],
     "wait": [LIST],
+    "trigger": [LIST],
+    "watch": [LIST],
     "test": [LIST],
     "remote server": [("POST", "/dataservice/device/action/remote-server")],
 }
