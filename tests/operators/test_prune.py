@@ -1,0 +1,185 @@
+"""Pruning: what is old goes, what is newest, protected, young, in use or referred to stays, and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client.prune import version_key
+from airflow_provider_vmanage.exceptions import VManageFailException
+from airflow_provider_vmanage.operators.software_repository import PruneImagesOperator
+from airflow_provider_vmanage.simulator import Simulator
+
+DAY = 86_400_000
+
+
+@pytest.fixture
+def vm(vm: Simulator, connect: Callable[..., None]) -> Simulator:
+    connect(vm)
+    return vm
+
+
+@pytest.fixture
+def prune(run: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda keep=1, **options: run(PruneImagesOperator(task_id="t", keep=keep, **options))
+
+
+def names(vm: Simulator) -> list[str]:
+    return [image.file_name for image in vm.images]
+
+
+def removed(row: dict[str, Any]) -> list[str]:
+    return [one["file_name"] for one in row["removed"]]
+
+
+def reasons(row: dict[str, Any]) -> dict[str, str]:
+    return {one["file_name"]: one["reason"] for one in row["kept"]}
+
+
+def test_the_newest_versions_of_each_family_and_type_stay(vm: Simulator, prune: Callable[..., Any]) -> None:
+    for name in ("vmanage-20.9.9.gz", "vmanage-20.12.4.gz", "vmanage-20.12.10.gz", "viptela-20.9.4.gz"):
+        vm.add_image(name)
+    vm.add_image("vmanage-20.3.1.gz", image_type="virtualmachine")
+    row = prune(2)
+    assert removed(row) == ["vmanage-20.9.9.gz"]
+    assert reasons(row)["viptela-20.9.4.gz"] == "among the 2 newest versions for vedge-x86"
+    assert (row["action"], row["changed"], row["applied"], row["refused"]) == ("deleted", True, True, None)
+    again = prune(2)
+    assert (again["action"], again["changed"], again["removed"]) == ("unchanged", False, [])
+
+
+def test_files_of_one_version_count_once_and_an_image_of_two_families_stays_for_either(
+    vm: Simulator, prune: Callable[..., Any]
+) -> None:
+    for part in ("a", "b"):
+        vm.add_image(f"vmanage-{part}-20.12.4.gz", platform_family="x")
+    vm.add_image("two-20.9.1.gz", platform_family=("x", "y"))
+    vm.add_image("old-20.9.0.gz", platform_family="x")
+    assert removed(prune()) == ["old-20.9.0.gz"]
+
+
+def test_what_somebody_needs_stays_and_the_reason_is_told(vm: Simulator, prune: Callable[..., Any]) -> None:
+    vm.add_image("vmanage-20.12.9.gz")
+    for name in ("runs-20.1.1.gz", "boots-20.1.2.gz", "away-20.1.3.gz", "had-20.1.4.gz", "keep-me-20.1.5.gz"):
+        vm.add_image(name, platform_family="vmanage")
+    vm.add_device("d1", version="20.1.1")
+    vm.add_device("d2", version="20.12.9", defaultVersion="20.1.2")
+    vm.add_device("d3", version="20.12.9", availableVersions=["20.1.3"], reachability="unreachable")
+    vm.add_device("d4", version="20.12.9", availableVersions=["20.1.4"])
+    row = prune(protect=["keep-*"])
+    assert removed(row) == ["had-20.1.4.gz"]
+    assert reasons(row) == {
+        "vmanage-20.12.9.gz": "among the 1 newest versions for vmanage",
+        "runs-20.1.1.gz": "is in use on d1",
+        "boots-20.1.2.gz": "is in use on d2",
+        "away-20.1.3.gz": "is in use on d3",
+        "keep-me-20.1.5.gz": "protected by 'keep-*'",
+    }
+
+
+def test_what_cannot_be_judged_stays(vm: Simulator, prune: Callable[..., Any]) -> None:
+    vm.add_image("vmanage-20.12.9.gz")
+    vm.add_image("nothing-known.gz", platform_family="vmanage")
+    vm.add_image("20.9.1.gz", platform_family=())
+    vm.add_image("", version="20.1", url="https://images.example.com/")
+    vm.add_image("remote-20.1.gz", version_type="files", platform_family="vmanage", url="http://files/")
+    row = prune()
+    assert removed(row) == []
+    assert list(reasons(row).values())[1:] == [
+        "has no known version",
+        "has no platform family, so nobody can tell what it is the successor of",
+        "is not stored on the manager",
+        "is not stored on the manager",
+    ]
+
+
+def test_the_version_that_a_maintenance_update_needs_stays(vm: Simulator, prune: Callable[..., Any]) -> None:
+    vm.add_image("c8000v-17.12.4.bin")
+    vm.add_image("c8000v-17.9.1.bin")
+    vm.add_image("c8000v-17.6.1.bin")
+    vm.add_record(
+        {
+            "versionId": "smu",
+            "availableFiles": "[c8000v-smu.bin]",
+            "versionName": "17.9.1.CSCab12345",
+            "smuCompatibleVersion": "17.9.1",
+            "versionType": "vmanage",
+            "platformFamily": ["c8000v"],
+            "imageType": "smu",
+        }
+    )
+    row = prune()
+    assert removed(row) == ["c8000v-17.6.1.bin"]
+    assert reasons(row)["c8000v-17.9.1.bin"] == "is referred to by c8000v-smu.bin (version 17.9.1.CSCab12345, id smu)"
+
+
+@pytest.mark.parametrize("older_than", [timedelta(days=90), "90d", "2160h", " 90 D "])
+def test_only_what_is_old_enough_goes(vm: Simulator, prune: Callable[..., Any], older_than: Any) -> None:
+    now = int(time.time() * 1000)
+    vm.add_image("vmanage-20.12.9.gz", updated_on=now)
+    vm.add_image("vmanage-20.12.8.gz", updated_on=now - 89 * DAY)
+    vm.add_image("vmanage-20.12.7.gz", updated_on=now - 91 * DAY)
+    row = prune(older_than=older_than)
+    assert removed(row) == ["vmanage-20.12.7.gz"]
+    assert reasons(row)["vmanage-20.12.8.gz"] == "is not older than 90 days, 0:00:00"
+
+
+def test_more_than_allowed_is_refused_and_check_mode_says_so(vm: Simulator, prune: Callable[..., Any]) -> None:
+    for number in range(12):
+        vm.add_image(f"vmanage-20.12.{number}.gz")
+    row = prune(check_mode=True)
+    assert (len(row["removed"]), row["applied"], row["changed"]) == (11, False, True)
+    assert row["refused"].startswith("11 images would be deleted, and max_deletions is 10")
+    with pytest.raises(VManageFailException, match="11 images would be deleted"):
+        prune()
+    assert len(vm.images) == 12
+    assert prune(max_deletions=11)["action"] == "deleted"
+    assert names(vm) == ["vmanage-20.12.11.gz"]
+
+
+def test_devices_that_cannot_be_listed_keep_every_image(vm: Simulator, prune: Callable[..., Any]) -> None:
+    vm.add_image("vmanage-20.12.2.gz")
+    vm.add_image("vmanage-20.12.1.gz")
+    vm.faults.add("forbidden", path="device/action/install/devices/vmanage")
+    row = prune()
+    assert removed(row) == []
+    assert "counts as in use" in reasons(row)["vmanage-20.12.1.gz"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"keep": 0}, "keep is 0: give 1 or more"),
+        ({"keep": "3"}, "keep is '3': give a whole number"),
+        ({"keep": 1, "protect": [7]}, "protect is .*: give a list of patterns"),
+        ({"keep": 1, "protect": "[broken"}, "protect is text that is neither"),
+        ({"keep": 1, "older_than": "90"}, "older_than is '90': give a timedelta"),
+        ({"keep": 1, "older_than": 90}, "older_than is 90: give a timedelta"),
+        ({"keep": 1, "max_deletions": -1}, "max_deletions is -1: give a whole number"),
+    ],
+)
+def test_bad_rules_are_refused_before_anything_is_sent(
+    vm: Simulator, prune: Callable[..., Any], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(VManageFailException, match=f"^{words}"):
+        prune(**options)
+    assert vm.requests == []
+
+
+@pytest.mark.parametrize(
+    "versions",
+    [
+        ["17.9.1", "17.12.1"],
+        ["17.06.05", "17.06.05a", "17.06.05b"],
+        ["20.12", "20.12.1"],
+        ["20.13.999-2846", "20.13.999-3077"],
+        ["smart-li-20.13.999-2846", "20.13.999-3077"],
+        ["17.09.01.0.155356.1646904830", "17.12.01.0.177566.1681743991"],
+    ],
+)
+def test_versions_are_sorted_as_a_person_sorts_them(versions: list[str]) -> None:
+    assert sorted(versions[::-1], key=version_key) == versions

@@ -1,0 +1,207 @@
+"""Remote servers and the images on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client.errors import VManageOutcomeUnknownError
+from airflow_provider_vmanage.exceptions import VManageFailException
+from airflow_provider_vmanage.operators.software_repository import (
+    AddRemoteImageOperator,
+    AddRepoOperator,
+    DeleteImageOperator,
+    RemoteServerOperator,
+)
+from airflow_provider_vmanage.simulator import Simulator
+
+SERVERS = "device/action/remote-server"
+FILES: dict[str, Any] = {"name": "files", "url": "10.0.0.1", "protocol": "SCP", "user": "joe"}
+
+
+@pytest.fixture
+def vm(connect: Callable[..., None]) -> Any:
+    with Simulator(version="20.18.2") as manager:
+        connect(manager)
+        yield manager
+
+
+@pytest.fixture
+def server(run: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda **options: run(RemoteServerOperator(task_id="t", **{**FILES, **options}))
+
+
+@pytest.fixture
+def image(run: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda **options: run(
+        AddRemoteImageOperator(task_id="t", **{"remote_server": "files", "file_name": "isr-17.12.4.bin", **options})
+    )
+
+
+def known(vm: Simulator) -> list[dict[str, Any]]:
+    return list(vm._manager.repository.remote_servers.values())
+
+
+def writes(vm: Simulator) -> list[str]:
+    return [one.method for one in vm.requests if one.method != "GET" and "/action/" in one.path]
+
+
+def test_a_remote_server_comes_to_be_once(vm: Simulator, server: Callable[..., Any]) -> None:
+    row = server(password="hunter2")
+    assert json.loads(json.dumps(row)) == row
+    assert (row["action"], row["changed"], row["applied"]) == ("added", True, True)
+    assert (row["port"], row["vpn"], row["location_prefix"], row["protocol"]) == (22, 0, "/", "SCP")
+    assert "hunter2" not in json.dumps(row)
+    (record,) = known(vm)
+    assert record["remoteServerPassword"] == "hunter2"
+    assert row["remote_server_id"] == record["remoteServerId"]
+    again = server(password="hunter2")
+    assert (again["action"], again["changed"]) == ("unchanged", False)
+    assert writes(vm) == ["POST"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("url", "10.0.0.2"),
+        ("protocol", "http"),
+        ("port", 2222),
+        ("vpn", "512"),
+        ("user", "ann"),
+        ("location_prefix", "/i"),
+    ],
+)
+def test_what_differs_is_updated_and_named(vm: Simulator, server: Callable[..., Any], field: str, value: Any) -> None:
+    first = server(password="hunter2", port=2200)
+    row = server(**{"port": 2200, "password": "hunter3", field: value})
+    assert (row["action"], row["differs"], row["remote_server_id"]) == ("updated", [field], first["remote_server_id"])
+    (record,) = known(vm)
+    assert record["remoteServerPassword"] == "hunter3"  # an update without one might lose it
+    assert server(**{"port": 2200, "password": "hunter3", field: value})["action"] == "unchanged"
+
+
+def test_port_and_vpn_shown_as_text_are_the_same_numbers(vm: Simulator, server: Callable[..., Any]) -> None:
+    server()
+    known(vm)[0].update(remoteServerPort="22", remoteServerVPN="0", remoteServerProtocol="scp")
+    assert server()["action"] == "unchanged"
+
+
+def test_a_password_is_sent_on_creation_or_always(vm: Simulator, server: Callable[..., Any]) -> None:
+    server(password="hunter2")
+    assert server(password="hunter3")["changed"] is False
+    row = server(password="hunter3", update_password="always")
+    assert (row["action"], row["differs"]) == ("updated", ["password"])
+    assert known(vm)[0]["remoteServerPassword"] == "hunter3"
+
+
+def test_a_password_may_come_from_a_connection_and_is_masked(
+    vm: Simulator, server: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, redact: Callable[[str], str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_FILES", json.dumps({"conn_type": "ssh", "password": "hunter2-files"}))
+    server(password_conn_id="files")
+    assert known(vm)[0]["remoteServerPassword"] == "hunter2-files"
+    assert redact("it is hunter2-files") == "it is ***"
+    RemoteServerOperator(task_id="t2", name="x", password="hunter3-literal")
+    assert redact("it is hunter3-literal") == "it is ***"
+
+
+def test_a_server_goes_but_not_while_images_refer_to_it(
+    vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], run: Callable[..., Any]
+) -> None:
+    server()
+    for number in range(11):
+        image(file_name=f"isr-17.12.{number}.bin")
+    for check_mode in (True, False):
+        with pytest.raises(VManageFailException, match=r"'files' holds 11 images .*isr-17\.12\.9\.bin.* and 1 more"):
+            server(state="absent", check_mode=check_mode)
+    assert len(known(vm)) == 1
+    for number in range(11):
+        run(DeleteImageOperator(task_id="t", file_name=f"isr-17.12.{number}.bin"))
+    assert server(state="absent", check_mode=True)["action"] == "deleted"
+    assert len(known(vm)) == 1
+    assert server(state="absent")["action"] == "deleted"
+    assert server(state="absent")["action"] == "unchanged"
+    assert known(vm) == []
+
+
+def test_an_image_on_a_remote_server_is_added_once(
+    vm: Simulator, server: Callable[..., Any], image: Callable[..., Any]
+) -> None:
+    row = server()
+    would = image(check_mode=True)
+    assert (would["action"], would["applied"], vm.images) == ("added", False, [])
+    added = image(platform_family="isr4300")
+    assert (added["action"], added["file_name"], added["platform_family"]) == ("added", "isr-17.12.4.bin", ["isr4300"])
+    assert image()["action"] == "unchanged"
+    assert image(remote_server=row["remote_server_id"])["action"] == "unchanged"
+    assert len(vm.images) == 1
+
+
+def test_an_image_on_a_server_that_is_not_there_names_those_that_are(
+    vm: Simulator, server: Callable[..., Any], image: Callable[..., Any]
+) -> None:
+    server()
+    with pytest.raises(VManageFailException, match=r"remote_server 'gone' is not known .*\(there: files\)"):
+        image(remote_server="gone")
+
+
+@pytest.mark.parametrize("fault", ["reply_lost", "short_body"])
+def test_a_lost_answer_is_settled_by_the_list(vm: Simulator, server: Callable[..., Any], fault: str) -> None:
+    vm.faults.add(fault, path=SERVERS, method="POST")
+    assert server()["action"] == "added"
+    assert len(known(vm)) == 1
+
+
+def test_a_lost_answer_to_a_new_password_stays_unknown(vm: Simulator, server: Callable[..., Any]) -> None:
+    server(password="hunter2")
+    vm.faults.add("reply_lost", path=f"{SERVERS}/*", method="PUT")
+    with pytest.raises(VManageOutcomeUnknownError):
+        server(password="hunter3", update_password="always")
+
+
+@pytest.mark.parametrize("release", ["16.3.1"])
+def test_a_release_without_remote_servers_says_what_to_use(
+    vm_of_release: Simulator, connect: Callable[..., None], server: Callable[..., Any], image: Callable[..., Any]
+) -> None:
+    connect(vm_of_release)
+    for task in (server, image):
+        with pytest.raises(VManageFailException, match="may not know remote servers yet: use AddRepoOperator instead"):
+            task()
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_release_of_remote_servers_names_the_operator_to_use_instead_of_a_url(
+    vm: Simulator, run: Callable[..., Any], *, check_mode: bool
+) -> None:
+    task = AddRepoOperator(task_id="t", version_name="1", version_url="https://x.example.com/", check_mode=check_mode)
+    with pytest.raises(VManageFailException, match="use RemoteServerOperator and AddRemoteImageOperator"):
+        run(task)
+    assert vm.images == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": " "}, "name is ' ': give"),
+        ({"url": None}, "url is None: give"),
+        ({"url": "https://10.0.0.1"}, "url is 'https://10.0.0.1': give the server's name or address alone"),
+        ({"url": "joe:hunter2@10.0.0.1"}, r"url is '\*\*\*': give the server's name"),
+        ({"protocol": "sftp"}, "protocol is 'sftp': use one of FTP, HTTP, SCP"),
+        ({"port": 0}, "port is 0: use a number from 1 to 65535"),
+        ({"port": "x"}, "port is 'x': use a number"),
+        ({"vpn": 65528}, "vpn is 65528: use a number from 0 to 65527"),
+        ({"state": "gone"}, "state is 'gone': use one of present, absent"),
+        ({"update_password": "never"}, "update_password is 'never': use one of on_create, always"),
+        ({"password": "a", "password_conn_id": "b"}, "password and password_conn_id given: give at most one"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_sent(
+    vm: Simulator, server: Callable[..., Any], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(VManageFailException, match=f"^{words}") as caught:
+        server(**options)
+    assert "hunter2" not in str(caught.value)
+    assert vm.requests == []
