@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -18,6 +18,13 @@ from airflow_provider_vmanage.client.arguments import check_choice, require_text
 from airflow_provider_vmanage.client.budget import parse_not_after
 from airflow_provider_vmanage.client.devices import list_devices
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
+from airflow_provider_vmanage.client.image_metadata import (
+    ImageMetadata,
+    confirm_checksum,
+    count_images,
+    read_metadata,
+    write_metadata,
+)
 from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, check_remote_server
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
@@ -232,7 +239,9 @@ class VManageHook(BaseHook):
             not_after=parse_not_after(not_after),
             notes=None if check_mode else notes,
         )
-        return upload.run()
+        change = upload.run()
+        confirm_checksum(self.get_conn(), change, expected)
+        return change
 
     def delete_image(
         self,
@@ -255,6 +264,30 @@ class VManageHook(BaseHook):
             if_missing=if_missing,
             allow_in_use=allow_in_use,
         )
+
+    def count_images(self, *, image_type: str | None = None) -> int:
+        """Return how many images the manager counts, where the release does.
+
+        :param image_type: only this type, such as ``software``.
+        :raises VManageError: as any read.
+        """
+        return count_images(self.get_conn(), image_type)
+
+    def image_metadata(self, version_id: str) -> ImageMetadata | None:
+        """Return checksum, description and tags of an image, or ``None`` where the release has none.
+
+        :raises VManageError: as any read.
+        """
+        return read_metadata(self.get_conn(), version_id)
+
+    def set_image_metadata(
+        self, version_id: str, *, description: str | None = None, tags: Sequence[str] | None = None
+    ) -> bool:
+        """Set description and tags of an image; return whether they differed. Safe to run again.
+
+        See :func:`airflow_provider_vmanage.client.image_metadata.write_metadata`.
+        """
+        return write_metadata(self.get_conn(), version_id, description=description, tags=tags)
 
     def remote_server(
         self,

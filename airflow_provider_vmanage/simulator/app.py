@@ -18,6 +18,7 @@ from airflow_provider_vmanage.simulator.exchange import Exchange, RequestLog, Tr
 from airflow_provider_vmanage.simulator.fault_context import FaultContext
 from airflow_provider_vmanage.simulator.faults import Fault, FaultBook
 from airflow_provider_vmanage.simulator.manager import Manager
+from airflow_provider_vmanage.simulator.metadata import MetadataPages
 from airflow_provider_vmanage.simulator.page import repository_page
 from airflow_provider_vmanage.simulator.plain import plain_routes
 from airflow_provider_vmanage.simulator.remote_servers import RemoteServerPages
@@ -31,6 +32,7 @@ def build_router(manager: Manager) -> Router:
     """All pages of the manager; those that need a session are guarded."""
     about = AboutPages(manager)
     guarded = [*about.routes(), *SoftwarePages(manager).routes()]
+    guarded += MetadataPages(manager).routes()
     guarded += RemoteServerPages(manager.repository, manager.release).routes()
     guarded.append(Route("/dataservice/{path:path}", _unknown_path, methods=_ALL))
     login, logout = manager.login.check, manager.login.logout

@@ -76,6 +76,7 @@ class Repository:
         self._images: list[Image] = []
         self.raw_records: list[dict[str, Any]] = []
         self.remote_servers: dict[str, dict[str, Any]] = {}
+        self.metadata: dict[str, dict[str, Any]] = {}  # by file name; what was set over what is computed
         self.incoming = folder / "incoming"
         shutil.rmtree(self.incoming, ignore_errors=True)  # what an earlier run left half received
         self.incoming.mkdir(parents=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import ssl
 import tempfile
+import uuid
 import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -201,6 +202,28 @@ class Simulator:
         """Show a record in both lists exactly as given, for dialects the simulator does not speak."""
         self._manager.repository.raw_records.append(dict(record))
         self._manager.repository.save()
+
+    def set_metadata(self, file_name: str, **fields: Any) -> None:
+        """Show these metadata for a file, also for one that is uploaded later.
+
+        :param fields: ``checksum``, ``checksumType``, ``description``, ``tags``, ...
+        """
+        self._manager.repository.metadata[file_name] = fields
+
+    def add_remote_server(self, name: str, **fields: Any) -> str:
+        """Add a remote server, and return its id.
+
+        :param fields: More of the record, by the manager's keys: ``remoteServerUrl``, ``remoteServerPort``, ...
+        """
+        server_id = str(uuid.uuid4())
+        record = {"remoteServerId": server_id, "remoteServerName": name, **fields}
+        self._manager.repository.remote_servers[server_id] = record
+        return server_id
+
+    @property
+    def remote_servers(self) -> list[dict[str, Any]]:
+        """Every remote server, with its password."""
+        return list(self._manager.repository.remote_servers.values())
 
     def add_device(
         self, host_name: str, device_type: str = "vedge", version: str = "20.9.4", **fields: Any

@@ -14,16 +14,22 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_repository import (
+    AddRemoteImageOperator,
     AddRepoOperator,
+    ApplyRepositoryOperator,
     DeleteImageOperator,
     ListImagesOperator,
+    PlanRepositoryOperator,
+    PruneImagesOperator,
+    RemoteServerOperator,
     UploadImageOperator,
 )
 from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 
-NUMERIC = {"listing_timeout"}
+NUMERIC = {"listing_timeout", "max_deletions", "keep"}
+PLAN = {"add": [], "keep": [], "remove": [], "blocked": [], "digest": "", "images": [], "exact": False, "protect": []}
 URL = "https://images.example.com/20.15/"
 REQUIRED: dict[type[BaseOperator], dict[str, Any]] = {
     AddRepoOperator: {"version_name": "20.15", "version_url": URL},
@@ -31,6 +37,11 @@ REQUIRED: dict[type[BaseOperator], dict[str, Any]] = {
     DeleteImageOperator: {"version": "20.1"},
     ListImagesOperator: {},
     ListDeviceSoftwareOperator: {},
+    PlanRepositoryOperator: {"images": []},
+    ApplyRepositoryOperator: {"plan": PLAN},
+    PruneImagesOperator: {"keep": 1},
+    RemoteServerOperator: {"name": "files", "url": "10.0.0.1"},
+    AddRemoteImageOperator: {"remote_server": "files", "file_name": "a.bin"},
     ImageVersionSensor: {"version": "20.1"},
 }
 ALL = list(REQUIRED)
@@ -144,6 +155,17 @@ BAD: list[tuple[type[BaseOperator], dict[str, Any], str]] = [
     (DeleteImageOperator, {"version": "1", "allow_in_use": "x"}, "allow_in_use is 'x': use true or false"),
     (DeleteImageOperator, {"version": "1", "check_mode": "x"}, "check_mode is 'x': use true or false"),
     (ListDeviceSoftwareOperator, {"device_type": "vsmart"}, "device_type is 'vsmart': use one of vedge, controller"),
+    (PlanRepositoryOperator, {"images": 7}, "images is int: give a list"),
+    (PlanRepositoryOperator, {"images": [7]}, r"images\[0\] is int: give a path or URL"),
+    (PlanRepositoryOperator, {"images": [{"sauce": "x"}]}, r"images\[0\] has the keys sauce: give"),
+    (PlanRepositoryOperator, {"images": ["/a.bin", "/b/a.bin"]}, r"images\[1\] is a.bin, and given twice"),
+    (PlanRepositoryOperator, {"images": ["https://j:pw@x/a.bin"]}, r"images\[0\].source .* has a password or a query"),
+    (PlanRepositoryOperator, {"images": [], "exact": "maybe"}, "exact is 'maybe': use true or false"),
+    (ApplyRepositoryOperator, {"plan": {}}, "plan is no plan: give the result of"),
+    (ApplyRepositoryOperator, {"plan": "{{ broken"}, "plan is text that is neither JSON nor"),
+    (ApplyRepositoryOperator, {"plan": PLAN, "max_deletions": "x"}, "max_deletions is 'x': give a whole number"),
+    (AddRemoteImageOperator, {"remote_server": "", "file_name": "a"}, "remote_server is '': give"),
+    (AddRemoteImageOperator, {"remote_server": "x", "file_name": "a,b"}, "file_name 'a,b' has ','"),
     (ListImagesOperator, {"version": ""}, "version is '': give"),
     (ListImagesOperator, {"version": " "}, "version is ' ': give"),
 ]

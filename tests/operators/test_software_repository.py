@@ -99,7 +99,8 @@ def test_upload(
     digest = hashlib.sha512(b"an image").hexdigest()
     row = run(UploadImageOperator(task_id="t", source=str(file), checksum=f"sha512:{digest}"))
     assert_row(row, ROW_TYPES)
-    assert session_of(vm) == [LIST, SEND, LIST]
+    metadata = [f"GET device/action/software/package/{vm.images[0].file_id}/metadata"]
+    assert session_of(vm) == [LIST, SEND, LIST, *(metadata if vm.release.has_metadata else [])]
     assert (row["action"], row["changed"], row["size"], row["sha512"]) == ("uploaded", True, 8, digest)
     assert (row["version"], row["version_id"], row["file_name"]) == ("20.15.1", vm.images[0].version_id, NAME)
     assert row["updated_on"] == vm.images[0].updated_on

@@ -226,10 +226,9 @@ def test_a_stored_image_can_be_downloaded(vm, client):
 def test_which_body_registers_an_image_depends_on_the_release(version, old, new, simulate, connect):
     vm = simulate(version)
     client = connect(vm)
-    client.call("POST", "/dataservice/device/action/remote-server", json={"remoteServerName": "files"})
-    [server] = client.images("/dataservice/device/action/remote-server")
+    server_id = vm.add_remote_server("files")
     url = {"versionName": "16.1.2", "versionURL": "ftp://1.1.1.1/builds/16.1/"}
-    remote = {"remoteServerId": server["remoteServerId"], "fileName": "abc.bin"}
+    remote = {"remoteServerId": server_id, "fileName": "abc.bin"}
     assert client.call("POST", SOFTWARE, json=url).status_code == old
     assert client.call("POST", SOFTWARE, json=remote).status_code == new
     listed = client.images()
@@ -239,7 +238,7 @@ def test_which_body_registers_an_image_depends_on_the_release(version, old, new,
     if new == 200:
         assert listed[-1]["versionName"] == "--"
         assert "files" in listed[-1]["versionType"]
-        assert json.loads(listed[-1]["remoteServers"])[0]["remoteServerId"] == server["remoteServerId"]
+        assert json.loads(listed[-1]["remoteServers"])[0]["remoteServerId"] == server_id
 
 
 def test_a_url_entry_is_unique_by_version_and_can_be_changed(simulate, connect):

@@ -1,0 +1,167 @@
+"""What a manager knows of an image besides the list: checksum, description, tags; and how many images it holds.
+
+Source: OpenAPI of release 26.1. Which release had it first is unknown; older ones answer 404.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from airflow_provider_vmanage.client.checksums import Checksum
+from airflow_provider_vmanage.client.errors import (
+    VManageCancelledError,
+    VManageChecksumError,
+    VManageError,
+    VManageProtocolError,
+    VManageRejectedError,
+)
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.software_repository import PATH, Change
+
+log = logging.getLogger(__name__)
+
+#: release from which a manager is asked for metadata after an upload: the simulator's choice, see above
+METADATA_SINCE = (20, 18)
+
+_MISSING = 404
+
+
+@dataclass(frozen=True)
+class ImageMetadata:
+    """The metadata of one image, as far as the manager shows them.
+
+    :param checksum: hexadecimal, lower case.
+    :param checksum_type: as the manager writes it, such as ``sha512`` or ``SHA-512``.
+    :param description: free text.
+    :param tags: free texts.
+    :param raw: all that the manager sent.
+    """
+
+    checksum: str | None
+    checksum_type: str | None
+    description: str | None
+    tags: tuple[str, ...]
+    raw: Mapping[str, Any]
+
+    @property
+    def algorithm(self) -> str:
+        """Return the type of the checksum as hashlib writes it."""
+        return (self.checksum_type or "").lower().replace("-", "").replace("_", "")
+
+
+def count_images(session: ManagerSession, image_type: str | None = None) -> int:
+    """Return how many images the manager counts; one call.
+
+    :param image_type: only this type, such as ``software``.
+    :raises VManageProtocolError: the answer has no count.
+    :raises VManageError: as any read.
+    """
+    params = {"imageType": image_type} if image_type else None
+    count = session.request("GET", f"{PATH}/package/imageCount", params=params).member("imageCount")
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise VManageProtocolError(f"imageCount is {type(count).__name__}, not a number")
+    return count
+
+
+def read_metadata(session: ManagerSession, version_id: str) -> ImageMetadata | None:
+    """Return the metadata of an image, or ``None`` where the release has none.
+
+    :param version_id: of the image.
+    :raises VManageError: as any read.
+    """
+    try:
+        body = session.request("GET", _path(version_id)).body
+    except VManageRejectedError as err:
+        if err.status == _MISSING:
+            return None
+        raise
+    found = body.get("data", body) if isinstance(body, dict) else None
+    if not isinstance(found, dict):
+        raise VManageProtocolError("The metadata of an image are no object")
+    return _parse(found)
+
+
+def write_metadata(
+    session: ManagerSession,
+    version_id: str,
+    *,
+    description: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> bool:
+    """Set description and tags of an image, and keep all else as the manager shows it; return whether they differed.
+
+    Reads first, so it is safe to run again.
+
+    :param description: free text; ``None`` keeps the old one.
+    :param tags: free texts; ``None`` keeps the old ones.
+    :raises VManageRejectedError: the release has no metadata, or the manager refused.
+    :raises VManageError: as any change.
+    """
+    old = read_metadata(session, version_id)
+    if old is None:
+        raise VManageRejectedError("This release has no metadata of images", status=_MISSING, path=_path(version_id))
+    wanted = {"description": description, "tags": None if tags is None else list(tags)}
+    changes = {name: value for name, value in wanted.items() if value is not None and value != old.raw.get(name)}
+    if changes:
+        session.request("PUT", _path(version_id), json={**old.raw, **changes})
+    return bool(changes)
+
+
+def confirm_checksum(session: ManagerSession, change: Change, expected: Checksum | None) -> None:
+    """Compare an image that was sent with the checksum that the manager shows, where it shows one that compares.
+
+    Nothing else makes an upload fail here: metadata that cannot be read were never promised.
+
+    :param expected: what the source was found to have; without it nothing is asked.
+    :raises VManageChecksumError: the manager shows another digest for what was sent.
+    """
+    version_id = change.image.file_id or change.image.version_id
+    release = session.server.release
+    if expected is None or change.sha512 is None or not change.applied or not version_id:
+        return
+    if release is None or release < METADATA_SINCE:
+        return
+    try:
+        shown = read_metadata(session, version_id)
+    except VManageCancelledError:
+        raise
+    except VManageError as err:
+        log.info("The manager's own checksum could not be read: %s", err)
+        return
+    known = {"sha512": change.sha512, expected.algorithm: expected.digest}
+    if shown is None or not shown.checksum or shown.algorithm not in known:
+        log.info("The manager shows no checksum that could be compared")
+        return
+    if shown.checksum != known[shown.algorithm]:
+        raise VManageChecksumError(
+            f"The manager shows {shown.algorithm} {shown.checksum} for {change.image.describe()}, but what was sent "
+            f"has {known[shown.algorithm]}: delete the image and upload it again",
+            algorithm=shown.algorithm,
+            expected=known[shown.algorithm],
+            actual=shown.checksum,
+        )
+    log.info("The manager shows the same %s", shown.algorithm)
+
+
+def _path(version_id: str) -> str:
+    return f"{PATH}/package/{quote(version_id, safe='')}/metadata"
+
+
+def _parse(found: dict[str, Any]) -> ImageMetadata:
+    tags = found.get("tags")
+    return ImageMetadata(
+        checksum=_text(found.get("checksum"), lower=True),
+        checksum_type=_text(found.get("checksumType")),
+        description=_text(found.get("description")),
+        tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
+        raw=found,
+    )
+
+
+def _text(value: Any, *, lower: bool = False) -> str | None:
+    text = value.strip() if isinstance(value, str) else ""
+    return (text.lower() if lower else text) or None

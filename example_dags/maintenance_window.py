@@ -1,0 +1,91 @@
+"""A maintenance window: what runs, what would change, a person's approval, the change, and what is there afterwards.
+
+The plan is shown to whoever approves, and applied only if the manager is still as the plan saw it. Nothing that a
+device runs or boots is removed. The upload has to end before the window does (``not_after``).
+
+Wants Airflow's human-in-the-loop operators (Airflow 3.1 and the standard provider): answer under *Required actions*.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG, Param
+
+from airflow_provider_vmanage.operators.software_repository import (
+    ApplyRepositoryOperator,
+    ListImagesOperator,
+    PlanRepositoryOperator,
+    UploadImageOperator,
+)
+from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator
+
+with DAG(
+    dag_id="maintenance_window",
+    description="Plan the repository, have the plan approved, apply it, report",
+    doc_md=__doc__,
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=1,
+    render_template_as_native_obj=True,  # a list of a param arrives as a list
+    default_args={
+        "vmanage_conn_id": "vmanage_default",
+        "retries": 2,
+        "retry_delay": timedelta(minutes=2),
+    },
+    params={
+        "image": Param("/images/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
+        "checksum": Param(None, type=["null", "string"], title="Its checksum: sha512:<hex>"),
+        "not_after": Param(None, type=["null", "string"], title="The upload must end by (ISO 8601, with zone)"),
+        "exact": Param(True, type="boolean", title="Remove what is not wanted and not in use"),
+        "protect": Param([], type="array", items={"type": "string"}, title="Patterns of what stays all the same"),
+    },
+    tags=["vmanage", "example"],
+):
+    device_software = ListDeviceSoftwareOperator(task_id="device_software")
+
+    wanted = [{"source": "{{ params.image }}", "checksum": "{{ params.checksum }}"}]
+    plan = PlanRepositoryOperator(
+        task_id="plan", images=wanted, exact="{{ params.exact }}", protect="{{ params.protect }}"
+    )
+
+    # Reads the whole image and finds out whether it can be sent in time, with nothing changed.
+    rehearse_upload = UploadImageOperator(
+        task_id="rehearse_upload",
+        source="{{ params.image }}",
+        checksum="{{ params.checksum }}",
+        not_after="{{ params.not_after }}",
+        check_mode=True,
+    )
+
+    approve = ApprovalOperator(
+        task_id="approve",
+        subject="Change the software repository?",
+        body="""
+{%- set plan = ti.xcom_pull('plan') %}
+{%- for part in ('add', 'remove', 'blocked') %}
+**{{ part }}**
+
+{% for row in plan[part] %}- {{ row.what }}: {{ row.reason }}
+{% else %}- nothing
+{% endfor %}
+{% endfor %}{{ plan.keep | length }} stay. Digest {{ plan.digest }}.
+""",
+        response_timeout=timedelta(hours=12),
+        retries=0,
+    )
+
+    upload = UploadImageOperator(
+        task_id="upload",
+        source="{{ params.image }}",
+        checksum="{{ params.checksum }}",
+        not_after="{{ params.not_after }}",
+    )
+
+    apply = ApplyRepositoryOperator(task_id="apply", plan="{{ ti.xcom_pull('plan') }}", max_deletions=5)
+
+    report = ListImagesOperator(task_id="report")
+
+    [device_software, plan, rehearse_upload] >> approve >> upload >> apply >> report
