@@ -60,6 +60,7 @@ def test_the_event_of_an_upload_tells_version_id_size_and_sha512(
     told = {
         "action": "uploaded",
         "changed": True,
+        "applied": True,
         "version": "20.12.4",
         "version_id": vm.images[0].version_id,
         "file_name": NAME,

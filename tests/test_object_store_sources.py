@@ -20,9 +20,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 from moto.server import ThreadedMotoServer
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSourceError
+from airflow_provider_vmanage.client.sources import file_name_of
 from airflow_provider_vmanage.client.upload import MultipartImage
 from airflow_provider_vmanage.exceptions import VManageFailException
-from airflow_provider_vmanage.object_storage import file_name_of, open_checksum, open_source
+from airflow_provider_vmanage.object_storage import open_checksum, open_source
 from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
 from airflow_provider_vmanage.simulator import Simulator
 
