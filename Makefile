@@ -67,6 +67,14 @@ bench-upload: $(STAMP) ## uploads beside curl, requests and the vendor's SDK (BE
 bench-waits: $(STAMP) ## thousands of waits in one event loop, beside Airflow's HttpSensor
 	@scripts/bench-waits.sh $(BENCH_ARGS)
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## ten minutes of a coverage-guided fuzzer on answers (FUZZ_SECONDS=60 is quicker)
+	@scripts/fuzz.sh
+
+.PHONY: soak
+soak: $(STAMP) ## ten minutes of mixed tasks and random faults (SOAK_SECONDS=60 is quicker, SOAK_SEED=2 another run)
+	@scripts/soak.sh
+
 .PHONY: constraints
 constraints: $(STAMP) ## resolve constraints.in into constraints.txt (UPGRADE=1: newest releases)
 	@scripts/constraints.sh

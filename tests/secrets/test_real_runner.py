@@ -80,7 +80,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, store: str) -> Iterator[Ran]:
     with ExitStack() as stack:
         managers = {name: stack.enter_context(Simulator(password=PASSWORD)) for name in ("good", "broken", "refused")}
         managers["broken"].add_image(OLD)
-        managers["broken"].faults.add("error_4xx", times=None, details=PASSWORD)
+        managers["broken"].faults.add("error_4xx", times=None)
         environment = _environment(home, managers, store)
 
         def airflow(*arguments: str) -> str:
