@@ -70,6 +70,6 @@ def masked(text: str) -> str:
 
     :param text: for a place that Airflow stores, or logs, without masking it.
     """
-    from airflow.sdk.log import redact
+    from airflow.sdk.log import redact  # type: ignore[attr-defined] # in all of 3.1 to 3.3, though not listed
 
     return str(redact(text))

@@ -149,7 +149,11 @@ def test_a_mapped_task_uploads_its_own_image(
             source=[ObjectStoragePath(one) for one in sources] if as_object else sources
         )
     run = {"run_id": "r", "dag": dag, "dag_run": SimpleNamespace(conf={})}
-    context: Any = {"ti": SimpleNamespace(map_index=1, is_mapped=True), "task": mapped, **run}
+    context: Any = {
+        "ti": SimpleNamespace(map_index=1, is_mapped=True, xcom_push=lambda **_: None),
+        "task": mapped,
+        **run,
+    }
     mapped.render_template_fields(context)
     assert context["task"].execute(context)["file_name"] == NAME
     assert digests(vm) == [(NAME, SHA512)]

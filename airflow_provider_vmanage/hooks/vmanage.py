@@ -76,7 +76,7 @@ class VManageHook(BaseHook):
         self._session: ManagerSession | None = None
         self._aborted = False
         # A function, since a connection shows its password where it is printed.
-        self._find_connection = lambda: self.get_connection(vmanage_conn_id)
+        self._find_connection: Callable[[], Connection] = lambda: self.get_connection(vmanage_conn_id)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

@@ -113,6 +113,7 @@ class ImageVersionSensor(BaseSensorOperator):
             if not self.deferrable:
                 return super().execute(context)
             with self._errors_as_in_poke_mode():
+                self._check_deferral()
                 return self._look_once_then_defer(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
@@ -159,12 +160,17 @@ class ImageVersionSensor(BaseSensorOperator):
         """Break off the call under way."""
         self.hook.abort()
 
-    def _look_once_then_defer(self, context: Context) -> Any:
+    def _check_deferral(self) -> None:
         if type(self).poke is not ImageVersionSensor.poke:
             raise AirflowFailException(
-                f"deferrable=True: {type(self).__name__} has a poke() of its own, which the triggerer would not "
-                "call. Set deferrable=False"
+                f"deferrable is {self.deferrable!r}: {type(self).__name__} has a poke() of its own, which the "
+                "triggerer would not call. Set deferrable=False"
             )
+        limit: Any = self.max_consecutive_failures
+        if not isinstance(limit, int) or limit < 1:
+            raise AirflowFailException(f"max_consecutive_failures is {limit!r}: give a whole number from 1 on")
+
+    def _look_once_then_defer(self, context: Context) -> Any:
         started = time.time()
         failures = 0
         try:
@@ -225,10 +231,6 @@ class ImageVersionSensor(BaseSensorOperator):
         if self.deferrable and self.mode == "reschedule" and not by_default:
             raise VManageConfigurationError(
                 "deferrable is True and mode is 'reschedule': both free the worker, so give only one of them"
-            )
-        if self.max_consecutive_failures < 1:
-            raise VManageConfigurationError(
-                f"max_consecutive_failures is {self.max_consecutive_failures!r}: give a whole number from 1 on"
             )
 
     def _wanted(self) -> AwaitedImage:

@@ -53,9 +53,7 @@ def test_twenty_tasks_share_a_manager_that_keeps_twenty_sessions(
     assert opened == [20]
     counters = vm.counters
     assert (counters.logins, counters.logouts, counters.open_sessions) == (20, 20, 0)
-    assert (
-        counters.requests == 20 * 13
-    )  # in, server; list; list, POST, list; list, 3 of devices, DELETE, list; out
+    assert counters.requests == 20 * 13  # in, server; list; list, POST, list; list, 3 of devices, DELETE, list; out
     assert [image.file_name for image in vm.images] == ["there-1.bin"]
 
 

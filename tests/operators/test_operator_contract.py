@@ -28,7 +28,7 @@ from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwa
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 
-NUMERIC = {"listing_timeout", "max_deletions", "keep"}
+NUMERIC = {"listing_timeout", "max_deletions", "keep", "max_consecutive_failures", "deferrable"}
 PLAN = {"add": [], "keep": [], "remove": [], "blocked": [], "digest": "", "images": [], "exact": False, "protect": []}
 URL = "https://images.example.com/20.15/"
 REQUIRED: dict[type[BaseOperator], dict[str, Any]] = {

@@ -142,3 +142,29 @@ def test_a_deferred_wait_survives_fewer_failed_looks_than_it_may_and_not_more(vm
     vm.faults.add("http_503", path=LIST, times=3 * 6)
     assert wait("deferrable", max_consecutive_failures=3).state == "up_for_retry"
     assert wait("deferrable").state == "success"
+
+
+@pytest.mark.parametrize("limit", [0, -1, "many", 2.5])
+def test_a_limit_that_is_no_count_is_refused_before_anything_is_sent(vm: Simulator, limit: Any) -> None:
+    outcome = wait("deferrable", max_consecutive_failures=limit)
+    assert outcome.state == "failed"
+    assert "max_consecutive_failures" in str(outcome.error)
+    assert vm.requests == []
+
+
+def test_two_ways_to_free_the_worker_are_refused_unless_one_is_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="give only one of them"):
+        ImageVersionSensor(task_id="wait", version="20.15.1", deferrable=True, mode="reschedule")
+    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
+    assert ImageVersionSensor(task_id="wait", version="20.15.1", deferrable=True, mode="reschedule").deferrable
+
+
+def test_a_poke_of_ones_own_is_refused_where_the_triggerer_would_not_call_it(vm: Simulator) -> None:
+    class OwnPoke(ImageVersionSensor):
+        def poke(self, context: Any) -> Any:
+            raise AssertionError("never called")
+
+    outcome = run_to_the_end(lambda: OwnPoke(task_id="wait", version="20.15.1", deferrable=True))
+    assert outcome.state == "failed"
+    assert "poke() of its own" in str(outcome.error)
+    assert vm.requests == []
