@@ -36,6 +36,7 @@ from airflow_provider_vmanage.object_storage import open_checksum, open_source
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
     from datetime import datetime
 
     from airflow.sdk import Connection, ObjectStoragePath
