@@ -139,7 +139,8 @@ def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | 
     :param unreadable: wanted images that cannot be brought, with the reason.
     """
     refused = unreadable or {}
-    found = {one: [image for image in state.images if one.fits(image, state.server_ids)] for one in wish.images}
+    named = _by_name(state.images)
+    found = {one: _matches(one, named, state) for one in wish.images}
     missing = [one for one in wish.images if not found[one]]
     obstacles = {one: refused.get(one) or _no_origin(one) for one in missing}
     blocked: list[tuple[WantedImage | SoftwareImage, str]] = [(one, why) for one, why in obstacles.items() if why]
@@ -156,6 +157,21 @@ def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | 
             remove.append(image)
     add = tuple(one for one in missing if not obstacles[one])
     return Plan(wish, add, tuple(keep), tuple(remove), tuple(blocked))
+
+
+def _by_name(images: Sequence[SoftwareImage]) -> dict[str, list[SoftwareImage]]:
+    """Return the images of each listed or uploaded name: a thousand wanted ones are not looked for one by one."""
+    named: dict[str, list[SoftwareImage]] = {}
+    for image in images:
+        for name in dict.fromkeys((image.file_name, image.uploaded_name)):
+            if name is not None:
+                named.setdefault(name, []).append(image)
+    return named
+
+
+def _matches(one: WantedImage, named: Mapping[str, list[SoftwareImage]], state: State) -> list[SoftwareImage]:
+    some = [image for name in one.spellings for image in named.get(name, ())] if one.file_name else state.images
+    return [image for image in {id(image): image for image in some}.values() if one.fits(image, state.server_ids)]
 
 
 def check_plan(plan: Any) -> tuple[Mapping[str, Any], Wish]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +65,14 @@ class WantedImage:
             return image.has_file_name(self.file_name or "") and bool({server_id, self.remote_server} & {*where})
         if image.remote_server_ids:
             return False
-        if self.file_name is not None and not any(map(image.has_file_name, _spellings(self.file_name))):
+        if self.file_name is not None and not any(map(image.has_file_name, self.spellings)):
             return False
         return self.version in (None, image.version)
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Return the file name as given and as an upload writes it."""
+        return () if self.file_name is None else (self.file_name, quoted_file_name(self.file_name))
 
     def as_row(self) -> dict[str, Any]:
         """Return what is given, as plain JSON types."""
@@ -91,9 +96,11 @@ def parse_wanted(images: Any) -> tuple[WantedImage, ...]:
     if not isinstance(entries, (list, tuple)):
         raise VManageConfigurationError(f"images is {type(entries).__name__}: give a list")
     wanted = [_parse_entry(entry, f"images[{number}]") for number, entry in enumerate(entries)]
+    seen: set[tuple[str | None, ...]] = set()
     for number, one in enumerate(wanted):
-        if _key(one) in [_key(other) for other in wanted[:number]]:
+        if _key(one) in seen:
             raise VManageConfigurationError(f"images[{number}] is {one.describe()}, and given twice: give it once")
+        seen.add(_key(one))
     return tuple(wanted)
 
 
@@ -177,10 +184,6 @@ def _refuse_secrets(given: Mapping[str, str], field: str) -> None:
                 f"{field}.{name} {masked_url(url)!r} has a password or a query in it, and a plan is kept where many "
                 "can read it: use a connection, such as s3://connection@bucket/key"
             )
-
-
-def _spellings(name: str) -> Sequence[str]:
-    return (name, quoted_file_name(name))
 
 
 def _key(one: WantedImage) -> tuple[str | None, ...]:
