@@ -32,15 +32,21 @@ resolve() {
   } >"$output"
 }
 
+# What constraints.in says of the older lines in its comments that begin so.
+told() {
+  sed -n "s/^# $1[^:]*: *//p" constraints.in
+}
+
 # What constraints.in asks for, with Airflow $1.
 with_airflow() {
   sed "s/^apache-airflow==.*/apache-airflow==$1/" constraints.in
+  told "and there"
 }
 
 pythons=--universal
 resolve constraints.txt constraints.in pyproject.toml
 
-for release in $(sed -n 's/^# tested too: *//p' constraints.in); do
+for release in $(told "tested too"); do
   with_airflow "$release" >"$scratch/constraints.in"
   resolve "constraints-${release%.*}.txt" "$scratch/constraints.in" pyproject.toml
 done
@@ -48,6 +54,7 @@ done
 # Only the oldest Python that we support: the lowest releases of some dependencies know no newer one.
 .venv/bin/uv pip compile --quiet --no-deps --resolution lowest-direct --python-version 3.10 --no-annotate --no-header \
   --no-emit-index-url pyproject.toml --all-extras >"$scratch/lowest.in"
+told "and" >>"$scratch/lowest.in"
 [ -f constraints-lowest.txt ] || cp constraints-3.1.txt constraints-lowest.txt
 pythons=
 resolve constraints-lowest.txt "$scratch/lowest.in" pyproject.toml

@@ -158,7 +158,7 @@ def run() -> Callable[..., Any]:
 @pytest.fixture
 def redact() -> Iterator[Callable[[str], str]]:
     """Airflow's own masker, forgetful before and after the test."""
-    from airflow.sdk.log import _secrets_masker
+    from airflow.sdk._shared.secrets_masker import _secrets_masker
 
     masker = _secrets_masker()
     masker.reset_masker()

@@ -6,7 +6,7 @@ import pickle
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_vmanage.client import errors
 from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageError, VManageRejectedError

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 
 import pytest
-from airflow.sdk.log import _secrets_masker
+from airflow.sdk._shared.secrets_masker import _secrets_masker
 
 from airflow_provider_vmanage.masking import MaskedURL
 

@@ -120,7 +120,7 @@ def test_odd_names_are_found_exactly(name: str) -> None:
         ("<html><body>Log in</body></html>\n", "has neither sha512sum lines nor a CSV header"),
         (f"{SHA512}\n", "has neither sha512sum lines nor a CSV header"),  # a digest without a name
         (b"\0" * 200_000, "has a line longer than 65536 characters"),
-        (b"\x1f\x8b\x08\0,\0\n" + b"\xfe" * 900, "has the columns"),
+        (b"\x1f\x8b\x08\0,\0\n" + b"\xfe" * 900, "has the columns|line contains NUL"),  # the latter on Python 3.10
         (",".join(["x"] * 9000), "has the columns"),
         (f"{NAME},{MD5}\n", f"has the columns .*{MD5}"),  # no header
         ("Release,MD5\n20.12,x\n", "has the columns release, md5: it takes one for the file name"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, BaseOperator, BaseSensorOperator
-from airflow.serialization.serialized_objects import DagSerialization
+from airflow.serialization import serialized_objects
 
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_repository import (
@@ -46,6 +46,9 @@ REQUIRED: dict[type[BaseOperator], dict[str, Any]] = {
 }
 ALL = list(REQUIRED)
 
+#: called SerializedDAG up to Airflow 3.1
+SERIALIZATION: Any = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG
+
 
 def arguments_of(kind: type[BaseOperator]) -> set[str]:
     parameters = inspect.signature(kind.__init__).parameters.values()
@@ -80,7 +83,7 @@ def test_it_survives_serialization_plain_and_mapped(kind: type[BaseOperator]) ->
     with DAG("serialized", schedule=None) as dag:
         kind(task_id="plain", **REQUIRED[kind])
         kind.partial(task_id="mapped", **REQUIRED[kind]).expand(vmanage_conn_id=["lab", "prod"])
-    again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    again = SERIALIZATION.from_dict(json.loads(json.dumps(SERIALIZATION.to_dict(dag))))
     assert set(again.task_dict) == {"plain", "mapped"}
     assert tuple(again.task_dict["plain"].template_fields) == tuple(kind.template_fields)
 

@@ -9,20 +9,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from airflow.sdk.bases import sensor as airflow_sensor
-from airflow.sdk.exceptions import (
-    AirflowFailException,
-    AirflowRescheduleException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-)
-from airflow.serialization.serialized_objects import DagSerialization
+from airflow.serialization import serialized_objects
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError, VManageUnavailableError
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
+
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException
+except ImportError:  # Airflow 3.1
+    from airflow.exceptions import AirflowRescheduleException
+
+#: called SerializedDAG up to Airflow 3.1
+SERIALIZATION: Any = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG
 
 LIST = "GET device/action/software"
 ROW = ["version", "version_id", "file_name", "image_type", "version_type", "platform_family", "updated_on"]
@@ -266,7 +269,7 @@ def test_its_fields_are_rendered_and_it_survives_serialization() -> None:
         }
         waiting = ImageVersionSensor(task_id="wait", vmanage_conn_id="{{ params.conn }}", **arguments)  # type: ignore[arg-type]
         ImageVersionSensor.partial(task_id="mapped", mode="reschedule").expand(version=["20.1", "20.2"])
-    DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    SERIALIZATION.from_dict(json.loads(json.dumps(SERIALIZATION.to_dict(dag))))
 
     waiting.render_template_fields({"params": {**{name: name.upper() for name in arguments}, "conn": "lab"}})  # type: ignore[typeddict-unknown-key]
     assert {name: getattr(waiting, name) for name in arguments} == {name: name.upper() for name in arguments}
