@@ -38,6 +38,9 @@ test-live: $(STAMP) ## the suite that needs a whole Airflow (airflow standalone)
 .PHONY: test-clients
 test-clients: $(STAMP) ## the simulator beside catalystwan and sastre, each in an environment of its own
 	@scripts/test-clients.sh
+.PHONY: test-matrix
+test-matrix: $(STAMP) ## the suite on each supported Airflow and Python, and with the lowest dependencies (CELLS="3.1-3.10")
+	@scripts/test-matrix.sh $(CELLS)
 
 .PHONY: lint
 lint: $(STAMP) ## ruff: rules and format

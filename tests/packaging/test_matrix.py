@@ -1,0 +1,56 @@
+"""README, package metadata, workflow and pins name the same versions as `make test-matrix` runs on."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def text(file: str) -> str:
+    return ROOT.joinpath(file).read_text(encoding="utf-8")
+
+
+(CELLS,) = re.findall(r'^CELLS="(.*)"$', text("scripts/test-matrix.sh"), re.MULTILINE)
+LINES = sorted({cell.partition("-")[0] for cell in CELLS.split()} - {"lowest"})
+PYTHONS = sorted({cell.partition("-")[2] for cell in CELLS.split()}, key=lambda python: int(python.partition(".")[2]))
+
+
+def pinned_airflow(file: str) -> str:
+    (version,) = re.findall(r"^apache-airflow==(\S+)$", text(file), re.MULTILINE)
+    return str(version)
+
+
+def test_the_readme_names_the_releases_of_airflow_that_the_suite_runs_on() -> None:
+    (row,) = re.findall(r"^\| Airflow \|.*$", text("README.md"), re.MULTILINE)
+    files = {line: f"constraints-{line}.txt" for line in LINES} | {"3.3": "constraints.txt"}
+    tested = [pinned_airflow(files[line]) for line in LINES]
+    assert f"tested on {tested[0]}, {tested[1]} and {tested[2]}" in row
+    assert [version.rpartition(".")[0] for version in tested] == LINES
+
+
+def test_the_readme_and_the_package_name_the_pythons_that_the_suite_runs_on() -> None:
+    assert f"| Python | {PYTHONS[0]} to {PYTHONS[-1]} |" in text("README.md")
+    classifiers = metadata.metadata("airflow-provider-vmanage").get_all("Classifier") or []
+    assert [python for python in PYTHONS if f"Programming Language :: Python :: {python}" in classifiers] == PYTHONS
+
+
+def test_the_corners_are_run() -> None:
+    assert {f"{line}-{python}" for line in (LINES[0], LINES[-1]) for python in (PYTHONS[0], PYTHONS[-1])} <= {
+        *CELLS.split()
+    }
+
+
+def test_the_workflow_runs_the_same_cells() -> None:
+    (cells,) = re.findall(r"cell: \[(.*)\]", text(".github/workflows/ci.yml"))
+    assert [cell.strip(' "') for cell in cells.split(",")] == CELLS.split()
+
+
+def test_the_lowest_versions_are_those_of_the_package() -> None:
+    assert pinned_airflow("constraints-lowest.txt").startswith("3.1.0")
+    pins = text("constraints-lowest.txt")
+    for name in ("requests", "tenacity", "apache-airflow-providers-common-compat"):
+        (lowest,) = re.findall(rf'"{name}>=([\d.]+)"', text("pyproject.toml"))
+        assert re.search(rf"^{name}=={re.escape(lowest)}(\.\d+)?$", pins, re.MULTILINE)
