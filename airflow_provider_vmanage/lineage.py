@@ -65,13 +65,14 @@ def openlineage_of(operator: VManageOperator) -> Any:
     row = operator.change
     image = convert_asset_to_openlineage(_asset_of(operator, row), None)
     states = {"uploaded": "CREATE", "added": "CREATE", "replaced": "OVERWRITE", "deleted": "DROP"}
-    facets, statistics = {}, {}
+    facets: dict[str, Any] = {}
+    statistics: dict[str, Any] = {}
     if state := states.get(row["action"]):
         change = LifecycleStateChange[state]
         facets["lifecycleStateChange"] = LifecycleStateChangeDatasetFacet(lifecycleStateChange=change)
     if row.get("size") is not None:
         statistics["outputStatistics"] = OutputStatisticsOutputDatasetFacet(size=row["size"])
-    output = OutputDataset(namespace=image.namespace, name=image.name, facets={**facets}, outputFacets={**statistics})
+    output = OutputDataset(namespace=image.namespace, name=image.name, facets=facets, outputFacets=statistics)
     return lineage(inputs=_inputs(operator), outputs=[output])
 
 

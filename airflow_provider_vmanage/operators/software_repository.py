@@ -240,31 +240,39 @@ class ListImagesOperator(VManageOperator):
 
     Changes nothing; a retry is safe. Returns a list of rows with ``version``, ``version_id``, ``file_name``,
     ``image_type``, ``version_type``, ``platform_family``, ``updated_on`` (ms), ``size`` and ``sha512`` (null: the
-    manager's list has neither).
+    manager's list has neither). With ``output``: one dict of ``path`` and ``count``.
 
     :param image_type: only this type, such as ``software`` (templated). Releases that state no type match none.
     :param version: only this version, exactly (templated).
+    :param output: file to write instead (templated): a path or what ``ObjectStoragePath`` opens, ending in ``.jsonl``,
+        ``.csv`` or ``.parquet``; its columns are told in :mod:`airflow_provider_vmanage.tables`.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, refused login, no permission. No retry.
     :raises VManageError: unavailable, or an answer that is no list. A retry is safe.
     """
 
-    template_fields: Sequence[str] = ("image_type", "version", "vmanage_conn_id")
+    template_fields: Sequence[str] = ("image_type", "version", "output_path", "vmanage_conn_id")
 
     def __init__(
         self,
         *,
         image_type: str | None = None,
         version: str | None = None,
+        output: str | ObjectStoragePath | None = None,
         vmanage_conn_id: str = "vmanage_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(vmanage_conn_id=vmanage_conn_id, **kwargs)
         self.image_type = image_type
         self.version = version
+        self.output_path = output  # `task.output` is Airflow's own: the XCom, for the next task
 
-    def work(self, context: Context) -> list[dict[str, Any]]:
-        """Return the rows."""
+    def work(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
+        """Return the rows, or write them and return where they are and how many."""
+        from airflow_provider_vmanage.tables import encoder_of, write_table
+
+        if self.output_path:
+            encoder_of(self.output_path)  # an ending that no format has is told before the manager is asked
         image_type = self.image_type or None
         if self.version is None:
             images = self.hook.list_images(image_type=image_type)
@@ -273,4 +281,6 @@ class ListImagesOperator(VManageOperator):
             images = [image for image in found if image_type in (None, image.image_type)]
         rows = [{**image.as_row(), "size": None, "sha512": None} for image in images]
         self.log.info("%d images listed", len(rows))
+        if self.output_path:
+            return write_table(self.output_path, self.hook.settings.base_url, rows)
         return rows

@@ -1,0 +1,89 @@
+"""The list of images as a file has the same columns for every release, in each format."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+from pyarrow import parquet
+
+from airflow_provider_vmanage.exceptions import VManageFailException
+from airflow_provider_vmanage.operators.software_repository import ListImagesOperator
+from airflow_provider_vmanage.simulator import Simulator
+from airflow_provider_vmanage.tables import COLUMNS
+
+NAME = "vmanage-20.12.4-x86_64.tar.gz"
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file, read with another library's eyes."""
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    if path.suffix == ".parquet":
+        rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+        return rows
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            {
+                **{name: value or None for name, value in row.items()},
+                "platform_family": row["platform_family"].split(),
+                "updated_on": int(row["updated_on"]),
+            }
+            for row in csv.DictReader(file)
+        ]
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
+def test_every_release_and_format_gives_the_same_columns(
+    ending: str, vm_of_release: Simulator, connect: Callable[..., None], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    connect(vm_of_release)
+    vm_of_release.add_image(NAME)
+    path = tmp_path / f"images{ending}"
+    assert run(ListImagesOperator(task_id="t", output=str(path))) == {"path": str(path), "count": 1}
+    (row,) = read(path)
+    (image,) = vm_of_release.images
+    assert tuple(row) == COLUMNS
+    assert (row["manager"], row["version"], row["file_name"]) == (vm_of_release.url, "20.12.4", NAME)
+    assert (row["version_id"], row["updated_on"]) == (image.version_id, image.updated_on)
+    assert isinstance(row["platform_family"], list)
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
+def test_no_images_are_a_file_without_rows_and_an_older_file_is_replaced(
+    ending: str, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    connect(vm)
+    path = tmp_path / f"images{ending}"
+    path.write_bytes(b"old" * 1000)
+    assert run(ListImagesOperator(task_id="t", output=ObjectStoragePath(f"file://{path}")))["count"] == 0
+    assert read(path) == []
+    if ending == ".parquet":
+        assert parquet.read_schema(path).names == list(COLUMNS)
+
+
+@pytest.mark.parametrize("output", ["/tmp/images.xlsx", "/tmp/images", "s3://joe:canary@bucket/images.txt"])  # noqa: S108
+def test_an_ending_that_no_format_has_is_refused_before_anything_is_sent(
+    output: str, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    with pytest.raises(VManageFailException, match=r"end it in \.jsonl, \.csv, \.parquet") as caught:
+        run(ListImagesOperator(task_id="t", output=output))
+    assert "canary" not in str(caught.value)
+    assert vm.requests == []
+
+
+def test_parquet_without_pyarrow_tells_what_to_install(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(vm)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(VManageFailException, match=r"install airflow-provider-vmanage\[parquet\]"):
+        run(ListImagesOperator(task_id="t", output="images.parquet"))
+    assert vm.requests == []
