@@ -61,7 +61,8 @@ def write_table(output: str | ObjectStoragePath, manager: str, rows: Iterable[Ro
 
     table = [{**{name: row.get(name) for name in COLUMNS}, "manager": manager} for row in rows]
     content = encoder_of(output)(table)
-    with ObjectStoragePath(output).open("wb") as file:  # written whole: a list of images is some kilobytes
+    path: Any = ObjectStoragePath(output)
+    with path.open("wb") as file:  # written whole: a list of images is some kilobytes
         file.write(content)
     return {"path": str(output), "count": len(table)}
 
