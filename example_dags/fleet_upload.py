@@ -1,0 +1,58 @@
+"""One image to many managers: a mapped task per connection, its name on the map index, and a summary at the end.
+
+Uploads share the pool ``vmanage_uploads``, whose slots say how many managers are served at once; make it first:
+``airflow pools set vmanage_uploads 4 "uploads to managers"``. Each manager gets one upload, since each is named once.
+What fails on one manager stops no other; the summary names it, and fails, so that the run is red.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
+
+with DAG(
+    dag_id="fleet_upload",
+    description="Upload one image to every manager of a list, and say who has it",
+    doc_md=__doc__,
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=1,
+    params={
+        "managers": Param(["vmanage_default"], type="array", title="Ids of the connections"),
+        "image": Param("/images/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
+        "checksum": Param(None, type=["null", "string"], title="Its checksum: sha512:<hex>"),
+    },
+    tags=["vmanage", "example"],
+):
+
+    @task
+    def managers(params: dict[str, Any] | None = None) -> list[str]:
+        return list(dict.fromkeys((params or {})["managers"]))
+
+    names = managers()
+
+    upload = UploadImageOperator.partial(
+        task_id="upload",
+        source="{{ params.image }}",
+        checksum="{{ params.checksum or '' }}",
+        map_index_template="{{ task.vmanage_conn_id }}",
+        pool="vmanage_uploads",
+        retries=2,
+        retry_delay=timedelta(minutes=2),
+    ).expand(vmanage_conn_id=names)
+
+    @task(trigger_rule="all_done")
+    def summary(names: list[str], ti: Any = None) -> dict[str, str]:
+        rows = [ti.xcom_pull(task_ids="upload", map_indexes=index) for index in range(len(names))]
+        done = {name: row["action"] if row else "failed" for name, row in zip(names, rows, strict=True)}
+        failed = [name for name, action in done.items() if action == "failed"]
+        if failed:
+            raise RuntimeError(f"{len(failed)} of {len(done)} managers do not have the image: {', '.join(failed)}")
+        return done
+
+    upload >> summary(names)
