@@ -17,6 +17,7 @@ from airflow_provider_vmanage.client.sources import (
     local_file,
     unreadable,
 )
+from airflow_provider_vmanage.client.sources import file_name_of as file_name_of
 from airflow_provider_vmanage.client.urls import masked_url
 from airflow_provider_vmanage.masking import mask_url
 from airflow_provider_vmanage.object_stream import open_stream
