@@ -36,9 +36,10 @@ class Standalone:
 
     :param home: ``AIRFLOW_HOME``.
     :param connections: id to fields, as JSON types.
+    :param dags: folder of the DAGs.
     """
 
-    def __init__(self, home: Path, connections: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, home: Path, connections: dict[str, dict[str, Any]], dags: Path = DAGS) -> None:
         self._port = _free_port()
         self._url = f"http://127.0.0.1:{self._port}"
         self._http = requests.Session()
@@ -49,7 +50,7 @@ class Standalone:
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # it starts `airflow` by name
             "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "3",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
