@@ -229,6 +229,7 @@ def main() -> int:
         "failures",
         "copies",
         "sessions left",
+        "of pages",
         "logins",
         "refused logins",
     )
