@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote_plus
 
 from airflow_provider_vmanage.client.urls import secrets_in_url
 
@@ -65,11 +66,21 @@ def mask_url(text: str) -> None:
             mask_secret(secret)
 
 
+def mask(secret: str | None) -> None:
+    """Tell Airflow a secret, also as it looks inside a URL or a form."""
+    from airflow.sdk.log import mask_secret
+
+    for text in dict.fromkeys((secret, quote_plus(secret or ""))):
+        if text:
+            mask_secret(text)
+
+
 def masked(text: str) -> str:
     """Return the text without the secrets that Airflow has been told: a manager may quote what it was sent.
 
-    :param text: for a place that Airflow stores, or logs, without masking it.
+    :param text: for a place that Airflow stores, logs or shows without masking it.
     """
-    from airflow.sdk.log import redact  # type: ignore[attr-defined] # in all of 3.1 to 3.3, though not listed
+    from airflow.sdk import log
 
-    return str(redact(text))
+    # Not among the public names of all releases.
+    return str(getattr(log, "redact", str)(text))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_vmanage import __version__
 from airflow_provider_vmanage.client.arguments import check_choice, require_text
 from airflow_provider_vmanage.client.budget import parse_not_after
 from airflow_provider_vmanage.client.devices import list_devices
@@ -29,9 +25,11 @@ from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, check_remote_server
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.settings import ManagerSettings, read_settings
+from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
 from airflow_provider_vmanage.client.sources import file_name_of
+from airflow_provider_vmanage.connection_settings import settings_of
+from airflow_provider_vmanage.masking import mask, masked
 from airflow_provider_vmanage.object_storage import open_checksum, open_source
 
 if TYPE_CHECKING:
@@ -112,7 +110,7 @@ class VManageHook(BaseHook):
         :raises VManageConfigurationError: a field of the connection is wrong; nothing was sent.
         """
         if self._session is None:
-            self._session = ManagerSession(self.settings, on_secret=_mask)
+            self._session = ManagerSession(self.settings, on_secret=mask)
             if self._aborted:  # told to stop while the connection or the source was looked up
                 self._session.abort()
         return self._session
@@ -145,24 +143,7 @@ class VManageHook(BaseHook):
 
         :raises VManageConfigurationError: naming the field, its value and the mend.
         """
-        connection = self._find_connection()
-        _mask(connection.password)
-        extra = _extra_of(connection)
-        _mask(str(extra.get("api_key") or ""))
-        try:
-            settings = read_settings(
-                host=connection.host,
-                port=connection.port,
-                schema=connection.schema,
-                login=connection.login,
-                password=connection.password,
-                extra=extra,
-                user_agent=_user_agent(),
-            )
-        except VManageConfigurationError as err:
-            raise VManageConfigurationError(f"Connection {self.vmanage_conn_id!r}: {err.message}") from err
-        self._warn_about(settings)
-        return settings
+        return settings_of(self._find_connection(), self.log)
 
     def request(
         self,
@@ -321,7 +302,7 @@ class VManageHook(BaseHook):
         secret = self.get_connection(password_conn_id).password if password_conn_id else password
         if password_conn_id and not secret:
             raise VManageConfigurationError(f"password_conn_id {password_conn_id!r} has no password: fill it in")
-        _mask(secret)
+        mask(secret)
         return secret or None
 
     def add_remote_image(
@@ -349,13 +330,13 @@ class VManageHook(BaseHook):
         manager says one back.
         """
         worked, words = self._try_connection()
-        return worked, _redact(words)
+        return worked, masked(words)
 
     def _try_connection(self) -> tuple[bool, str]:
         try:
             self.close()
             with self:
-                self._session = ManagerSession(_hurried(self.settings), on_secret=_mask)
+                self._session = ManagerSession(_hurried(self.settings), on_secret=mask)
                 server = self.get_conn().server
                 reached = f"Connected to vManage {server.version or 'of unknown release'} at {self.settings.base_url}"
                 tenancy = server.tenancy_mode or "tenancy mode not told"
@@ -370,61 +351,12 @@ class VManageHook(BaseHook):
     def _repository(self, *, check_mode: bool = False) -> SoftwareRepository:
         return SoftwareRepository(self.get_conn(), check_mode=check_mode)
 
-    def _warn_about(self, settings: ManagerSettings) -> None:
-        if settings.unknown_extras:
-            self.log.warning(
-                "Connection %r has extras that mean nothing here and are ignored: %s",
-                self.vmanage_conn_id,
-                ", ".join(settings.unknown_extras),
-            )
-        if not settings.verify:
-            self.log.warning(
-                "Connection %r does not verify the manager's certificate: anybody on the way can read the password. "
-                "Set ca_bundle instead of verify=false",
-                self.vmanage_conn_id,
-            )
-
     def _masked_password_hint(self) -> str:
-        masked = self.get_connection(self.vmanage_conn_id).password == "***"  # noqa: S105 - what Airflow's form shows
-        return " The password arrived as '***': type it anew in the form." if masked else ""
+        hidden = self.get_connection(self.vmanage_conn_id).password == "***"  # noqa: S105 - what Airflow's form shows
+        return " The password arrived as '***': type it anew in the form." if hidden else ""
 
 
 def _hurried(settings: ManagerSettings) -> ManagerSettings:
     """Return settings with which all attempts to connect end within the 60 seconds that Airflow gives a test."""
     limits = settings.timeouts
     return replace(settings, timeouts=replace(limits, connect=min(limits.connect, _PATIENCE)))
-
-
-def _extra_of(connection: Connection) -> dict[str, Any]:
-    if not connection.extra:
-        return {}
-    try:
-        extra = json.loads(connection.extra)
-    except ValueError as err:
-        raise VManageConfigurationError(f"Connection {connection.conn_id!r}: extra is no JSON: {err}") from err
-    if not isinstance(extra, dict):
-        raise VManageConfigurationError(f"Connection {connection.conn_id!r}: extra is no JSON object")
-    return extra
-
-
-def _mask(secret: str | None) -> None:
-    """Tell Airflow a secret, also as it looks inside a URL or a form."""
-    from airflow.sdk.log import mask_secret
-
-    for text in dict.fromkeys((secret, quote_plus(secret or ""))):
-        if text:
-            mask_secret(text)
-
-
-def _redact(text: str) -> str:
-    from airflow.sdk import log
-
-    # Not among the public names of all releases.
-    return str(getattr(log, "redact", str)(text))
-
-
-def _user_agent() -> str:
-    from airflow import __version__ as airflow_version
-
-    python = platform.python_version()
-    return f"airflow-provider-vmanage/{__version__} (airflow {airflow_version}; python {python})"
