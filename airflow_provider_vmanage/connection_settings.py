@@ -12,16 +12,14 @@ from airflow_provider_vmanage.client.settings import ManagerSettings, read_setti
 from airflow_provider_vmanage.masking import mask
 
 if TYPE_CHECKING:
-    import logging
-
     from airflow.sdk import Connection
 
 
-def settings_of(connection: Connection, log: logging.Logger) -> ManagerSettings:
+def settings_of(connection: Connection, log: Any) -> ManagerSettings:
     """Return what the connection says; what it says in vain, or at a risk, is warned of.
 
     :param connection: of type ``vmanage``.
-    :param log: told the warnings; the hook's own.
+    :param log: told the warnings; the hook's own logger.
     :raises VManageConfigurationError: naming the field, its value and the mend.
     """
     mask(connection.password)
@@ -55,7 +53,7 @@ def _extra_of(connection: Connection) -> dict[str, Any]:
     return extra
 
 
-def _warn_about(settings: ManagerSettings, conn_id: str, log: logging.Logger) -> None:
+def _warn_about(settings: ManagerSettings, conn_id: str, log: Any) -> None:
     if settings.unknown_extras:
         log.warning(
             "Connection %r has extras that mean nothing here and are ignored: %s",
