@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
@@ -140,7 +141,7 @@ class RepositoryPoll:
         try:
             if self._hook is None:
                 self._hook = await self._new_hook()
-            return await self._on_thread(partial(_list, self._hook))
+            return (await self._on_thread(partial(_list, self._hook))).answer
         except VManageError as err:
             return err
         except Exception as err:  # a broken library must not leave everybody waiting for ever
@@ -191,8 +192,18 @@ class RepositoryPoll:
             self._thread.shutdown(wait=False)
 
 
-def _list(hook: VManageHook) -> ImageIndex:
-    return ImageIndex(hook.list_images(), manager=hook.settings.base_url)
+@dataclass(frozen=True, slots=True, repr=False)
+class _Sealed:
+    """An answer on its way from the thread: asyncio's messages show what a future holds, and errors quote a manager."""
+
+    answer: Answer
+
+
+def _list(hook: VManageHook) -> _Sealed:
+    try:
+        return _Sealed(ImageIndex(hook.list_images(), manager=hook.settings.base_url))
+    except VManageError as err:
+        return _Sealed(err)
 
 
 def _new_hook(vmanage_conn_id: str) -> VManageHook:

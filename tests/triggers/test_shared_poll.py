@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.simulator import Simulator
-from airflow_provider_vmanage.triggers.software_repository import ImageVersionTrigger
+from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
 from airflow_provider_vmanage.waiting import repository_poll
 from tests.triggers.event_loop import LIST, first_event, lists, until
 
@@ -226,3 +226,25 @@ def test_the_event_loop_is_never_blocked(vm: Simulator) -> None:
 
     run(scenario())
     assert max(gaps) < 0.25  # the slow answers alone take twice that, and the triggerer warns from 0.2 s on
+
+
+def test_what_asyncio_tells_of_a_poll_quotes_no_manager(vm: Simulator) -> None:
+    """Asyncio writes a task into its warnings together with what it waits for, a finished answer included."""
+    vm.faults.add("error_4xx", times=None, message="c4nary", details="c4nary", code="c4nary")
+
+    async def scenario() -> None:
+        one = wait(interval=0.001, max_consecutive_failures=None)
+        watch = asyncio.get_running_loop().create_task(first_event(ImageAvailableTrigger(poke_interval=0.001)))
+        await asyncio.sleep(0)
+        poll = repository_poll.poll_of("vmanage_default")
+        seen = ""
+        while lists(vm) < 20:
+            seen += repr(vars(poll))
+            await asyncio.sleep(0)
+        for task in (one, watch):
+            task.cancel()
+        await asyncio.wait([one, watch])
+        assert "_run" in seen
+        assert "c4nary" not in seen
+
+    run(scenario())
