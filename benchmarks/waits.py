@@ -1,7 +1,8 @@
 """Waits side by side: ``make bench-waits``. One event loop with N waits, beside Airflow's own deferrable HttpSensor.
 
 The simulated manager is in this process and the event loop in another, over TLS. Each wait is for one of 100 images,
-which appear together; ours are found in the manager's list, those of the peer at a plain page that answers 200 or 404.
+which appear one after the other within one interval; ours are found in the manager's list, those of the peer at a plain
+page that answers 200 or 404.
 """
 
 from __future__ import annotations
@@ -27,16 +28,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--waits", default="1,100,1000,5000", help="sizes of ours")
     parser.add_argument("--peer", default="1,100,1000", help="sizes of HttpSensor")
-    parser.add_argument("--interval", type=float, default=10.0, help="seconds between two looks")
+    parser.add_argument("--interval", type=float, default=5.0, help="seconds between two looks")
     options = parser.parse_args()
     print(f"interval {options.interval:.0f} s; event: seconds from the image to the trigger's event")
     print(f"{'':10} {'waits':>6} {'calls per':>9} {'sessions':>8} {'KB per':>7} {'CPU ms per wait':>15}", end=" ")
     print(f"{'largest loop gap, ms':>32} {'watchdog':>8} {'event p50':>9} {'p99':>6}")
     print(f"{'':10} {'':6} {'interval':>9} {'':8} {'wait':>7} {'and interval':>15}", end=" ")
-    print(f"{'begin / wait / events':>32} {'warnings':>8}")
+    print(f"{'first / begin / wait / events':>32} {'warnings':>8}")
     for kind, sizes in (("ours", options.waits), ("HttpSensor", options.peer)):
         for waits in map(int, filter(None, sizes.split(","))):
             print(measure(kind, waits, options.interval), flush=True)
+    print(match(images=10_000, waits=1000))
+
+
+def match(*, images: int, waits: int) -> str:
+    """Measure what is made of a long list, and return the line that tells it."""
+    command = [sys.executable, str(HERE / "waits_contenders.py"), "match", str(images), str(waits)]
+    parsed, indexed, matched = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-3:]
+    return (
+        f"{images} images, CPU ms of a poll: {parsed} to read the records, {indexed} to index them, "
+        f"{matched} to match {waits} waits"
+    )
 
 
 def measure(kind: str, waits: int, interval: float) -> str:
@@ -50,7 +62,7 @@ def measure(kind: str, waits: int, interval: float) -> str:
             _expect(child.stdout, "add the images")
             calls = (_calls(vm) - before) / ((time.monotonic() - since) / interval)
             sessions = vm.counters.open_sessions
-            appeared = [_add(vm, number) for number in range(VERSIONS)]
+            appeared = [_add(vm, number, pause=interval / VERSIONS) for number in range(VERSIONS)]
             result = json.loads(_last_line(child.stdout))
         left = vm.counters.open_sessions
     assert left == 0, f"{left} sessions left open"
@@ -60,7 +72,7 @@ def measure(kind: str, waits: int, interval: float) -> str:
 def _line(kind: str, waits: int, calls: float, sessions: int, appeared: list[float], result: dict[str, Any]) -> str:
     delays = sorted(end - appeared[number % VERSIONS] for number, end in enumerate(result["ends"]))
     p99 = delays[min(len(delays) - 1, int(len(delays) * 0.99))]
-    gaps = " / ".join(f"{result['gaps'][phase]:.0f}" for phase in ("begin", "wait", "events"))
+    gaps = " / ".join(f"{result['gaps'][phase]:.0f}" for phase in ("first wait", "begin", "wait", "events"))
     memory = f"{result['kilobytes'] / waits:.1f}" if waits > 1 else "-"
     cost = f"{result['cpu'] / waits * 1000:.3f}"
     return (
@@ -69,7 +81,9 @@ def _line(kind: str, waits: int, calls: float, sessions: int, appeared: list[flo
     )
 
 
-def _add(vm: Simulator, number: int) -> float:
+def _add(vm: Simulator, number: int, *, pause: float) -> float:
+    """Add an image, spread over one interval: how long its event takes depends on when it comes."""
+    time.sleep(pause)
     vm.add_image(f"{number}.bin", version=f"20.{number}.1")
     return time.time()
 

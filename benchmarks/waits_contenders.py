@@ -1,6 +1,7 @@
 """Many waits in one event loop, in a process of its own: ``waits_contenders.py KIND WAITS INTERVAL``.
 
-Prints ``begun`` once all waits exist, and at the end one line of JSON with what was measured.
+Prints ``begun`` once all waits exist, and at the end one line of JSON with what was measured. With ``match IMAGES
+WAITS`` it prints the CPU milliseconds of one poll's reading, indexing and matching.
 """
 
 from __future__ import annotations
@@ -8,12 +9,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import statistics
 import sys
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+# What a triggerer has loaded before its first wait: its own runner, and the trigger's class.
+from airflow.jobs.triggerer_job_runner import TriggerRunner
+from airflow.providers.http.triggers.http import HttpSensorTrigger
+
+from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
+from airflow_provider_vmanage.client.models import parse_images
+from airflow_provider_vmanage.triggers.software_repository import ImageVersionTrigger
+from airflow_provider_vmanage.waiting.image_wait import ImageWait, Pace, Patience
 
 VERSIONS = 100
 
@@ -35,8 +47,6 @@ class Heart:
             self.gap = max(self.gap, time.monotonic() - before - 0.01)
 
     async def watch(self) -> None:
-        from airflow.jobs.triggerer_job_runner import TriggerRunner
-
         await TriggerRunner.block_watchdog(self)  # type: ignore[arg-type]
 
     async def _warn(self, *_: Any) -> None:
@@ -48,14 +58,10 @@ class Heart:
 
 
 def ours(number: int, interval: float) -> Any:
-    from airflow_provider_vmanage.triggers.software_repository import ImageVersionTrigger
-
     return ImageVersionTrigger(version=f"20.{number % VERSIONS}.1", poke_interval=interval, deadline=time.time() + 3600)
 
 
 def http_sensor(number: int, interval: float) -> Any:
-    from airflow.providers.http.triggers.http import HttpSensorTrigger
-
     return HttpSensorTrigger(endpoint=f"simulator/images/{number % VERSIONS}.bin", poke_interval=interval)
 
 
@@ -87,7 +93,10 @@ async def main(kind: str, waits: int, interval: float) -> None:
     first = asyncio.create_task(one(next(triggers(kind, 1, interval))))
     await asyncio.sleep(2 * interval)
     gaps, memory = {"first wait": heart.take_gap()}, resident_kilobytes()
-    tasks = [first, *(asyncio.create_task(one(trigger)) for trigger in list(triggers(kind, waits, interval))[1:])]
+    tasks = [first]
+    for trigger in islice(triggers(kind, waits, interval), 1, None):
+        tasks.append(asyncio.create_task(one(trigger)))
+        await asyncio.sleep(0)  # as the triggerer does between two
     await asyncio.sleep(interval)
     gaps["begin"] = heart.take_gap()
     print("begun", flush=True)
@@ -106,6 +115,32 @@ async def main(kind: str, waits: int, interval: float) -> None:
     print(json.dumps({"ends": ends, "gaps": gaps, "warnings": heart.warnings, "cpu": cpu, "kilobytes": more}))
 
 
+async def match(images: int, waits: int) -> None:
+    """Tell what a poll of a long list costs, without its transfer: reading the records, and asking for each wait."""
+    records = [
+        {"versionId": f"id-{n}", "versionName": f"20.{n}.1", "availableFiles": f"{n}.bin", "platformFamily": ["c8000v"]}
+        for n in range(images)
+    ]
+    # Half by version, half by name; none of them is there, so that all of them are asked in each round.
+    wanted = [AwaitedImage(version=f"21.{n}.1") if n % 2 else AwaitedImage(file_name=f"{n}.x") for n in range(waits)]
+    waiting = [ImageWait(one, Pace(60.0), Patience()) for one in wanted]
+    parsed, indexed, matched = [], [], []
+    for _ in range(5):
+        began = time.process_time()
+        listed = parse_images(records)
+        parsed.append(time.process_time() - began)
+        index = ImageIndex(listed)
+        indexed.append(time.process_time() - began - parsed[-1])
+        for wait in waiting:
+            wait.take(index)
+        matched.append(time.process_time() - began - parsed[-1] - indexed[-1])
+    assert not any(wait.outcome.done() for wait in waiting)
+    print(*(f"{statistics.median(rounds) * 1000:.1f}" for rounds in (parsed, indexed, matched)))
+
+
 if __name__ == "__main__":
     logging.disable(logging.INFO)
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
+    if sys.argv[1] == "match":
+        asyncio.run(match(int(sys.argv[2]), int(sys.argv[3])))
+    else:
+        asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
