@@ -42,15 +42,18 @@ class _Stream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, less only at the end: one trip to the store's event loop for all that arrives meanwhile."""
         from fsspec.asyn import sync
 
-        return cast("bytes", sync(self._loop, self._file.read, size))
+        return cast("int", sync(self._loop, self._fill, memoryview(buffer)))
 
-    def readinto(self, buffer: Any) -> int:
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+    async def _fill(self, buffer: memoryview) -> int:
+        filled = 0
+        while filled < len(buffer) and (data := await self._file.read(len(buffer) - filled)):
+            buffer[filled : filled + len(data)] = data
+            filled += len(data)
+        return filled
 
     def close(self) -> None:
         if not self.closed:

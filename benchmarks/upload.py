@@ -30,23 +30,25 @@ class Round:
     :param seconds: the upload itself, without start-up and login.
     :param cpu: seconds of CPU of the whole process.
     :param peak: resident memory of the whole process in MB at its peak.
+    :param sending: seconds of CPU of the upload itself, where the process tells them.
     """
 
     seconds: float
     cpu: float
     peak: float
+    sending: float = 0.0
 
 
 def measure(command: list[str]) -> Round:
-    """Run one process; its last line of output is the seconds of the upload."""
+    """Run one process; the last word of its output is the seconds of the upload, one before it those of CPU."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, cwd=HERE.parent)
         peak, usage = _watch(process)
         if process.returncode:
             raise SystemExit(f"{' '.join(command)} failed with {process.returncode}")
         output.seek(0)
-        seconds = float(output.read().split()[-1])
-    return Round(seconds, usage.ru_utime + usage.ru_stime, peak)
+        *_, sending, seconds = (0.0, *map(float, output.read().split()[-2:]))
+    return Round(seconds, usage.ru_utime + usage.ru_stime, peak, sending)
 
 
 def _watch(process: subprocess.Popen[bytes]) -> tuple[float, Any]:
@@ -209,7 +211,7 @@ def _from_s3(source: Path, folder: Path, rounds: int) -> None:
         print(f"S3: {name:17} {statistics.median(seconds):5.2f} s ({_shown(seconds)})")
     for name, results in ours.items():
         seconds = [one.seconds for one in results]
-        middle, own = statistics.median(seconds), statistics.median(one.cpu for one in results)
+        middle, own = statistics.median(seconds), statistics.median(one.sending for one in results)
         other = statistics.median(shared[name])
         busy = (own + other) / (middle * (os.cpu_count() or 1))
         print(f"S3: {name:17} {middle:5.2f} s ({_shown(seconds)}), {slower / middle:.2f} of the slower half", end="; ")
