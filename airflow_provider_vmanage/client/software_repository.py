@@ -307,9 +307,9 @@ class SoftwareRepository:
         ) from lost
 
     def _is_listed(self, image: SoftwareImage) -> bool:
-        return any(
-            one.version_id == image.version_id and one.file_name == image.file_name for one in self.list_images()
-        )
+        # By any of its ids: once the others of its record are gone, a file is listed under the record's own.
+        wanted = image.version_id or ""
+        return any(one.has_id(wanted) and one.file_name == image.file_name for one in self.list_images())
 
     def _only(self, images: Sequence[SoftwareImage], what: str) -> SoftwareImage:
         if len(images) > 1:

@@ -181,6 +181,23 @@ def test_a_selector_that_means_all_files_of_a_record_is_ambiguous(
     assert names(vm) == ["a.bin", "b.bin"]
 
 
+@pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])  # 16.3 shows no ids of files
+@pytest.mark.parametrize(
+    ("fault", "error"), [("forbidden", VManageRejectedError), ("html_200", VManageOutcomeUnknownError)]
+)
+def test_the_last_file_of_a_record_is_still_there_although_the_list_shows_it_under_another_id(
+    fault: str, error: type[Exception], vm: Simulator, repository: SoftwareRepository
+) -> None:
+    first = vm.add_image("a.bin", version="20.1")
+    vm.add_image("b.bin", version="20.1", group=first.version_id)
+    one, other = repository.list_images()
+    repository.remove(one)
+    vm.faults.add(fault, times=None, **ON_DELETE)
+    with pytest.raises(error):
+        repository.remove(other)
+    assert names(vm) == ["b.bin"]
+
+
 # -- answers that are lost, refused or false -------------------------------------------------------------------------
 
 
