@@ -75,14 +75,15 @@ def devices_that_need(devices: Sequence[Device], version: str) -> list[str]:
 def same_version(one: str, other: str) -> bool:
     """Tell whether two version texts mean the same software.
 
-    IOS XE images are listed with six parts, ``17.09.01.0.155356.1646904830``, where devices report the first five.
+    IOS XE images are listed with six parts, ``17.09.01.0.155356.1646904830``, where devices report the first five. A
+    rebuild has a letter in it: ``17.06.05a``.
     """
     return _comparable(one) == _comparable(other)
 
 
 def _comparable(version: str) -> str:
     text = version.strip()
-    return ".".join(text.split(".")[:5]) if re.fullmatch(r"\d+(\.\d+){4,5}", text) else text
+    return ".".join(text.split(".")[:5]) if re.fullmatch(r"\d+(\.\d+[a-z]?){4,5}", text, re.ASCII) else text
 
 
 def _parse_device(row: dict[str, Any]) -> Device:
