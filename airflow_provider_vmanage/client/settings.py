@@ -29,8 +29,8 @@ KNOWN_EXTRAS = (
 #: requests per second; managers document 100 for all clients together (Cisco, rate limits, release 20.6 and newer)
 DEFAULT_RATE, MAX_RATE = 20.0, 100.0
 
-_TRUE = ("true", "1", "yes", "on")
-_FALSE = ("false", "0", "no", "off")
+_TRUE = ("true", "1", "yes")
+_FALSE = ("false", "0", "no")
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def read_settings(
 def parse_bool(value: Any, *, field: str) -> bool:
     """Return the truth value of a boolean or its text.
 
-    :param value: true or false, or one of true/false/1/0/yes/no/on/off as text or number.
+    :param value: true or false, or one of true/false/1/0/yes/no as text or number.
     :param field: name of the field, for the error.
     :raises VManageConfigurationError: it is anything else.
     """
