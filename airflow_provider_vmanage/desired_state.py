@@ -26,9 +26,10 @@ from airflow_provider_vmanage.client.prune import PruneRules, choose
 from airflow_provider_vmanage.client.releases import url_entries_are_gone
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
+from airflow_provider_vmanage.client.sources import file_name_of
 from airflow_provider_vmanage.client.steps import Step, refuse_deletions, take_steps, too_many_deletions
 from airflow_provider_vmanage.client.usage import FreshUsage, Usage
-from airflow_provider_vmanage.object_storage import open_source
+from airflow_provider_vmanage.object_storage import open_checksum, open_source
 
 if TYPE_CHECKING:
     from airflow_provider_vmanage.client.models import SoftwareImage
@@ -159,6 +160,7 @@ class DesiredState:
             return None if one.remote_server in known else f"the remote server {one.remote_server!r} is not there"
         try:
             if one.source is not None:
+                open_checksum(one.checksum, file_name_of(one.source))
                 open_source(one.source)
         except VManageCancelledError:
             raise

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import require_text
+from airflow_provider_vmanage.client.checksums import parse_checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.settings import parse_bool
@@ -163,6 +164,8 @@ def _parse_entry(entry: Any, field: str) -> WantedImage:
     if "source" in given:
         given.setdefault("file_name", file_name_of(given["source"]))
         check_file_name(given["file_name"])
+        if not given.get("checksum", "").lower().startswith("file:"):  # a list is read when the plan is made
+            parse_checksum(given.get("checksum"), field=f"{field}.checksum")
     elif "version_name" in given or "version_url" in given:
         require_text(given.get("version_name"), f"{field}.version_name")
         check_repository_url(

@@ -187,6 +187,17 @@ def test_what_cannot_end_is_not_begun(vm: Simulator, plan: Make, apply: Make, tm
     assert names(vm) == [OLD]
 
 
+def test_a_checksum_list_that_does_not_name_the_file_blocks_the_plan(
+    vm: Simulator, plan: Make, source: Callable[[str], str], tmp_path: Path
+) -> None:
+    listed = tmp_path / "SHA512SUMS"
+    listed.write_text(f"{'0' * 128}  {OLD}\n")
+    row = plan([{"source": source(name), "checksum": f"file:{listed}"} for name in (NEW, OLD)])
+    assert whats(row["add"]) == [OLD]
+    assert [one["file_name"] for one in row["blocked"]] == [NEW]
+    assert "SHA512SUMS" in row["blocked"][0]["reason"]
+
+
 class Task:
     """Keeps what is pushed."""
 
