@@ -1,4 +1,4 @@
-"""The list of images as a file has the same columns for every release, in each format."""
+"""Lists of images and of devices as files have the same columns for every release, in each format."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from pyarrow import parquet
 
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_repository import ListImagesOperator
+from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator
 from airflow_provider_vmanage.simulator import Simulator
-from airflow_provider_vmanage.tables import COLUMNS
+from airflow_provider_vmanage.tables import COLUMNS, DEVICE_COLUMNS
 
 NAME = "vmanage-20.12.4-x86_64.tar.gz"
 
@@ -29,14 +30,15 @@ def read(path: Path) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
         return rows
     with path.open(encoding="utf-8", newline="") as file:
-        return [
-            {
-                **{name: value or None for name, value in row.items()},
-                "platform_family": row["platform_family"].split(),
-                "updated_on": int(row["updated_on"]),
-            }
-            for row in csv.DictReader(file)
-        ]
+        return [{name: _value(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
+
+
+def _value(name: str, text: str) -> Any:
+    if name in ("platform_family", "available"):
+        return text.split()
+    if name == "updated_on":
+        return int(text)
+    return text == "true" if name == "reachable" else text or None
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
@@ -53,6 +55,26 @@ def test_every_release_and_format_gives_the_same_columns(
     assert (row["manager"], row["version"], row["file_name"]) == (vm_of_release.url, "20.12.4", NAME)
     assert (row["version_id"], row["updated_on"]) == (image.version_id, image.updated_on)
     assert isinstance(row["platform_family"], list)
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
+def test_the_software_of_devices_is_a_file_in_each_format_too(
+    ending: str, vm_of_release: Simulator, connect: Callable[..., None], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    connect(vm_of_release)
+    vm_of_release.add_device("edge", version="20.9.4", defaultVersion="", availableVersions=["20.9.3", "20.9.2"])
+    vm_of_release.add_device("smart", "vsmart", "20.12.4", reachability="unreachable")
+    path = tmp_path / f"devices{ending}"
+    assert run(ListDeviceSoftwareOperator(task_id="t", output=str(path))) == {"path": str(path), "count": 2}
+    rows = read(path)
+    assert [tuple(row) for row in rows] == [DEVICE_COLUMNS, DEVICE_COLUMNS]
+    manager = vm_of_release.url
+    assert [list(row.values()) for row in rows] == [
+        [manager, "edge", "vedge", "20.9.4", None, ["20.9.3", "20.9.2"], True],
+        [manager, "smart", "vsmart", "20.12.4", "20.12.4", [], False],
+    ]
+    only = run(ListDeviceSoftwareOperator(task_id="t", device_type="controller", output=str(path)))
+    assert only["count"] == 1
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_vmanage.operators.manager import VManageOperator
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, ObjectStoragePath
 
 
 class ListDeviceSoftwareOperator(VManageOperator):
@@ -16,25 +16,39 @@ class ListDeviceSoftwareOperator(VManageOperator):
 
     Changes nothing; a retry is safe. Returns a list of rows with ``device`` (host name), ``role`` (as the manager
     says it: ``vedge``, ``vsmart``, ``vbond``, ``vmanage``), ``running``, ``default`` (version of the next boot),
-    ``available`` (list of versions) and ``reachable``.
+    ``available`` (list of versions) and ``reachable``. With ``output``: one dict of ``path`` and ``count``.
 
     :param device_type: only the manager's list ``vedge``, ``controller`` or ``vmanage`` (templated); all three by
         default.
+    :param output: file to write instead (templated): a path or what ``ObjectStoragePath`` opens, ending in ``.jsonl``,
+        ``.csv`` or ``.parquet``; its columns are told in :mod:`airflow_provider_vmanage.tables`.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, refused login, no permission. No retry.
     :raises VManageError: unavailable, or an answer that is no list. A retry is safe.
     """
 
-    template_fields: Sequence[str] = ("device_type", "vmanage_conn_id")
+    template_fields: Sequence[str] = ("device_type", "output_path", "vmanage_conn_id")
 
     def __init__(
-        self, *, device_type: str | None = None, vmanage_conn_id: str = "vmanage_default", **kwargs: Any
+        self,
+        *,
+        device_type: str | None = None,
+        output: str | ObjectStoragePath | None = None,
+        vmanage_conn_id: str = "vmanage_default",
+        **kwargs: Any,
     ) -> None:
         super().__init__(vmanage_conn_id=vmanage_conn_id, **kwargs)
         self.device_type = device_type
+        self.output_path = output  # `task.output` is Airflow's own: the XCom, for the next task
 
-    def work(self, context: Context) -> list[dict[str, Any]]:
-        """Return the rows."""
+    def work(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
+        """Return the rows, or write them and return where they are and how many."""
+        from airflow_provider_vmanage.tables import DEVICE_COLUMNS, encoder_of, write_table
+
+        if self.output_path:
+            encoder_of(self.output_path)  # an ending that no format has is told before the manager is asked
         rows = [device.as_row() for device in self.hook.list_devices(self.device_type or None)]
         self.log.info("%d devices listed, %d of them not reachable", len(rows), sum(not r["reachable"] for r in rows))
+        if self.output_path:
+            return write_table(self.output_path, self.hook.settings.base_url, rows, DEVICE_COLUMNS)
         return rows
