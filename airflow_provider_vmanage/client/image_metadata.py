@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_vmanage.client.checksums import Checksum
+from airflow_provider_vmanage.client.checksums import Checksum, parse_checksum
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageChecksumError,
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 #: release from which a manager is asked for metadata after an upload: the simulator's choice, see above
 METADATA_SINCE = (20, 18)
+
+#: what the manager takes back; it shows ``imageType`` besides (OpenAPI of release 26.1)
+_EDITABLE = ("description", "networkFunctionType", "versionName", "vendor", "checksumType", "checksum", "tags")
 
 _MISSING = 404
 
@@ -91,23 +94,31 @@ def write_metadata(
     *,
     description: str | None = None,
     tags: Sequence[str] | None = None,
+    checksum: str | None = None,
 ) -> bool:
-    """Set description and tags of an image, and keep all else as the manager shows it; return whether they differed.
+    """Set metadata of an image, and keep all else as the manager shows it; return whether they differed.
 
     Reads first, so it is safe to run again.
 
     :param description: free text; ``None`` keeps the old one.
     :param tags: free texts; ``None`` keeps the old ones.
+    :param checksum: ``sha512:<hex>`` and the like; ``None`` keeps the old one. Whether a manager compares it with the
+        image is not documented.
+    :raises VManageConfigurationError: the checksum is none; nothing was sent.
     :raises VManageRejectedError: the release has no metadata, or the manager refused.
     :raises VManageError: as any change.
     """
+    digest = parse_checksum(checksum)
     old = read_metadata(session, version_id)
     if old is None:
         raise VManageRejectedError("This release has no metadata of images", status=_MISSING, path=_path(version_id))
-    wanted = {"description": description, "tags": None if tags is None else list(tags)}
+    wanted: dict[str, Any] = {"description": description, "tags": None if tags is None else list(tags)}
+    if digest is not None and (old.algorithm, old.checksum) != (digest.algorithm, digest.digest):
+        wanted |= {"checksumType": digest.algorithm, "checksum": digest.digest}
     changes = {name: value for name, value in wanted.items() if value is not None and value != old.raw.get(name)}
     if changes:
-        session.request("PUT", _path(version_id), json={**old.raw, **changes})
+        kept = {name: old.raw[name] for name in _EDITABLE if name in old.raw}
+        session.request("PUT", _path(version_id), json={**kept, **changes})
     return bool(changes)
 
 

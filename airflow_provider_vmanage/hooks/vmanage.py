@@ -263,13 +263,18 @@ class VManageHook(BaseHook):
         return read_metadata(self.get_conn(), version_id)
 
     def set_image_metadata(
-        self, version_id: str, *, description: str | None = None, tags: Sequence[str] | None = None
+        self,
+        version_id: str,
+        *,
+        description: str | None = None,
+        tags: Sequence[str] | None = None,
+        checksum: str | None = None,
     ) -> bool:
-        """Set description and tags of an image; return whether they differed. Safe to run again.
+        """Set description, tags and checksum of an image; return whether they differed. Safe to run again.
 
         See :func:`airflow_provider_vmanage.client.image_metadata.write_metadata`.
         """
-        return write_metadata(self.get_conn(), version_id, description=description, tags=tags)
+        return write_metadata(self.get_conn(), version_id, description=description, tags=tags, checksum=checksum)
 
     def remote_server(
         self,

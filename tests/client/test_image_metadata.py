@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client.checksums import Checksum
-from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageProtocolError, VManageRejectedError
+from airflow_provider_vmanage.client.errors import (
+    VManageChecksumError,
+    VManageConfigurationError,
+    VManageProtocolError,
+    VManageRejectedError,
+)
 from airflow_provider_vmanage.client.image_metadata import (
     confirm_checksum,
     count_images,
@@ -69,6 +74,24 @@ def test_description_and_tags_are_written_once_and_the_rest_is_kept(new: Simulat
     assert (found.description, found.tags, found.checksum) == ("for the branches", ("lab",), SHA512)
     assert write_metadata(session, image.file_id, description="for the branches", tags=["lab"]) is False
     assert [one.method for one in new.requests].count("PUT") == 1
+
+
+def test_a_checksum_is_written_once_and_only_what_the_manager_takes_is_sent(new: Simulator, connect: Connect) -> None:
+    image = new.add_image(NAME)
+    session = connect(new)
+    assert write_metadata(session, image.file_id, checksum=f"sha512:{SHA512.upper()}") is False
+    assert write_metadata(session, image.file_id, checksum=f"md5:{MD5.digest}") is True
+    found = read_metadata(session, image.file_id)
+    assert found is not None
+    assert (found.algorithm, found.checksum) == ("md5", MD5.digest)
+    (sent,) = [one.json for one in new.requests if one.method == "PUT"]
+    assert (sent["vendor"], "imageType" in sent) == ("Cisco", False)
+
+
+def test_a_checksum_that_is_none_is_refused_before_anything_is_sent(new: Simulator, connect: Connect) -> None:
+    with pytest.raises(VManageConfigurationError, match=r"^checksum 'md5:1' has"):
+        write_metadata(connect(new), "id", checksum="md5:1")
+    assert new.requests == []
 
 
 def test_an_image_that_is_not_there_is_an_error_and_not_without_metadata(new: Simulator, connect: Connect) -> None:
