@@ -125,6 +125,16 @@ class Standalone:
         found: dict[str, Any] = self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
         return found
 
+    def wait_paused(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Wait until a task that pauses is off its worker, and the scheduler was told so.
+
+        What wakes it before is taken for a failure when the scheduler hears of the end of the first process (Airflow
+        3.3, apache/airflow issues 71172 and 72716).
+        """
+        key = f"dag_id={dag_id!r}, task_id={task_id!r}, run_id={run_id!r}"
+        told = f"executor event with state success for task instance TaskInstanceKey({key}"
+        self.wait(lambda: told in self._log.read_text(), 180, f"report of the executor about {task_id}")
+
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
         """Return what a task left as its XCom."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,9 +53,7 @@ def answer(airflow: Standalone, run: str, option: str) -> str:
         return airflow.task(DAG, run, "approve")["state"] in ("deferred", "awaiting_input")
 
     airflow.wait(asked, 180, "a request for approval")
-    # Nobody reads a plan in less; and a quick answer meets Airflow's race of a return that overtakes the executor's
-    # report of the pause (apache/airflow issues 71172 and 72716).
-    time.sleep(5)
+    airflow.wait_paused(DAG, run, "approve")
     shown = airflow.call("GET", f"{path}/-1/hitlDetails")
     airflow.call("PATCH", f"{path}/-1/hitlDetails", {"chosen_options": [option], "params_input": {}})
     return str(shown["body"])
