@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import check_choice
@@ -81,6 +82,7 @@ def same_version(one: str, other: str) -> bool:
     return _comparable(one) == _comparable(other)
 
 
+@lru_cache(maxsize=10_000)  # each image is compared with each version of each device
 def _comparable(version: str) -> str:
     text = version.strip()
     return ".".join(text.split(".")[:5]) if re.fullmatch(r"\d+(\.\d+[a-z]?){4,5}", text, re.ASCII) else text

@@ -114,8 +114,11 @@ class Plan:
         self, before: Mapping[str, Any], add: set[str], keep: set[str], remove: set[str]
     ) -> tuple[set[str], set[str], set[str]]:
         planned = {row["what"] for row in before["add"]}
+        kept: dict[str, set[str]] = {}
+        for image, reason in self.keep:
+            kept.setdefault(reason, set()).add(_identity(image))
         made = {
-            one.describe(): {_identity(image) for image, reason in self.keep if reason == _wanted_reason(one)}
+            one.describe(): kept.get(_wanted_reason(one), set())
             for one in self.wish.images
             if one.describe() in planned
         }

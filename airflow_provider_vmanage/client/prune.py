@@ -60,7 +60,7 @@ def choose(images: Sequence[SoftwareImage], rules: PruneRules, usage: Usage, now
     newest = _newest(images, rules.keep)
     reasons = {id(one): _why_kept(one, rules, newest, now) or why_not_removed(one, usage) for one in images}
     stay = [one for one in images if reasons[id(one)]]
-    # A maintenance update that stays needs its version, which then stays too, with whatever refers to that.
+    # A maintenance update that stays needs its version, which then stays too.
     for image in images:
         if not reasons[id(image)]:
             reasons[id(image)] = _referred_by(image, stay)
