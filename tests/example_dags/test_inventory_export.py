@@ -1,0 +1,99 @@
+"""The inventory DAG: a file and rows for every manager that answers, and no row twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.hooks.vmanage import VManageHook
+from airflow_provider_vmanage.simulator import Simulator
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRST, SECOND, THIRD = (f"vmanage-20.12.{n}-x86_64.tar.gz" for n in (3, 4, 5))
+
+
+class Inventory:
+    """An Airflow of its own, the managers that it asks, and the database that the DAG fills."""
+
+    def __init__(self, folder: Path, **managers: Simulator) -> None:
+        self.database = folder / "inventory.db"
+        self.conf = json.dumps({"managers": list(managers), "folder": str(folder)})
+        self.environment = {
+            **os.environ,
+            "AIRFLOW_HOME": str(folder / "home"),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW_CONN_INVENTORY_DB": json.dumps({"conn_type": "sqlite", "host": str(self.database)}),
+        }
+        for name, vm in managers.items():
+            self.connect(name, vm)
+        assert self._airflow("db", "migrate").returncode == 0
+
+    def connect(self, name: str, vm: Simulator, **fields: str) -> None:
+        connection = {"conn_type": "vmanage", "host": vm.url, "login": vm.username, "password": vm.password, **fields}
+        self.environment[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(
+            {**connection, "extra": {"ca_bundle": vm.ca_bundle}}
+        )
+
+    def run(self, day: int) -> str:
+        """Run the DAG, whatever becomes of it, and return its output."""
+        ended = self._airflow("dags", "test", "inventory_export", f"2026-01-{day:02}", "--conf", self.conf)
+        return ended.stdout + ended.stderr
+
+    def rows(self, columns: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.database)) as database:
+            return database.execute(f"SELECT {columns} FROM vmanage_images ORDER BY connection, file_name").fetchall()  # noqa: S608
+
+    def _airflow(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "airflow", *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.timeout(240)
+def test_the_table_holds_what_each_manager_listed_last_however_often_the_dag_is_run(
+    tmp_path: Path, connect: Callable[..., None]
+) -> None:
+    with Simulator() as north, Simulator() as south:
+        north.add_image(FIRST)
+        south.add_image(FIRST)
+        south.add_image(SECOND)
+        inventory = Inventory(tmp_path, north=north, south=south)
+
+        log = inventory.run(day=1)
+        assert inventory.rows("connection, manager, version, file_name, version_type, platform_family") == [
+            ("north", north.url, "20.12.3", FIRST, "vmanage", '["vmanage"]'),
+            ("south", south.url, "20.12.3", FIRST, "vmanage", '["vmanage"]'),
+            ("south", south.url, "20.12.4", SECOND, "vmanage", '["vmanage"]'),
+        ], log
+        assert [moment for (moment,) in inventory.rows("updated_on")] == [
+            image.updated_on for vm in (north, south) for image in vm.images
+        ]
+        written = (tmp_path / "south.jsonl").read_text().splitlines()
+        assert [json.loads(line)["file_name"] for line in written] == [FIRST, SECOND]
+
+        # The north has nothing left, and the south lets nobody in.
+        connect(north)
+        with VManageHook() as hook:
+            hook.delete_image(file_name=FIRST)
+        inventory.connect("south", south, password="wrong")
+        log = inventory.run(day=2)
+        assert inventory.rows("connection, file_name") == [("south", FIRST), ("south", SECOND)], log
+
+        north.add_image(THIRD)
+        inventory.connect("south", south)
+        for day in (3, 4):
+            log = inventory.run(day)
+            assert inventory.rows("connection, file_name") == [
+                ("north", THIRD),
+                ("south", FIRST),
+                ("south", SECOND),
+            ], log
