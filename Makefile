@@ -58,6 +58,10 @@ format: $(STAMP) ## rewrite the code in the project's format, mend what ruff can
 demo: $(STAMP) ## an upgrade prepared on a simulated manager, in real Airflow
 	@scripts/run.sh scripts/demo.py
 
+.PHONY: docs
+docs: $(STAMP) ## build the pages of docs/ into build/docs, warnings as errors
+	@scripts/docs.sh
+
 .PHONY: dist
 dist: $(STAMP) ## build wheel and sdist, install the wheel in a clean environment, show it to Airflow
 	@scripts/dist.sh

@@ -36,6 +36,7 @@ with DAG(
 
     names = managers()
 
+    # [START mapped_upload]
     upload = UploadImageOperator.partial(
         task_id="upload",
         source="{{ params.image }}",
@@ -45,6 +46,7 @@ with DAG(
         retries=2,
         retry_delay=timedelta(minutes=2),
     ).expand(vmanage_conn_id=names)
+    # [END mapped_upload]
 
     @task(trigger_rule="all_done")
     def summary(names: list[str], ti: Any = None) -> dict[str, str]:

@@ -72,12 +72,14 @@ with DAG(
 
     @task_group
     def export(manager: str, file: str) -> None:
+        # [START list_images]
         written = ListImagesOperator(
             task_id="list_images",
             vmanage_conn_id=manager,
             output=file,
             map_index_template="{{ task.vmanage_conn_id }}",
         )
+        # [END list_images]
         load = SQLExecuteQueryOperator(
             task_id="load",
             conn_id="{{ params.database }}",

@@ -44,13 +44,18 @@ with DAG(
     },
     tags=["vmanage", "example"],
 ):
+    # [START list_device_software]
     device_software = ListDeviceSoftwareOperator(task_id="device_software")
+    # [END list_device_software]
 
+    # [START plan]
     wanted = [{"source": "{{ params.image }}", "checksum": "{{ params.checksum }}"}]
     plan = PlanRepositoryOperator(
         task_id="plan", images=wanted, exact="{{ params.exact }}", protect="{{ params.protect }}"
     )
+    # [END plan]
 
+    # [START check_mode]
     # Reads the whole image and finds out whether it can be sent in time, with nothing changed.
     rehearse_upload = UploadImageOperator(
         task_id="rehearse_upload",
@@ -59,6 +64,7 @@ with DAG(
         not_after="{{ params.not_after }}",
         check_mode=True,
     )
+    # [END check_mode]
 
     approve = ApprovalOperator(
         task_id="approve",
@@ -84,7 +90,9 @@ with DAG(
         not_after="{{ params.not_after }}",
     )
 
+    # [START apply]
     apply = ApplyRepositoryOperator(task_id="apply", plan="{{ ti.xcom_pull('plan') }}", max_deletions=5)
+    # [END apply]
 
     report = ListImagesOperator(task_id="report")
 

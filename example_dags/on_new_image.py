@@ -12,6 +12,7 @@ from airflow.sdk import Asset, AssetWatcher, dag, task
 
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger
 
+# [START watcher]
 new_images = Asset(
     "vmanage_new_images",
     watchers=[
@@ -21,6 +22,7 @@ new_images = Asset(
         )
     ],
 )
+# [END watcher]
 
 
 @dag(

@@ -40,12 +40,15 @@ with DAG(
     },
     tags=["vmanage", "example"],
 ):
+    # [START add_repo]
     add_repository = AddRepoOperator(
         task_id="add_repository",
         version_name="{{ params.repository_name }}",
         version_url="{{ params.repository_url }}",
     )
+    # [END add_repo]
 
+    # [START upload_image]
     upload_image = UploadImageOperator(
         task_id="upload_image",
         source="{{ params.image }}",
@@ -53,7 +56,9 @@ with DAG(
         # One upload at a time per manager: create a pool with one slot and name it here.
         # pool="vmanage_default",
     )
+    # [END upload_image]
 
+    # [START image_version]
     wait_for_version = ImageVersionSensor(
         task_id="wait_for_version",
         version="{{ params.version }}",
@@ -62,11 +67,14 @@ with DAG(
         poke_interval=60,
         timeout=1800,
     )
+    # [END image_version]
 
+    # [START delete_image]
     delete_previous = DeleteImageOperator(
         task_id="delete_previous",
         version="{{ params.previous_version }}",
     )
+    # [END delete_image]
 
     list_images = ListImagesOperator(task_id="list_images")
 

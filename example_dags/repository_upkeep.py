@@ -1,0 +1,72 @@
+"""Upkeep of a repository: the image server is known to the manager, its image is in the list, old images are gone.
+
+For releases that know remote servers (Cisco documents them for 20.16 and newer): the image stays on the server. Its
+address, user and password are those of the connection ``image_server``. Nothing is deleted unless ``delete`` is set:
+before that, ``prune`` only tells what would go.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_vmanage.operators.software_repository import (
+    AddRemoteImageOperator,
+    PruneImagesOperator,
+    RemoteServerOperator,
+)
+
+with DAG(
+    dag_id="repository_upkeep",
+    description="Keep the remote server and its image known to the manager, and delete what is old",
+    doc_md=__doc__,
+    schedule=None,  # such as "@weekly"
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=1,
+    render_template_as_native_obj=True,  # a list of a param arrives as a list
+    default_args={
+        "vmanage_conn_id": "vmanage_default",
+        "retries": 2,
+        "retry_delay": timedelta(minutes=2),
+    },
+    params={
+        "server": Param("image-server", type="string", title="Name of the remote server on the manager"),
+        "image": Param("vmanage-20.18.2-x86_64.tar.gz", type="string", title="Name of the image on the remote server"),
+        "protect": Param([], type="array", items={"type": "string"}, title="Patterns of what stays in any case"),
+        "delete": Param(False, type="boolean", title="Delete what is old, instead of only telling it"),
+    },
+    tags=["vmanage", "example"],
+):
+    # [START remote_server]
+    server = RemoteServerOperator(
+        task_id="server",
+        name="{{ params.server }}",
+        url="{{ conn.image_server.host }}",
+        protocol="SCP",
+        user="{{ conn.image_server.login }}",
+        password_conn_id="image_server",
+        location_prefix="/images",
+    )
+    # [END remote_server]
+
+    # [START add_remote_image]
+    image = AddRemoteImageOperator(
+        task_id="image",
+        remote_server="{{ params.server }}",
+        file_name="{{ params.image }}",
+    )
+    # [END add_remote_image]
+
+    # [START prune]
+    prune = PruneImagesOperator(
+        task_id="prune",
+        keep=2,
+        protect="{{ params.protect }}",
+        older_than="90d",
+        check_mode="{{ not params.delete }}",
+    )
+    # [END prune]
+
+    server >> image >> prune

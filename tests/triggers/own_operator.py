@@ -1,0 +1,31 @@
+"""An operator of somebody's own that waits for an image, as docs/triggers/image-version-trigger.md shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# [START own_operator]
+from airflow.sdk import BaseOperator, Context
+
+from airflow_provider_vmanage.exceptions import fail_without_retry
+from airflow_provider_vmanage.triggers.software_repository import ImageVersionTrigger
+from airflow_provider_vmanage.waiting import wait_events
+
+
+class TellWhenListedOperator(BaseOperator):
+    def __init__(self, *, version: str, vmanage_conn_id: str = "vmanage_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.version = version
+        self.vmanage_conn_id = vmanage_conn_id
+
+    def execute(self, context: Context) -> None:
+        trigger = ImageVersionTrigger(self.vmanage_conn_id, version=self.version, poke_interval=60)
+        self.defer(trigger=trigger, method_name="tell")
+
+    def tell(self, context: Context, event: dict[str, Any]) -> str:
+        with fail_without_retry():  # a refused login and the like: no retry mends them
+            row, line = wait_events.read(event)
+        return f"{row['file_name']} is there" if row else line
+
+
+# [END own_operator]
