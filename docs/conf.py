@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import Any
-
 from airflow_provider_vmanage import __version__
 
 project = "airflow-provider-vmanage"

@@ -1,0 +1,145 @@
+"""The pages of docs/ are complete, lead somewhere, and quote what the package says. `make docs` builds them."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from airflow.sdk import BaseOperator
+from airflow.triggers.base import BaseTrigger
+
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.software_repository import Change
+from airflow_provider_vmanage.get_provider_info import get_provider_info
+from airflow_provider_vmanage.operators.manager import VManageOperator
+from airflow_provider_vmanage.tables import COLUMNS
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "airflow_provider_vmanage"
+PAGES = sorted(DOCS.rglob("*.md"))
+ANYTHING = "…"
+
+
+def text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def tasks() -> set[str]:
+    """The classes that a DAG names: operators, sensors, triggers."""
+    info = get_provider_info()
+    modules = [
+        name for kind in ("operators", "sensors", "triggers") for one in info[kind] for name in one["python-modules"]
+    ]
+    return {
+        name
+        for module in modules
+        for name, value in inspect.getmembers(importlib.import_module(module), inspect.isclass)
+        if issubclass(value, (BaseOperator, BaseTrigger))
+        and value.__module__ in modules
+        and value is not VManageOperator
+    }
+
+
+def test_every_operator_sensor_and_trigger_has_one_page_with_its_arguments_and_an_example() -> None:
+    pages = {
+        page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# "): text(page)
+        for folder in ("operators", "sensors", "triggers")
+        for page in (DOCS / folder).glob("*.md")
+        if page.stem != "index"
+    }
+    assert pages.keys() == tasks()
+    for name, page in pages.items():
+        (documented,) = re.findall(r"^\.\. autoclass:: (\S+)$", page, re.MULTILINE)
+        module, _, class_name = documented.rpartition(".")
+        assert class_name == name
+        assert hasattr(importlib.import_module(module), name)
+        assert "```{literalinclude} " in page
+
+
+def test_every_page_is_in_a_table_of_contents() -> None:
+    listed = {DOCS / "index.md"}
+    for page in PAGES:
+        for entries in re.findall(r"^```\{toctree\}\n(.*?)^```", text(page), re.MULTILINE | re.DOTALL):
+            listed |= {
+                page.parent / f"{entry}.md" for entry in entries.split("\n") if entry and not entry.startswith(":")
+            }
+    assert listed == set(PAGES)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *ROOT.glob("*.md")], ids=name_of)
+def test_what_a_page_links_to_or_includes_is_there(page: Path) -> None:
+    written = re.sub(r"^```(?!\{).*?^```", "", text(page), flags=re.MULTILINE | re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", written) if "://" not in link]
+    links += re.findall(r"^```\{(?:literalinclude|include)\} (\S+)$", written, re.MULTILINE)
+    links += re.findall(r"\{download\}`[^`<]*<([^>]+)>`", written)
+    for link in links:
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def anchors(page: Path) -> list[str]:
+    """The names by which GitHub and Sphinx know the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", text(page), re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_a_page_takes_from_a_file_stands_between_marks_of_that_file(page: Path) -> None:
+    blocks = re.findall(r"^```\{literalinclude\} (\S+)\n(.*?)^```", text(page), re.MULTILINE | re.DOTALL)
+    for file, options in blocks:
+        for mark in re.findall(r'"(\[(?:START|END) \w+\])"', options):
+            assert text(page.parent / file).count(f"# {mark}\n") == 1, f"{file}: {mark}"
+
+
+def sentences() -> set[str]:
+    """Every text in the source of the package, with … for what is filled in."""
+    found = set()
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(text(file))):
+            if isinstance(node, ast.JoinedStr):
+                found.add("".join(part.value if isinstance(part, ast.Constant) else ANYTHING for part in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(re.sub(r"%(\.\d)?[rsdgf]", ANYTHING, node.value))
+    return {re.sub(f"{ANYTHING}+", ANYTHING, sentence) for sentence in found}
+
+
+def quoted_messages() -> list[str]:
+    ours, _, _ = text(DOCS / "troubleshooting.md").partition("\n## Airflow's own messages")
+    return re.findall(r"^\| `([^`]+)` \|", ours, re.MULTILINE)
+
+
+def test_the_page_of_troubles_quotes_what_the_package_says() -> None:
+    quoted = quoted_messages()
+    said = "\n".join(sentences())
+    assert len(quoted) > 60
+    assert [message for message in quoted if message.removesuffix(f" {ANYTHING}") not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("connection.md", get_provider_info()["connection-types"][0]["conn-fields"]),
+        ("rows.md", Change("added", SoftwareImage()).as_row()),
+        ("operators/list-images.md", ["path", "count"]),
+    ],
+    ids=["connection", "rows", "table"],
+)
+def test_a_page_names_every_field(page: str, names: list[str]) -> None:
+    shown = text(DOCS / page)
+    assert [name for name in names if f"`{name}`" not in shown and f'"{name}"' not in shown] == []
+
+
+def test_the_columns_of_a_table_are_told_where_the_pages_take_them_from() -> None:
+    told = importlib.import_module("airflow_provider_vmanage.tables").__doc__ or ""
+    assert re.findall(r"^``(\w+)``", told, re.MULTILINE) == list(COLUMNS)
