@@ -2,18 +2,18 @@
 
 Images:
 
-=================  ==============  ===============================================================================
-column             type            meaning
-=================  ==============  ===============================================================================
-``manager``        text            ``https://host:port`` that was asked
-``version``        text            version as the manager lists it
-``version_id``     text            id to delete by
-``file_name``      text            name of the file; null for a URL entry
-``image_type``     text            such as ``software``; null where the release does not tell
-``version_type``   text            ``vmanage`` for a file stored on the manager
-``platform_family``  list of text  families the image is for; in CSV one text, joined by blanks
-``updated_on``     64-bit integer  milliseconds since 1970, UTC, as the manager sends them
-=================  ==============  ===============================================================================
+===================  ==============  =============================================================================
+column               type            meaning
+===================  ==============  =============================================================================
+``manager``          text            ``https://host:port`` that was asked
+``version``          text            version as the manager lists it
+``version_id``       text            id to delete by
+``file_name``        text            name of the file; null for a URL entry
+``image_type``       text            such as ``software``; null where the release does not tell
+``version_type``     text            ``vmanage`` for a file stored on the manager
+``platform_family``  list of text    families the image is for; in CSV one text, joined by blanks
+``updated_on``       64-bit integer  milliseconds since 1970, UTC, as the manager sends them
+===================  ==============  =============================================================================
 
 The software of devices:
 

@@ -34,5 +34,5 @@ add_module_names = False
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(airflow|collections|datetime|fsspec|os|pathlib|requests|types|typing|urllib)\..*"),
-    ("py:.*", r"(Any|Asset|BaseException|BaseOperator|BytesIO|Callable|Connection|Context|Dataset|Exception)"),
+    ("py:.*", r"(Airflow\w+|ObjectStoragePath|Path|datetime|timedelta)"),
 ]
