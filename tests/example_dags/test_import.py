@@ -8,7 +8,8 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "example_dags").glob("*.py"))
+ROOT = Path(__file__).parents[2]
+EXAMPLES = [*sorted((ROOT / "example_dags").glob("*.py")), ROOT / "docs" / "load_image.py"]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
