@@ -56,7 +56,11 @@ format: $(STAMP) ## rewrite the code in the project's format, mend what ruff can
 
 .PHONY: demo
 demo: $(STAMP) ## an upgrade prepared on a simulated manager, in real Airflow
-	@scripts/run.sh scripts/demo.py
+	@scripts/run.sh -m scripts.demo
+
+.PHONY: up
+up: $(STAMP) ## Airflow with the example DAGs and two simulated managers, until Ctrl-C (UP_PORT=8080: that port, and two more)
+	@scripts/run.sh -m scripts.up
 
 .PHONY: docs
 docs: $(STAMP) ## build the pages of docs/ into build/docs, warnings as errors
@@ -88,7 +92,7 @@ constraints: $(STAMP) ## resolve constraints.in into constraints.txt (UPGRADE=1:
 
 .PHONY: clean
 clean: ## delete everything that these commands made, .venv too
-	rm -rf .venv .demo .tmp dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* coverage.xml
+	rm -rf .venv .demo .up .tmp dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: reliability

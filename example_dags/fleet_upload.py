@@ -7,12 +7,16 @@ What fails on one manager stops no other; the summary names it, and fails, so th
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
 from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
+
+#: where the images lie: a folder that all workers see, or s3://conn@bucket
+IMAGES = os.environ.get("VMANAGE_IMAGES", "/images")
 
 with DAG(
     dag_id="fleet_upload",
@@ -24,8 +28,12 @@ with DAG(
     max_active_runs=1,
     params={
         "managers": Param(["vmanage_default"], type="array", title="Ids of the connections"),
-        "image": Param("/images/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
-        "checksum": Param(None, type=["null", "string"], title="Its checksum: sha512:<hex>"),
+        "image": Param(f"{IMAGES}/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
+        "checksum": Param(
+            os.environ.get("VMANAGE_CHECKSUM"),
+            type=["null", "string"],
+            title="Its checksum: sha512:<hex>, or file:<a list of checksums>",
+        ),
     },
     tags=["vmanage", "example"],
 ):

@@ -8,6 +8,7 @@ Wants Airflow's human-in-the-loop operators (Airflow 3.1 and the standard provid
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta, timezone
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -20,6 +21,9 @@ from airflow_provider_vmanage.operators.software_repository import (
     UploadImageOperator,
 )
 from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator
+
+#: where the images lie: a folder that all workers see, or s3://conn@bucket
+IMAGES = os.environ.get("VMANAGE_IMAGES", "/images")
 
 with DAG(
     dag_id="maintenance_window",
@@ -36,8 +40,12 @@ with DAG(
         "retry_delay": timedelta(minutes=2),
     },
     params={
-        "image": Param("/images/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
-        "checksum": Param(None, type=["null", "string"], title="Its checksum: sha512:<hex>"),
+        "image": Param(f"{IMAGES}/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
+        "checksum": Param(
+            os.environ.get("VMANAGE_CHECKSUM"),
+            type=["null", "string"],
+            title="Its checksum: sha512:<hex>, or file:<a list of checksums>",
+        ),
         "not_after": Param(None, type=["null", "string"], title="The upload must end by (ISO 8601, with zone)"),
         "exact": Param(True, type="boolean", title="Remove what is not wanted and not in use"),
         "protect": Param([], type="array", items={"type": "string"}, title="Patterns of what stays all the same"),

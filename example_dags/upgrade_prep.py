@@ -5,6 +5,7 @@ Run it as often as you like: what is done already shows as ``unchanged``. ``make
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta, timezone
 
 from airflow.sdk import DAG, Param
@@ -16,6 +17,9 @@ from airflow_provider_vmanage.operators.software_repository import (
     UploadImageOperator,
 )
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
+
+#: where the images lie: a folder that all workers see, or s3://conn@bucket
+IMAGES = os.environ.get("VMANAGE_IMAGES", "/images")
 
 with DAG(
     dag_id="upgrade_prep",
@@ -33,8 +37,12 @@ with DAG(
     params={
         "repository_name": Param("17.12.4", type="string", title="Name of the repository entry"),
         "repository_url": Param("https://images.example.com/sd-wan/17.12.4/", type="string", title="Its URL"),
-        "image": Param("/images/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
-        "checksum": Param(None, type=["null", "string"], title="Its checksum: sha512:<hex>"),
+        "image": Param(f"{IMAGES}/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
+        "checksum": Param(
+            os.environ.get("VMANAGE_CHECKSUM"),
+            type=["null", "string"],
+            title="Its checksum: sha512:<hex>, or file:<a list of checksums>",
+        ),
         "version": Param("20.12.4", type="string", title="Version that the manager shall list"),
         "previous_version": Param("20.12.3", type="string", title="Version that shall go"),
     },

@@ -5,29 +5,34 @@ State is kept in ``.demo`` of the clone, so that a second run finds everything d
 
 from __future__ import annotations
 
-import hashlib
 import json
-import logging
 import os
-import random
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
+from scripts.simulated import (
+    MEGABYTE,
+    ROOT,
+    ScriptError,
+    check_disk,
+    chosen_ports,
+    connection_to,
+    image_name,
+    manager,
+    sample_image,
+    sha512_of,
+)
+
 STATE = ROOT / ".demo"
-MEGABYTE = 1024 * 1024
 IMAGE_SIZE = 256 * MEGABYTE
 NEW, OLD = "20.12.4", "20.12.3"
 TASKS = ("add_repository", "upload_image", "wait_for_version", "delete_previous", "list_images")
@@ -44,23 +49,24 @@ def main() -> int:
     """Run the demo; return the exit code."""
     started = time.monotonic()
     try:
-        run(chosen_port())
-    except (DemoError, OSError) as err:
+        run(*chosen_ports("DEMO_PORT"))
+    except (ScriptError, OSError) as err:
         print(f"make demo: {err}", file=sys.stderr)
         return 1
     console.print(f"Done in {time.monotonic() - started:.0f} s. Run it again: what is done stays done.")
     return 0
 
 
-class DemoError(Exception):
-    """Something a person has to mend, in one line."""
-
-
 def run(port: int) -> None:
     """Do all steps and print what a person wants to know."""
-    check_disk()
-    image, checksum = sample_image()
-    with manager(port) as vm, tempfile.TemporaryDirectory(prefix="vmanage-demo-") as home:
+    check_disk(STATE, 3 * IMAGE_SIZE)
+    say(f"A sample image of {IMAGE_SIZE // MEGABYTE} MB")
+    image = sample_image(STATE, NEW, IMAGE_SIZE)
+    checksum = f"sha512:{sha512_of(image)}"
+    with (
+        manager(NEW, STATE / "manager", {image_name(OLD): 90}, port) as vm,
+        tempfile.TemporaryDirectory(prefix="vmanage-demo-") as home,
+    ):
         say(f"A simulated vManage {vm.version} serves {vm.url}, certified by an authority of its own")
         before = list(vm.images)
         rows, rates = prepare_upgrade(vm, Path(home), image, checksum)
@@ -69,71 +75,13 @@ def run(port: int) -> None:
         print_repository("The repository after", vm.images)
 
 
-def chosen_port() -> int:
-    """Return the port that DEMO_PORT names, known to be free, or 0 for any free one."""
-    text = os.environ.get("DEMO_PORT", "0")
-    try:
-        port = int(text)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-    except (OSError, ValueError, OverflowError) as err:
-        raise DemoError(f"port {text} cannot be had ({err}): leave DEMO_PORT out to take any free one") from err
-    return port
-
-
-def check_disk() -> None:
-    """Refuse to begin what cannot end."""
-    STATE.mkdir(exist_ok=True)
-    needed, free = 3 * IMAGE_SIZE, shutil.disk_usage(STATE).free
-    if free < needed:
-        raise DemoError(f"disk full: {free // MEGABYTE} MB are free in {ROOT}, and the demo needs {needed // MEGABYTE}")
-
-
-def sample_image() -> tuple[Path, str]:
-    """Return a sample image and its SHA-512; made once, the same on every machine."""
-    image = STATE / f"vmanage-{NEW}-x86_64.tar.gz"
-    if not image.exists() or image.stat().st_size != IMAGE_SIZE:
-        say(f"Making a sample image of {IMAGE_SIZE // MEGABYTE} MB")
-        content = random.Random(NEW)  # noqa: S311 - the content means nothing, it must only be the same every time
-        with image.open("wb") as file:
-            for _ in range(IMAGE_SIZE // MEGABYTE):
-                file.write(content.randbytes(MEGABYTE))
-    digest = hashlib.sha512()
-    with image.open("rb") as file:
-        while block := file.read(MEGABYTE):
-            digest.update(block)
-    return image, f"sha512:{digest.hexdigest()}"
-
-
-@contextmanager
-def manager(port: int) -> Iterator[Any]:
-    """Run a simulated manager; it remembers its repository, and holds the previous image at the very first start."""
-    from airflow_provider_vmanage.simulator import Simulator
-
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    storage = STATE / "manager"
-    new = not storage.exists()
-    with Simulator(version=NEW, tls=True, port=port, storage=storage) as vm:
-        if new:
-            vm.add_image(f"vmanage-{OLD}-x86_64.tar.gz", content=random.Random(OLD).randbytes(MEGABYTE))  # noqa: S311
-        yield vm
-
-
 def prepare_upgrade(vm: Any, home: Path, image: Path, checksum: str) -> tuple[dict[str, Any], dict[str, str]]:
     """Run the example DAG in an Airflow of its own; return each task's result and rate."""
-    connection = {
-        "conn_type": "vmanage",
-        "host": vm.url,
-        "login": vm.username,
-        "password": vm.password,
-        "extra": {"ca_bundle": str(vm.ca_bundle)},
-    }
     os.environ.update(
         AIRFLOW_HOME=str(home),
         AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "example_dags"),
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
-        AIRFLOW_CONN_VMANAGE_DEFAULT=json.dumps(connection),
+        AIRFLOW_CONN_VMANAGE_DEFAULT=json.dumps(connection_to(vm)),
     )
     say("Making the database of a throw-away Airflow")
     airflow("db", "migrate", log=home / "migrate.log")
@@ -161,7 +109,7 @@ def airflow(*arguments: str, log: Path) -> dict[str, str]:
                     rates[task] = rate["rate"]
     if process.returncode or "state=failed" in log.read_text():
         shutil.copy(log, STATE / "failed.log")
-        raise DemoError(f"airflow {arguments[0]} {arguments[1]} failed; its whole log is in .demo/failed.log")
+        raise ScriptError(f"airflow {arguments[0]} {arguments[1]} failed; its whole log is in .demo/failed.log")
     return rates
 
 

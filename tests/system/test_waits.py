@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.simulator import Simulator
-from tests.system.standalone import Standalone
+from scripts.standalone import Standalone
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(590)]
 

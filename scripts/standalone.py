@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 import requests
 
-DAGS = Path(__file__).parent / "dags"
+DAGS = Path(__file__).parent.parent / "tests" / "system" / "dags"
 
 _WITH_SIGINT = """
 import os, signal, sys
@@ -30,21 +30,36 @@ os.execv(sys.executable, [sys.executable, "-m", "airflow", "standalone"])
 #: seconds for everything to come up on two busy cores
 START = 180.0
 
+#: who signs in; the password is made when the folder is new, and kept there
+USER = "admin"
+PASSWORDS = "passwords.json"
+
 
 class Standalone:
     """Runs in a folder of its own until the end of the ``with`` block.
 
-    :param home: ``AIRFLOW_HOME``.
-    :param connections: id to fields, as JSON types.
+    :param home: ``AIRFLOW_HOME``; a folder of an earlier run goes on where that ended.
+    :param connections: id to fields, as JSON types; in the environment, so that no page shows or changes them.
     :param dags: folder of the DAGs.
+    :param port: of the API server, on 127.0.0.1; 0 takes a free one.
+    :param settings: more environment, over what is set here.
     """
 
-    def __init__(self, home: Path, connections: dict[str, dict[str, Any]], dags: Path = DAGS) -> None:
-        self._port = _free_port()
-        self._url = f"http://127.0.0.1:{self._port}"
+    def __init__(
+        self,
+        home: Path,
+        connections: Mapping[str, Mapping[str, Any]],
+        dags: Path = DAGS,
+        *,
+        port: int = 0,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        port = port or free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.password = _password_in(home)
         self._http = requests.Session()
         self._http.trust_env = False
-        self._log = home / "standalone.log"
+        self.log = home / "standalone.log"
         self._triggerer: subprocess.Popen[bytes] | None = None
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
@@ -53,18 +68,20 @@ class Standalone:
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "3",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self._url}/execution/",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / PASSWORDS),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__PORT": str(self._port),
-            "AIRFLOW__API__BASE_URL": self._url,
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(48),
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()},
+            **(settings or {}),
         }
 
     def __enter__(self) -> Standalone:
         """Start it and wait until all of it is healthy."""
-        self._output = self._log.open("w")
+        self._output = self.log.open("w")
         self._process = subprocess.Popen(
             # A background job of a shell ignores SIGINT, and so would its children.
             [sys.executable, "-c", _WITH_SIGINT],
@@ -76,9 +93,7 @@ class Standalone:
         )
         try:
             self.wait(self._healthy, START, "a healthy Airflow")
-            self._http.headers["Authorization"] = (
-                f"Bearer {self._http.get(f'{self._url}/auth/token').json()['access_token']}"
-            )
+            self._http.headers["Authorization"] = f"Bearer {self._token()}"
         except BaseException:
             self._stop()
             raise
@@ -92,7 +107,7 @@ class Standalone:
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run, once it is known."""
-        self.wait(lambda: self._http.get(f"{self._url}/api/v2/dags/{dag_id}").status_code == 200, 60, f"DAG {dag_id}")
+        self.wait(lambda: self._http.get(f"{self.url}/api/v2/dags/{dag_id}").status_code == 200, 60, f"DAG {dag_id}")
         self.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
 
     def kill_triggerer(self) -> None:
@@ -143,9 +158,13 @@ class Standalone:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the REST API."""
-        answer = self._http.request(method, f"{self._url}/api/v2/{path}", json=body, timeout=30)
+        answer = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, timeout=30)
         answer.raise_for_status()
         return answer.json()
+
+    def wait_for_end(self) -> None:
+        """Return when Airflow has ended by itself."""
+        self._process.wait()
 
     def wait(self, look: Callable[[], Any], seconds: float, what: str) -> Any:
         """Return the first true value that ``look`` gives."""
@@ -156,15 +175,20 @@ class Standalone:
             if self._process.poll() is not None:
                 break
             time.sleep(0.2)
-        raise AssertionError(f"no {what} within {seconds:.0f} s:\n{self._log.read_text()[-4000:]}")
+        raise TimeoutError(f"no {what} within {seconds:.0f} s:\n{self.log.read_text()[-4000:]}")
 
     def _healthy(self) -> bool:
         try:
-            parts = self._http.get(f"{self._url}/api/v2/monitor/health", timeout=5).json()
+            parts = self._http.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
         except (requests.RequestException, ValueError):
             return False
         wanted = ("metadatabase", "scheduler", "triggerer", "dag_processor")
         return all(parts.get(part, {}).get("status") == "healthy" for part in wanted)
+
+    def _token(self) -> str:
+        answer = self._http.post(f"{self.url}/auth/token", json={"username": USER, "password": self.password})
+        answer.raise_for_status()
+        return str(answer.json()["access_token"])
 
     def _stop(self) -> None:
         for process in (self._triggerer, self._process):
@@ -174,14 +198,33 @@ class Standalone:
             try:
                 process.wait(30)
             except subprocess.TimeoutExpired:
-                if process is self._process:
-                    os.killpg(process.pid, signal.SIGKILL)
                 process.kill()
                 process.wait()
+        _kill_session(self._process.pid)
         self._output.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _password_in(home: Path) -> str:
+    file = home / PASSWORDS
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({USER: secrets.token_urlsafe(9)}))
+    return str(json.loads(file.read_text())[USER])
+
+
+def _kill_session(leader: int) -> None:
+    """Kill what is left of the processes that were started with the leader: tasks have process groups of their own."""
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getsid(process.pid) == leader:
+                process.kill()
+                left.append(process)
+    psutil.wait_procs(left, timeout=10)

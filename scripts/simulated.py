@@ -1,0 +1,109 @@
+"""What a person is shown things with: a sample image, and simulated managers that remember what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import random
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_vmanage.simulator import Simulator
+from airflow_provider_vmanage.simulator.serving import connection_json
+
+ROOT = Path(__file__).resolve().parent.parent
+MEGABYTE = 1024 * 1024
+
+
+class ScriptError(Exception):
+    """Something a person has to mend, in one line."""
+
+
+def chosen_ports(variable: str, count: int = 1) -> list[int]:
+    """Return the port that a variable of the environment names and those after it, or 0 for any free one.
+
+    :raises ScriptError: One of them cannot be had.
+    """
+    text = os.environ.get(variable, "0")
+    try:
+        first = int(text)
+        ports = [first and first + number for number in range(count)]
+        for port in ports:
+            check_port(port)
+    except (OSError, ValueError, OverflowError) as err:
+        which = f"{text} (or one of the {count - 1} after it)" if count > 1 else text
+        raise ScriptError(f"port {which} cannot be had ({err}): leave {variable} out to take any free one") from err
+    return ports
+
+
+def check_port(port: int) -> None:
+    """Do nothing where a port of 127.0.0.1 can be had.
+
+    :raises OSError: It is taken.
+    :raises OverflowError: There is no such port.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+
+
+def check_disk(folder: Path, needed: int) -> None:
+    """Refuse to begin what cannot end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise ScriptError(f"disk full: {free // MEGABYTE} MB are free in {ROOT}, and {needed // MEGABYTE} are needed")
+
+
+def sample_image(folder: Path, version: str, size: int) -> Path:
+    """Return a sample image of the manager; made once, the same on every machine."""
+    image = folder / image_name(version)
+    if not image.exists() or image.stat().st_size != size:
+        content = random.Random(version)  # noqa: S311 - it means nothing, and must only be the same every time
+        with image.open("wb") as file:
+            for _ in range(size // MEGABYTE):
+                file.write(content.randbytes(MEGABYTE))
+    return image
+
+
+def image_name(version: str) -> str:
+    """Return the name of the manager's own image."""
+    return f"vmanage-{version}-x86_64.tar.gz"
+
+
+def sha512_of(file: Path) -> str:
+    """Return the digest of a file."""
+    digest = hashlib.sha512()
+    with file.open("rb") as content:
+        while block := content.read(MEGABYTE):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextmanager
+def manager(version: str, storage: Path, images: Mapping[str, int], port: int = 0) -> Iterator[Simulator]:
+    """Run a simulated manager over TLS that remembers its repository.
+
+    :param storage: folder that keeps it.
+    :param images: names of what it holds at the very first start, and for how many days.
+    """
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    new = not storage.exists()
+    with Simulator(version=version, port=port, storage=storage) as vm:
+        for name, days in images.items() if new else ():
+            content = random.Random(name).randbytes(MEGABYTE)  # noqa: S311
+            vm.add_image(name, content, updated_on=int((time.time() - days * 86400) * 1000))
+        yield vm
+
+
+def connection_to(vm: Simulator) -> dict[str, Any]:
+    """Return the fields of Airflow's connection to a simulated manager."""
+    fields: dict[str, Any] = json.loads(connection_json(vm))
+    return fields

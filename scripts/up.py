@@ -1,0 +1,196 @@
+"""A whole Airflow with the example DAGs, and two simulated managers to try them on: ``make up``.
+
+What was done is kept in ``.up`` of the clone, so that the next time goes on from there. ``make clean`` deletes it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_vmanage.simulator import Simulator
+from scripts.simulated import (
+    MEGABYTE,
+    ROOT,
+    ScriptError,
+    check_disk,
+    check_port,
+    chosen_ports,
+    connection_to,
+    image_name,
+    manager,
+    sample_image,
+    sha512_of,
+)
+from scripts.standalone import USER, Standalone, free_port
+
+STATE = ROOT / ".up"
+IMAGE_SIZE = 64 * MEGABYTE
+NEW, OLD = "20.12.4", "20.12.3"
+EDGE_VERSION = "17.09.05a"
+
+#: by the id of the connection: the release, and the images of the very first start with their age in days
+MANAGERS = {
+    "vmanage_default": ("20.12.4", {image_name(OLD): 120, f"c8000v-universalk9.{EDGE_VERSION}.SPA.bin": 45}),
+    "vmanage_branch": ("20.18.2", {image_name("20.15.2"): 200}),
+}
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What runs.
+
+    :param managers: by the id of their connection.
+    """
+
+    airflow: Standalone
+    managers: Mapping[str, Simulator]
+
+
+def main() -> int:
+    """Run until Ctrl-C; return the exit code."""
+    for number in ENDING:
+        signal.signal(number, _end)  # also where a script started us in the background, with SIGINT ignored
+    try:
+        with alone(STATE), site(STATE, ports(STATE)) as running:
+            print(welcome(running), flush=True)
+            wait(running.airflow)
+    except KeyboardInterrupt:
+        pass  # before all of it ran
+    except (ScriptError, OSError) as err:
+        print(f"make up: {err}", file=sys.stderr)
+        return 1
+    say("Ended")
+    return 0
+
+
+@contextmanager
+def site(state: Path, ports: list[int]) -> Iterator[Site]:
+    """Run the managers and Airflow.
+
+    :param state: folder that keeps all of it.
+    :param ports: of Airflow and of each manager.
+    """
+    check_disk(state, 6 * IMAGE_SIZE)
+    images = state / "images"
+    images.mkdir(exist_ok=True)
+    image, checksums = sample_image(images, NEW, IMAGE_SIZE), images / "SHA512SUMS"
+    checksums.write_text(f"{sha512_of(image)}  {image.name}\n")
+    home = state / "airflow"
+    home.mkdir(exist_ok=True)
+    settings = {
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        "VMANAGE_IMAGES": str(images),
+        "VMANAGE_CHECKSUM": f"file:{checksums}",
+    }
+    with ExitStack() as stack:
+        managers = {}
+        for (name, (version, held)), port in zip(MANAGERS.items(), ports[1:], strict=True):
+            managers[name] = stack.enter_context(manager(version, state / name, held, port))
+        managers["vmanage_default"].add_device("edge-1", version=EDGE_VERSION)  # which keeps its image from deletion
+        say("Starting Airflow")
+        airflow = Standalone(home, {}, ROOT / "example_dags", port=ports[0], settings=settings)
+        stack.enter_context(airflow)
+        introduce(airflow, managers)
+        yield Site(airflow, managers)
+
+
+def introduce(airflow: Standalone, managers: Mapping[str, Simulator]) -> None:
+    """Write connections and pool into Airflow's database, where its pages show them."""
+    connections = []
+    for name, vm in managers.items():
+        fields = connection_to(vm)
+        about = f"Simulated vManage {vm.version}"
+        extra = json.dumps(fields["extra"])
+        connections.append({**fields, "connection_id": name, "description": about, "extra": extra})
+    write(airflow, "connections", connections)
+    about = "Uploads to managers: as many at once as there are slots"
+    write(airflow, "pools", [{"name": "vmanage_uploads", "slots": len(managers), "description": about}])
+
+
+def write(airflow: Standalone, what: str, entities: list[dict[str, Any]]) -> None:
+    """Make entities of Airflow's database, or bring them to this state."""
+    action = {"action": "create", "action_on_existence": "overwrite", "entities": entities}
+    answer = airflow.call("PATCH", what, {"actions": [action]})
+    if errors := answer["create"]["errors"]:
+        raise ScriptError(f"Airflow takes no {what}: {errors}")
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Let nobody else use the folder."""
+    state.mkdir(exist_ok=True)
+    with (state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as err:
+            raise ScriptError("runs already in this clone: end that first") from err
+        yield
+
+
+def ports(state: Path) -> list[int]:
+    """Return those that UP_PORT asks for, or those of the last time, so that open pages stay good, or any free ones."""
+    wanted = chosen_ports("UP_PORT", 1 + len(MANAGERS))
+    if all(wanted):
+        return wanted
+    kept = state / "ports.json"
+    try:
+        found: list[int] = json.loads(kept.read_text())
+        for port in found:
+            check_port(port)
+    except (OSError, ValueError):
+        found = [free_port() for _ in wanted]
+        kept.write_text(json.dumps(found))
+    return found
+
+
+def welcome(running: Site) -> str:
+    """Return where everything is and how to sign in."""
+    airflow, managers = running.airflow, running.managers
+    lines = ["", f"Airflow          {airflow.url}    sign in: {USER} / {airflow.password}"]
+    for name, vm in managers.items():
+        lines.append(f"{name:16} {vm.url}/  vManage {vm.version}; its user: {vm.username} / {vm.password}")
+    lines += [
+        "",
+        f"Trigger upgrade_prep as it is, or fleet_upload with the managers {', '.join(managers)}.",
+        "A browser warns of the managers' certificates: each has an authority of its own.",
+        f"Airflow's log is in {airflow.log.relative_to(ROOT)}. Ctrl-C ends all of it.",
+    ]
+    return "\n".join(lines)
+
+
+def wait(airflow: Standalone) -> None:
+    """Return at Ctrl-C.
+
+    :raises ScriptError: Airflow has ended by itself.
+    """
+    try:
+        airflow.wait_for_end()
+    except KeyboardInterrupt:
+        say("Ending Airflow and the managers")
+        return
+    raise ScriptError(f"Airflow has ended by itself: see {airflow.log}")
+
+
+def _end(number: int, frame: object) -> None:
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)  # an impatient second Ctrl-C would leave processes behind
+    raise KeyboardInterrupt
+
+
+def say(text: str) -> None:
+    """Tell what happens now."""
+    print(f"== {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
