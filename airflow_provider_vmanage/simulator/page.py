@@ -3,59 +3,82 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from html import escape
 
 from airflow_provider_vmanage.simulator.manager import Manager
 from airflow_provider_vmanage.simulator.repository import Image
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1b2733 }
-body { max-width: 75rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.4rem; margin-bottom: 0 }
-p { color: #566573; margin-top: .2rem }
-table { border-collapse: collapse; width: 100%; margin-top: 1.5rem }
-th, td { text-align: left; vertical-align: top; padding: .5rem .8rem .5rem 0 }
-th, td { border-bottom: 1px solid #dfe5ea }
-th { font-weight: 600; color: #566573; white-space: nowrap }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-code { font-size: .85em; word-break: break-all }
+:root { color-scheme: light dark; --ink: #1b2733; --soft: #566573; --line: #dfe5ea; --card: #fff; --ground: #f3f6f8;
+  --tag: #e3eaf1; --on: #eef3f8 }
 @media (prefers-color-scheme: dark) {
-  body { background: #14191f; color: #e4e9ee }
-  th, p { color: #9fb0bf }
-  th, td { border-color: #2c3641 }
+  :root { --ink: #e4e9ee; --soft: #9fb0bf; --line: #2c3641; --card: #1a2129; --ground: #12171d;
+    --tag: #2b3845; --on: #212b35 }
 }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
+main { max-width: 80rem; margin: 0 auto; padding: 1.5rem 1rem 3rem }
+h1 { margin: 0; font-size: 1.5rem }
+p { margin: .2rem 0 1.2rem; color: var(--soft) }
+div { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 8px }
+table { border-collapse: collapse; width: 100% }
+th, td { padding: .55rem .9rem; text-align: left; vertical-align: top }
+th { color: var(--soft); font-size: .85em; font-weight: 600; white-space: nowrap; border-bottom: 1px solid var(--line) }
+tr + tr td { border-top: 1px solid var(--line) }
+tbody tr:hover { background: var(--on) }
+th.number, td.number { text-align: right; font-variant-numeric: tabular-nums }
+td.number, td.time { white-space: nowrap }
+td.name { font-weight: 600; overflow-wrap: anywhere; min-width: 16rem }
+small { display: block; color: var(--soft); font-weight: 400; overflow-wrap: anywhere }
+td.name small:first-child { color: inherit; font-size: 1em }
+code { display: block; width: 16ch; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; font-size: .85em }
+span { padding: .1em .5em; background: var(--tag); border-radius: 4px; font-size: .85em; white-space: nowrap }
+td.none { padding: 3rem; color: var(--soft); text-align: center }
 """
-_COLUMNS = ("File", "Version", "Platform", "Type", "Size", "Updated", "SHA-512")
+_COLUMNS = ("Image", "Version", "Platform", "Type", "Size", "Updated", "SHA-512")
 
 
 def repository_page(manager: Manager) -> str:
-    """HTML with one row per image; everything that came from a client is escaped."""
+    """HTML with one row per image, the newest first; everything that came from a client is escaped."""
     images = sorted(manager.repository.images, key=lambda i: i.updated_on, reverse=True)
-    head = "".join(f"<th>{c}</th>" for c in _COLUMNS)
+    head = "".join(f'<th class="number">{c}</th>' if c == "Size" else f"<th>{c}</th>" for c in _COLUMNS)
     rows = "\n".join(_row(i) for i in images)
     if not rows:
-        rows = f'<tr><td colspan="{len(_COLUMNS)}">No images yet.</td></tr>'
+        rows = f'<tr><td class="none" colspan="{len(_COLUMNS)}">No images yet.</td></tr>'
     version = escape(manager.version)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>vManage simulator {version}</title>"
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>\n'
-        f"<h1>Software repository</h1>\n<p>vManage simulator, release {version}. "
-        f"{len(images)} image{'' if len(images) == 1 else 's'}. This is not a real manager.</p>\n"
-        f"<table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>\n</body></html>\n"
+        f'<title>Software repository of a simulated vManage {version}</title><link rel="icon" href="data:,">'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body><main>\n'
+        f"<h1>Software repository</h1>\n<p>vManage {version}, simulated. {_sum(images)}</p>\n"
+        f"<div><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>\n</main></body></html>\n"
     )
 
 
+def _sum(images: Sequence[Image]) -> str:
+    size = sum(i.size or 0 for i in images)
+    return f"{len(images)} image{'' if len(images) == 1 else 's'}{f', {_size(size)}' if size else ''}."
+
+
 def _row(image: Image) -> str:
-    where = image.file_name or image.url or ""
-    kind = image.image_type if image.version_type == "vmanage" else f"{image.image_type}, {image.version_type}"
-    texts = (where, image.version, ", ".join(image.platform_family), kind)
-    cells = "".join(f"<td>{escape(t)}</td>" for t in texts)
-    size = f'<td class="number">{_size(image.size)}</td>'
-    moment = time.strftime("%Y-%m-%d %H:%M", time.gmtime(image.updated_on / 1000))
-    updated = f'<td title="{moment} UTC">{_age(time.time() - image.updated_on / 1000)}</td>'
     digest = image.sha512 or ""
-    return f'<tr>{cells}{size}{updated}<td title="{digest}"><code>{digest[:16]}</code></td></tr>'
+    moment = time.strftime("%Y-%m-%d %H:%M", time.gmtime(image.updated_on / 1000))
+    kind = escape(image.image_type)
+    if image.version_type != "vmanage":
+        kind += f" <span>{escape(image.version_type)}</span>"
+    return (
+        f'<tr><td class="name">{_name(image)}</td><td>{escape(image.version)}</td>'
+        f"<td>{escape(', '.join(image.platform_family))}</td><td>{kind}</td>"
+        f'<td class="number">{_size(image.size)}</td>'
+        f'<td class="time" title="{moment} UTC">{_age(time.time() - image.updated_on / 1000)}</td>'
+        f'<td><code title="{digest}">{digest}</code></td></tr>'
+    )
+
+
+def _name(image: Image) -> str:
+    # The address is a client's word: text, never a link.
+    where = f"<small>{escape(image.url)}</small>" if image.url else ""
+    return f"{escape(image.file_name)}{where}"
 
 
 def _size(size: int | None) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import ssl
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -298,12 +299,21 @@ def test_the_repository_survives_a_restart_in_its_folder(simulate, connect, tmp_
 
 def test_the_page_shows_the_repository_and_escapes_what_clients_sent(vm, client):
     vm.add_image(NAME, b"x" * 1500)
-    vm.add_image("<script>-1.0.bin")
+    vm.add_image("<script>-1.0.bin", updated_on=int((time.time() - 3 * 86400) * 1000))
+    vm.add_image("", version="17.12.4", url="https://images.example.com/?a=1&b=2")
     page = client.call("GET", "/").text
-    assert NAME in page
+    assert f">{NAME}</td><td>20.12.5</td><td>vmanage</td><td>software</td>" in page
     assert "1.5 kB" in page
+    assert f">{hashlib.sha512(b'x' * 1500).hexdigest()}<" in page
+    assert "3 days ago" in page
+    assert "https://images.example.com/?a=1&amp;b=2" in page
+    assert "3 images" in page
     assert "&lt;script&gt;" in page
     assert "<script>" not in page
+
+
+def test_the_page_of_an_empty_repository_says_so(client):
+    assert "No images yet." in client.call("GET", "/").text
 
 
 def test_devices_appear_in_the_list_of_their_type(vm, client):
