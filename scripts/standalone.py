@@ -7,17 +7,16 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import psutil
-import requests
+
+from scripts.rest_api import RestApi, free_port
 
 DAGS = Path(__file__).parent.parent / "tests" / "system" / "dags"
 
@@ -35,7 +34,7 @@ USER = "admin"
 PASSWORDS = "passwords.json"
 
 
-class Standalone:
+class Standalone(RestApi):
     """Runs in a folder of its own until the end of the ``with`` block.
 
     :param home: ``AIRFLOW_HOME``; a folder of an earlier run goes on where that ended.
@@ -55,10 +54,8 @@ class Standalone:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         port = port or free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        super().__init__(f"http://127.0.0.1:{port}")
         self.password = _password_in(home)
-        self._http = requests.Session()
-        self._http.trust_env = False
         self.log = home / "standalone.log"
         self._triggerer: subprocess.Popen[bytes] | None = None
         self._environment = {
@@ -92,8 +89,8 @@ class Standalone:
             start_new_session=True,
         )
         try:
-            self.wait(self._healthy, START, "a healthy Airflow")
-            self._http.headers["Authorization"] = f"Bearer {self._token()}"
+            self.wait(self.healthy, START, "a healthy Airflow")
+            self.sign_in(USER, self.password)
         except BaseException:
             self._stop()
             raise
@@ -104,11 +101,6 @@ class Standalone:
     ) -> None:
         """Stop it as Ctrl-C does."""
         self._stop()
-
-    def unpause(self, dag_id: str) -> None:
-        """Let a DAG run, once it is known."""
-        self.wait(lambda: self._http.get(f"{self.url}/api/v2/dags/{dag_id}").status_code == 200, 60, f"DAG {dag_id}")
-        self.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
 
     def kill_triggerer(self) -> None:
         """Kill the triggerer with SIGKILL, with the process that runs the triggers."""
@@ -129,16 +121,13 @@ class Standalone:
             stderr=subprocess.STDOUT,
         )
 
-    def start_run(self, dag_id: str, **conf: Any) -> str:
-        """Start a run of a DAG, once the DAG is known; return the run's id."""
-        self.unpause(dag_id)
-        run = self.call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
-        return str(run["dag_run_id"])
+    def has_ended(self) -> bool:
+        """Whether Airflow has ended by itself."""
+        return self._process.poll() is not None
 
-    def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
-        """Return what the API says of a task instance."""
-        found: dict[str, Any] = self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
-        return found
+    def last_words(self) -> str:
+        """Return the end of what Airflow wrote."""
+        return self.log.read_text()[-4000:]
 
     def wait_paused(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Wait until a task that pauses is off its worker, and the scheduler was told so.
@@ -148,47 +137,11 @@ class Standalone:
         """
         key = f"dag_id={dag_id!r}, task_id={task_id!r}, run_id={run_id!r}"
         told = f"executor event with state success for task instance TaskInstanceKey({key}"
-        self.wait(lambda: told in self._log.read_text(), 180, f"report of the executor about {task_id}")
-
-    def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
-        """Return what a task left as its XCom."""
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
-        value = self.call("GET", path)["value"]
-        return json.loads(value) if isinstance(value, str) else value
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Call the REST API."""
-        answer = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
+        self.wait(lambda: told in self.log.read_text(), 180, f"report of the executor about {task_id}")
 
     def wait_for_end(self) -> None:
         """Return when Airflow has ended by itself."""
         self._process.wait()
-
-    def wait(self, look: Callable[[], Any], seconds: float, what: str) -> Any:
-        """Return the first true value that ``look`` gives."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if found := look():
-                return found
-            if self._process.poll() is not None:
-                break
-            time.sleep(0.2)
-        raise TimeoutError(f"no {what} within {seconds:.0f} s:\n{self.log.read_text()[-4000:]}")
-
-    def _healthy(self) -> bool:
-        try:
-            parts = self._http.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
-        except (requests.RequestException, ValueError):
-            return False
-        wanted = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-        return all(parts.get(part, {}).get("status") == "healthy" for part in wanted)
-
-    def _token(self) -> str:
-        answer = self._http.post(f"{self.url}/auth/token", json={"username": USER, "password": self.password})
-        answer.raise_for_status()
-        return str(answer.json()["access_token"])
 
     def _stop(self) -> None:
         for process in (self._triggerer, self._process):
@@ -202,13 +155,6 @@ class Standalone:
                 process.wait()
         _kill_session(self._process.pid)
         self._output.close()
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _password_in(home: Path) -> str:

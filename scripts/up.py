@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_vmanage.simulator import Simulator
+from scripts.rest_api import free_port
 from scripts.simulated import (
     MEGABYTE,
     ROOT,
@@ -29,7 +30,7 @@ from scripts.simulated import (
     sample_image,
     sha512_of,
 )
-from scripts.standalone import USER, Standalone, free_port
+from scripts.standalone import USER, Standalone
 
 STATE = ROOT / ".up"
 IMAGE_SIZE = 64 * MEGABYTE
