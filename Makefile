@@ -18,7 +18,7 @@ endif
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: venv
 venv: $(STAMP) ## make .venv with the pinned set (all commands below do it when needed)
@@ -41,6 +41,10 @@ test-clients: $(STAMP) ## the simulator beside catalystwan and sastre, each in a
 .PHONY: test-matrix
 test-matrix: $(STAMP) ## the suite on each supported Airflow and Python, and with the lowest dependencies (CELLS="3.1-3.10")
 	@scripts/test-matrix.sh $(CELLS)
+
+.PHONY: test-cluster
+test-cluster: $(STAMP) ## a fleet on CeleryExecutor whose worker is killed; needs Debian's postgresql and redis-server
+	@scripts/test-cluster.sh
 
 .PHONY: lint
 lint: $(STAMP) ## ruff: rules and format
@@ -77,6 +81,10 @@ bench-upload: $(STAMP) ## uploads beside curl, requests and the vendor's SDK (BE
 .PHONY: bench-waits
 bench-waits: $(STAMP) ## thousands of waits in one event loop, beside Airflow's HttpSensor
 	@scripts/bench-waits.sh $(BENCH_ARGS)
+
+.PHONY: bench-cluster
+bench-cluster: $(STAMP) ## tasks per minute on CeleryExecutor, with one worker and with two
+	@scripts/test-cluster.sh --bench $(BENCH_ARGS)
 
 .PHONY: fuzz
 fuzz: $(STAMP) ## ten minutes of a coverage-guided fuzzer on answers (FUZZ_SECONDS=60 is quicker)
