@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -91,6 +92,10 @@ class AirflowCluster(RestApi):
         options = ["--celery-hostname", name, "--concurrency", str(concurrency), "--skip-serve-logs"]
         self._start(name, "celery", "worker", *options, "--pid", str(self._home / f"{name}.pid"), CLUSTER_WORKER=name)
         self.wait(lambda: f"celery@{name} ready" in self._log(name).read_text(), START, f"worker {name}")
+
+    def received(self, worker: str) -> set[str]:
+        """Return the ids of the messages that a worker has received from Redis."""
+        return set(re.findall(r"Task execute_workload\[(\S+)\] received", self._log(worker).read_text()))
 
     def kill(self, name: str) -> None:
         """Kill a part with SIGKILL, with every process that it has started."""

@@ -19,6 +19,7 @@ from tests.cluster.fleet import Fleet, RateWatch, connections_to, fleet_of, rece
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(590)]
 
+WORKERS = {"worker-1", "worker-2"}
 UPLOADS, WAITS = "fleet_upload", "await_fleet"
 PACKAGE = "/dataservice/device/action/software/package"
 BIG = 256
@@ -30,9 +31,10 @@ SETTINGS = {
     # With Redis nobody but the scheduler notices that a worker is dead: when its tasks give no sign for so many
     # seconds (300 unless set).
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
-    # Redis gives what a worker did not acknowledge to another one after so many seconds (86400 unless set), and so
-    # also the task that died: it must not be run twice.
+    # What a worker did not acknowledge is given to another one after so many seconds (86400 unless set), and so also
+    # the task that died: it must not be run by that. Looked at every 10 s rather than every 100 s.
     "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "60",
+    "CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_THROTTLE": "1",
 }
 
 
@@ -49,7 +51,7 @@ def airflow(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     shutil.copy(Path(__file__).parent / "dags" / "await_fleet.py", dags)
     with AirflowCluster(home, dags, connections_to(fleet), SETTINGS) as cluster:
         cluster.call("POST", "pools", {"name": "vmanage_uploads", "slots": 4})
-        for worker in ("worker-1", "worker-2"):
+        for worker in sorted(WORKERS):
             cluster.start_worker(worker, concurrency=2)
         yield cluster
 
@@ -116,13 +118,17 @@ def test_three_images_reach_eight_managers_although_a_worker_dies(
             assert airflow.wait(lambda run=run: ended(airflow, UPLOADS, run), 400, f"end of {run}") == "success"
         assert airflow.wait(lambda: ended(airflow, WAITS, waits), 60, "end of the waits") == "success"
         tried_twice = check_tasks(airflow, runs, dead, sent_to)
-        check_managers(airflow, fleet, digests, sent_to, tried_twice)
+        given_again = airflow.received(dead) & airflow.received(*(WORKERS - {dead}))
+        assert len(given_again) >= len(tried_twice)
+        left = check_managers(airflow, fleet, digests, sent_to, tried_twice)
     assert max(watch.most_requests_in_a_second().values()) <= 20
     with capsys.disabled():
         sys.stdout.write(
-            f"\n{dead} killed after {killed_after:.0f} s, with uploads to {', '.join(tried_twice)}; all ended after"
-            f" {time.monotonic() - began:.0f} s; at most {max(watch.most_requests_in_a_second().values())} requests"
-            f" in a second to a manager, {max(watch.most_sessions().values())} sessions on one\n"
+            f"\n{dead} killed after {killed_after:.0f} s with uploads to {', '.join(tried_twice)}, all ended after"
+            f" {time.monotonic() - began:.0f} s. Sessions left by the dead: {len(left)}, on {', '.join(sorted(left))}."
+            f" At most {max(watch.most_requests_in_a_second().values())} requests in a second to a manager,"
+            f" {max(watch.most_sessions().values())} sessions on one. Given to a second worker by Redis, and not run"
+            f" there: {len(given_again)}.\n"
         )
 
 
@@ -135,28 +141,27 @@ def check_tasks(airflow: AirflowCluster, runs: list[str], dead: str, sent_to: li
     assert {(one["try_number"], one["dag_run_id"]) for one in repeated.values()} == {(2, runs[1])}
     assert dead not in {one["hostname"] for one in repeated.values()}
     for run in runs:
-        assert airflow.result(UPLOADS, run, "summary") == {f"manager_{number}": "uploaded" for number in range(1, 9)}
+        # One that was killed after its upload, before it could say so, finds the image there.
+        may_find_it = repeated.keys() - {*sent_to} if run == runs[1] else set()
+        found = {name for name, did in airflow.result(UPLOADS, run, "summary").items() if did != "uploaded"}
+        assert found <= may_find_it
     return sorted(repeated)
 
 
 def check_managers(
     airflow: AirflowCluster, fleet: Fleet, digests: dict[str, str], sent_to: list[str], tried_twice: list[str]
-) -> None:
-    """One copy of each image, and no session but those that died with the worker."""
+) -> set[str]:
+    """One copy of each image, and no session but those that died with the worker; return whose they were."""
+    # A killed task that was not seen to send may have been before its login, or after its logout.
+    most = {*sent_to, *tried_twice}
     for name, vm in fleet.items():
         assert sorted((image.file_name, image.sha512) for image in vm.images) == sorted(digests.items()), name
         assert received(vm) == 0
         sent = [one for one in vm.requests if one.path == PACKAGE]
-        assert len(sent) == len(digests) + (name in sent_to), name
+        assert len(digests) + (name in sent_to) <= len(sent) <= len(digests) + (name in most), name
 
-    def open_sessions() -> dict[str, int]:
-        return {name: vm.counters.open_sessions for name, vm in fleet.items() if vm.counters.open_sessions}
+    def only_the_dead() -> set[str]:
+        left = {name: vm.counters.open_sessions for name, vm in fleet.items() if vm.counters.open_sessions}
+        return left.keys() if {*sent_to} <= left.keys() <= most and {*left.values()} == {1} else set()
 
-    # A killed task that was not seen to send may or may not have logged in.
-    may_be_left = {name for name in tried_twice if name not in sent_to}
-
-    def only_the_dead() -> bool:
-        left = open_sessions()
-        return set(left.values()) == {1} and {*sent_to} <= left.keys() <= {*sent_to} | may_be_left
-
-    airflow.wait(only_the_dead, 30, f"logout of all but {sent_to} and perhaps {may_be_left}: {open_sessions()}")
+    return set(airflow.wait(only_the_dead, 30, f"logout of all but those that sent to {most}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.sdk import DAG, task
@@ -21,6 +21,6 @@ with DAG(
         given = params or {}
         return [{"vmanage_conn_id": one, "file_name": name} for one in given["managers"] for name in given["images"]]
 
-    ImageVersionSensor.partial(task_id="wait", deferrable=True, poke_interval=10, timeout=900, retries=1).expand_kwargs(
-        wanted()
-    )
+    ImageVersionSensor.partial(
+        task_id="wait", deferrable=True, poke_interval=10, timeout=900, retries=2, retry_delay=timedelta(seconds=10)
+    ).expand_kwargs(wanted())
