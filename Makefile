@@ -94,6 +94,10 @@ fuzz: $(STAMP) ## ten minutes of a coverage-guided fuzzer on answers (FUZZ_SECON
 soak: $(STAMP) ## ten minutes of mixed tasks and random faults (SOAK_SECONDS=60 is quicker, SOAK_SEED=2 another run)
 	@scripts/soak.sh
 
+.PHONY: mutation
+mutation: $(STAMP) ## a seeded sample of mutants that the tests should kill (MUTATION_SAMPLE=50, MUTATION_SEED=2)
+	@scripts/mutation.sh
+
 .PHONY: constraints
 constraints: $(STAMP) ## resolve constraints.in into constraints.txt (UPGRADE=1: newest releases)
 	@scripts/constraints.sh

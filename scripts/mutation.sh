@@ -1,0 +1,33 @@
+#!/bin/sh
+# Mutation testing: a sample of MUTATION_SAMPLE mutants (300), chosen by MUTATION_SEED (1), on a copy of the tree. What
+# was killed is remembered until `make clean`, so a run that is stopped (or ends after MUTATION_SECONDS) goes on later.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+
+peer=.tmp/mutmut
+if [ ! -x "$peer/bin/python" ] || ! "$peer/bin/python" -c 'import coverage, mutmut' 2>/dev/null; then
+  echo "Installing mutmut into $peer"
+  rm -rf "$peer"
+  .venv/bin/python -m venv "$peer"
+  .venv/bin/uv pip install --quiet --python "$peer/bin/python" --constraints constraints.txt mutmut==3.8.1 coverage
+fi
+
+# Without mutants: the tests must pass, and tell which lines each of them reaches, and in how many seconds.
+work=.tmp/mutation
+made_from=$(git ls-files -co --exclude-standard airflow_provider_vmanage tests pyproject.toml | sort |
+  xargs cat | cksum)
+if [ "$(cat "$work/made-from" 2>/dev/null)" != "$made_from" ]; then
+  rm -rf "$work/tree" "$work/coverage" "$work/made-from"
+  mkdir -p "$work/tree"
+  git ls-files -co --exclude-standard -z | xargs -0 cp --parents --preserve=timestamps -t "$work/tree"
+  selection=$("$peer/bin/python" -c \
+    'from mutmut.configuration import config; print(*config().pytest_add_cli_args_test_selection)')
+  python=$PWD/.venv/bin/python
+  # shellcheck disable=SC2086 # several folders on purpose
+  (cd "$work/tree" && PYTHONPATH=$PWD COVERAGE_FILE=../coverage "$python" -m pytest -q -p no:cacheprovider --cov \
+    --cov-context=test --cov-report= --junitxml=../durations.xml $selection)
+  echo "$made_from" >"$work/made-from"
+fi
+"$peer/bin/python" scripts/mutation.py --sample "${MUTATION_SAMPLE:-300}" --seed "${MUTATION_SEED:-1}" \
+  --seconds "${MUTATION_SECONDS:-3600}"
