@@ -16,8 +16,8 @@ from typing import Any
 
 import psutil
 
-from tests.cluster.services import postgresql, redis
 from scripts.rest_api import RestApi, free_port
+from tests.cluster.services import postgresql, redis
 
 ROOT = Path(__file__).parents[2]
 
