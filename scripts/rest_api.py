@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
@@ -61,9 +61,9 @@ class RestApi:
         value = self.call("GET", path)["value"]
         return json.loads(value) if isinstance(value, str) else value
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """Call the REST API."""
-        answer = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, timeout=30)
+        answer = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, headers=headers, timeout=30)
         answer.raise_for_status()
         return answer.json()
 

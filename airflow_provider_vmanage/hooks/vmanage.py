@@ -349,7 +349,8 @@ class VManageHook(BaseHook):
                     count = len(self.list_images())
                 except VManageError as err:
                     return False, f"{reached} ({tenancy}), but the software repository cannot be read: {err}"
-                return True, f"{reached} ({tenancy}); the software repository can be read: {count} images."
+                images = "1 image" if count == 1 else f"{count} images"
+                return True, f"{reached} ({tenancy}); the software repository can be read: {images}."
         except VManageError as err:
             return False, f"{err}{self._masked_password_hint()}"
 

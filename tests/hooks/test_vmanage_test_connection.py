@@ -27,7 +27,7 @@ def test_a_good_connection_tells_release_tenancy_and_number_of_images(
     assert ok
     assert text == (
         f"Connected to vManage {vm_of_release.version} at {vm_of_release.url} (SingleTenant); "
-        "the software repository can be read: 1 images."
+        "the software repository can be read: 1 image."
     )
     assert (vm_of_release.counters.logins, vm_of_release.counters.open_sessions) == (1, 0)
 
