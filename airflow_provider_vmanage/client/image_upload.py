@@ -259,8 +259,10 @@ class ImageUpload:
         self.repository.session.sleep(seconds)
 
     def _listed(self) -> list[SoftwareImage]:
+        """Return the images of this name, but for those that only a remote server holds."""
         names = {self.file_name, quoted_file_name(self.file_name)}
-        return [image for image in self.repository.list_images() if any(map(image.has_file_name, names))]
+        images = [image for image in self.repository.list_images() if not image.remote_server_ids]
+        return [image for image in images if any(map(image.has_file_name, names))]
 
     def _wait_listed(self, timeout: float, *, lost: VManageError | None = None) -> SoftwareImage | None:
         return self.repository.wait_for(lambda: next(iter(self._listed()), None), timeout, lost=lost)

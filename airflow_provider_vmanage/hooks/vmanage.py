@@ -8,6 +8,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
 from airflow_provider_vmanage.client.arguments import check_choice, require_text
@@ -76,6 +77,20 @@ class VManageHook(BaseHook):
         self._aborted = False
         # A function, since a connection shows its password where it is printed.
         self._find_connection: Callable[[], Connection] = lambda: self.get_connection(vmanage_conn_id)
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Connection:
+        """Return a connection of Airflow.
+
+        :param conn_id: its id.
+        :raises VManageConfigurationError: there is none; a retry does not help.
+        """
+        try:
+            return super().get_connection(conn_id)
+        except AirflowNotFoundException as err:
+            raise VManageConfigurationError(
+                f"Connection {conn_id!r} is not there ({err}): create it where the task runs, or correct the id"
+            ) from err
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:

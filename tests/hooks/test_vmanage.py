@@ -205,6 +205,11 @@ def test_a_certificate_that_is_not_checked_is_warned_of_once(
     assert "does not verify" in warning
 
 
+def test_a_connection_that_is_not_there_is_an_error_that_no_retry_mends() -> None:
+    with pytest.raises(VManageConfigurationError, match=r"Connection 'nobody' is not there .*correct the id"):
+        VManageHook("nobody").list_images()
+
+
 @pytest.mark.parametrize("extra", ["no JSON", "[1, 2]"])
 def test_an_extra_that_is_no_object_is_refused(extra: str, vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk import Connection

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from airflow_provider_vmanage.operators.software_repository import (
     AddRepoOperator,
     DeleteImageOperator,
     RemoteServerOperator,
+    UploadImageOperator,
 )
 from airflow_provider_vmanage.simulator import Simulator
 
@@ -138,6 +140,24 @@ def test_an_image_on_a_remote_server_is_added_once(
     assert image()["action"] == "unchanged"
     assert image(remote_server=row["remote_server_id"])["action"] == "unchanged"
     assert len(vm.images) == 1
+
+
+def test_an_image_that_only_a_remote_server_holds_is_not_on_the_manager(
+    vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    server()
+    image()
+    source = tmp_path / "isr-17.12.4.bin"
+    source.write_bytes(b"an image")
+    for check_mode in (True, False):
+        row = run(UploadImageOperator(task_id="t", source=str(source), check_mode=check_mode))
+        assert (row["action"], row["size"], row["applied"]) == ("uploaded", 8, not check_mode)
+    assert run(UploadImageOperator(task_id="t", source=str(source)))["action"] == "unchanged"
+
+
+def test_a_password_of_a_connection_that_is_not_there_is_final(vm: Simulator, server: Callable[..., Any]) -> None:
+    with pytest.raises(VManageFailException, match=r"Connection 'nobody' is not there .*create it"):
+        server(password_conn_id="nobody")
 
 
 def test_an_image_on_a_server_that_is_not_there_names_those_that_are(
