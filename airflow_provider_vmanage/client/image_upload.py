@@ -147,7 +147,6 @@ class ImageUpload:
     def _would_bring(self, old: list[SoftwareImage], budget: Budget | None) -> Change:
         """Return what a run would do, with everything checked and nothing changed."""
         self._raise_unless_good(old, budget)
-        self.repository.check_selection(old, f"file_name {self.file_name!r}")
         image = old[0] if old else SoftwareImage(file_name=self.file_name)
         sha512 = self.checksum.digest if self.checksum and self.checksum.algorithm == "sha512" else None
         return Change("replaced" if old else "uploaded", image, self.source.size, sha512, applied=False)
@@ -159,6 +158,7 @@ class ImageUpload:
                 f"file_name {self.file_name!r} is listed {len(old)} times: {'; '.join(found)}",
                 candidates=found,
             )
+        self.repository.check_selection(old, f"file_name {self.file_name!r}")
         if old and not self.allow_in_use:
             self._raise_if_in_use(old[0])
         if budget:

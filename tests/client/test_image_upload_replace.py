@@ -207,8 +207,11 @@ def test_of_a_record_with_other_files_only_this_one_is_replaced(
     neighbour = vm.add_image("neighbour.bin", version="20.15.1", group=vm.images[0].version_id)
     old = vm.images[0]
     if vm.release.six_fields:  # which shows no id of the file
-        with pytest.raises(VManageAmbiguousError):
-            replace(allow_in_use=True).run()
+        for check_mode in (True, False):
+            upload = replace(allow_in_use=True)
+            upload.repository.check_mode = check_mode
+            with pytest.raises(VManageAmbiguousError, match=f"^file_name '{NAME}' shares its record with neighbour"):
+                upload.run()
         assert stored(vm) == [digest_of(OLD), neighbour.sha512]
         return
     assert replace(allow_in_use=True).run().action == "replaced"
