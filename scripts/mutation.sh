@@ -26,7 +26,7 @@ if [ "$(cat "$work/made-from" 2>/dev/null)" != "$made_from" ]; then
   python=$PWD/.venv/bin/python
   # shellcheck disable=SC2086 # several folders on purpose
   (cd "$work/tree" && PYTHONPATH=$PWD COVERAGE_FILE=../coverage "$python" -m pytest -q -p no:cacheprovider --cov \
-    --cov-context=test --cov-report= --junitxml=../durations.xml $selection)
+    --cov-context=test --cov-report= --junitxml=../durations.xml -o junit_family=xunit1 $selection)
   echo "$made_from" >"$work/made-from"
 fi
 "$peer/bin/python" scripts/mutation.py --sample "${MUTATION_SAMPLE:-300}" --seed "${MUTATION_SEED:-1}" \

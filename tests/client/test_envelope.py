@@ -41,10 +41,10 @@ def test_an_empty_list_is_empty_only_where_the_manager_says_so(body: Any) -> Non
 @pytest.mark.parametrize("name", ["data", "rows", "record"])
 @pytest.mark.parametrize("body", [{}, {"header": {}}, [], [{"data": []}], "7", "null", "true", '"text"'])
 def test_an_answer_without_data_is_a_protocol_error_where_data_is_wanted(body: Any, name: str) -> None:
-    envelope = parse(body)
+    envelope = parse(body, status=202)
     with pytest.raises(VManageProtocolError, match='has no "data"') as caught:
         getattr(envelope, name)
-    assert caught.value.path == "/dataservice/x"
+    assert (caught.value.status, caught.value.method, caught.value.path) == (202, "GET", "/dataservice/x")
 
 
 @pytest.mark.parametrize("data", [{}, {"a": 1}, "text", 7, True, [1], [{}, None], [[{}]]])
@@ -97,6 +97,12 @@ def test_anything_but_json_is_a_protocol_error_of_reads_and_changes(text: str, m
     with pytest.raises(VManageProtocolError) as caught:
         parse(text, method=method)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("text", ["<html>login</html>", "\n <!DOCTYPE html>"])
+def test_a_page_is_called_one_wherever_it_begins(text: str) -> None:
+    with pytest.raises(VManageProtocolError, match="a page instead of JSON"):
+        parse(text)
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 400, 404, 500])

@@ -159,14 +159,15 @@ def test_a_logout_waits_for_a_busy_manager_for_seconds_only(
     assert vm.counters.open_sessions == (0 if asked == 3 else 1)
 
 
-@pytest.mark.parametrize("fault", ["http_503", "reset_before", "forbidden"])
-def test_a_failed_logout_is_only_logged(
-    vm: Simulator, connect: Connect, caplog: pytest.LogCaptureFixture, fault: str
+@pytest.mark.parametrize(("fault", "sent"), [("http_503", 3), ("reset_before", 3), ("forbidden", 1)])
+def test_a_failed_logout_is_repeated_twice_at_most_and_only_logged(
+    vm: Simulator, connect: Connect, calls: Calls, caplog: pytest.LogCaptureFixture, fault: str, sent: int
 ) -> None:
     session = connect(vm)
     session.request("GET", SOFTWARE)
     vm.faults.add(fault, times=None, path="/logout")
     session.close()
+    assert calls(vm).count("POST /logout") == sent
     assert "Logout failed" in ours(caplog)[-1]
     assert not session.is_open
 

@@ -138,6 +138,11 @@ def test_a_release_that_takes_remote_servers_only_refuses_a_url(vm: Simulator, r
     with pytest.raises(VManageRejectedError, match="remoteServerId") as caught:
         repository.add_url("20.12", URL)
     assert (caught.value.code, caught.value.retryable) == ("SIM-IMAGE-URL-BODY", False)
+    asked = len(vm.requests)
+    with pytest.raises(VManageRejectedError, match="documented to know remote servers only") as caught:
+        SoftwareRepository(repository.session, check_mode=True).add_url("20.12", URL)
+    assert (caught.value.method, caught.value.path) == ("POST", "device/action/software")
+    assert [one.method for one in vm.requests[asked:]] == ["GET"]
 
 
 @pytest.mark.parametrize(
@@ -165,8 +170,10 @@ def test_what_happens_to_a_name_that_is_there(
     for similar in ("20.1", "20.12.1", "120.12"):
         vm.add_image("", version=similar, url=OTHER)
     if action is None:
-        with pytest.raises(VManageConflictError, match=r"version_name '20\.12' is there already") as caught:
+        mend = "if_exists is 'fail'" if there == URL else "use another version_name, or if_exists='replace'"
+        with pytest.raises(VManageConflictError) as caught:
             repository.add_url("20.12", URL, if_exists=if_exists)
+        assert caught.value.message == f"version_name '20.12' is there already with {there}: {mend}"
         assert not caught.value.retryable
     else:
         assert repository.add_url("20.12", URL, if_exists=if_exists).action == action
@@ -237,6 +244,8 @@ def test_an_entry_whose_answer_is_lost_is_found_and_not_added_again(
 def test_an_entry_that_does_not_appear_is_an_unknown_outcome_and_is_not_sent_again(
     fault: str, vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
 ) -> None:
+    for name, url in (("20.12.1", URL), ("20.1", OTHER)):  # which do not stand for it
+        vm.add_image("", version=name, url=url)
     vm.faults.add(fault, method="POST", path="device/action/software")
     if fault == "html_200":  # the session is renewed, and the entry sent in the new one
         assert repository.add_url("20.12", URL).action == "added"

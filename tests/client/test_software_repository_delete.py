@@ -227,6 +227,7 @@ def test_an_image_that_stays_listed_is_an_unknown_outcome(
     with pytest.raises(VManageOutcomeUnknownError, match=r"a\.bin .* is still listed") as caught:
         repository.delete_image(version="20.1")
     assert caught.value.retryable
+    assert (caught.value.method, caught.value.path) == ("DELETE", "device/action/software")
     assert sum(call.startswith("DELETE") for call in after_login()) == 1
 
 

@@ -136,6 +136,7 @@ def test_a_boolean_may_come_as_text(
 # -- bad input -------------------------------------------------------------------------------------------------------
 
 EXISTING = __file__
+CHECK_MODE = [kind for kind in ALL if "check_mode" in arguments_of(kind)]
 BAD: list[tuple[type[BaseOperator], dict[str, Any], str]] = [
     (AddRepoOperator, {"version_name": "", "version_url": URL}, "version_name is '': give"),
     (AddRepoOperator, {"version_name": "  ", "version_url": URL}, "version_name is '  ': give"),
@@ -158,7 +159,6 @@ BAD: list[tuple[type[BaseOperator], dict[str, Any], str]] = [
     (DeleteImageOperator, {"version": " "}, "version is ' ': give"),
     (DeleteImageOperator, {"version": "1", "if_missing": "x"}, "if_missing is 'x': use one of skip, fail"),
     (DeleteImageOperator, {"version": "1", "allow_in_use": "x"}, "allow_in_use is 'x': use true or false"),
-    (DeleteImageOperator, {"version": "1", "check_mode": "x"}, "check_mode is 'x': use true or false"),
     (ListDeviceSoftwareOperator, {"device_type": "vsmart"}, "device_type is 'vsmart': use one of vedge, controller"),
     (PlanRepositoryOperator, {"images": 7}, "images is int: give a list"),
     (PlanRepositoryOperator, {"images": [7]}, r"images\[0\] is int: give a path or URL"),
@@ -174,6 +174,7 @@ BAD: list[tuple[type[BaseOperator], dict[str, Any], str]] = [
     (AddRemoteImageOperator, {"remote_server": "x", "file_name": "a,b"}, "file_name 'a,b' has ','"),
     (ListImagesOperator, {"version": ""}, "version is '': give"),
     (ListImagesOperator, {"version": " "}, "version is ' ': give"),
+    *((kind, {**REQUIRED[kind], "check_mode": "x"}, "check_mode is 'x': use true or false") for kind in CHECK_MODE),
 ]
 
 

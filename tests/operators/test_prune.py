@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -139,6 +140,18 @@ def test_more_than_allowed_is_refused_and_check_mode_says_so(vm: Simulator, prun
     assert len(vm.images) == 12
     assert prune(max_deletions=11)["action"] == "deleted"
     assert names(vm) == ["vmanage-20.12.11.gz"]
+
+
+def test_what_was_deleted_before_a_failure_is_told(vm: Simulator, run: Callable[..., Any]) -> None:
+    vm.add_image("vmanage-20.12.9.gz")
+    gone, stays = (vm.add_image(name) for name in ("vmanage-20.12.2.gz", "vmanage-20.12.1.gz"))
+    vm.faults.add("forbidden", method="DELETE", path=f"device/action/software/{stays.version_id}")
+    pushed: dict[str, Any] = {}
+    task = SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))
+    with pytest.raises(VManageFailException, match="1 of 2 changes were made"):
+        run(PruneImagesOperator(task_id="t", keep=1), {"ti": task})
+    assert [row["file_name"] for row in pushed["done"]] == [gone.file_name]
+    assert names(vm) == ["vmanage-20.12.9.gz", stays.file_name]
 
 
 def test_devices_that_cannot_be_listed_keep_every_image(vm: Simulator, prune: Callable[..., Any]) -> None:

@@ -25,6 +25,7 @@ from airflow_provider_vmanage.operators.software_repository import (
     AddRepoOperator,
     DeleteImageOperator,
     ListImagesOperator,
+    RemoteServerOperator,
     UploadImageOperator,
 )
 from airflow_provider_vmanage.simulator import Simulator
@@ -120,15 +121,17 @@ def test_add(
     assert (row["action"], row["version"], row["file_name"]) == ("added", "20.15", None)
 
 
+@pytest.mark.parametrize("selector", ["version_id", "version", "file_name"])
 def test_delete(
     vm_of_release: Simulator,
     connect: Callable[..., None],
     run: Callable[..., Any],
     session_of: Callable[..., list[str]],
+    selector: str,
 ) -> None:
     connect(vm_of_release)
     image = vm_of_release.add_image(NAME)
-    row = run(DeleteImageOperator(task_id="t", file_name=NAME))
+    row = run(DeleteImageOperator(task_id="t", **{selector: getattr(image, selector)}))
     assert_row(row, ROW_TYPES)
     assert session_of(vm_of_release) == [LIST, *DEVICES, f"DELETE device/action/software/{image.version_id}", LIST]
     assert (row["action"], row["version_id"]) == ("deleted", image.version_id)
@@ -188,6 +191,20 @@ def test_an_upload_of_another_name_and_a_replacement(vm: Simulator, run: Callabl
     rows = [run(UploadImageOperator(task_id="t", **arguments)) for _ in range(2)]  # type: ignore[arg-type]
     assert [row["action"] for row in rows] == ["uploaded", "replaced"]
     assert [image.file_name for image in vm.images] == ["other-1.0.bin"]
+
+
+def test_the_log_tells_in_one_line_what_was_done(
+    vm: Simulator, run: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = vm.add_image(NAME)
+    for check_mode in (True, False):
+        run(DeleteImageOperator(task_id="t", file_name=NAME, check_mode=check_mode))
+    run(RemoteServerOperator(task_id="t", name="files", url="10.0.0.1"))
+    what = f"deleted: file_name {NAME}, version 20.15.1, version_id {image.version_id} "
+    said = capsys.readouterr().out.splitlines()
+    lines = [line for line in said if what in line]
+    assert ["check mode, nothing is changed: " in line for line in lines] == [True, False]
+    assert len([line for line in said if "] added: name files " in line]) == 1
 
 
 # -- how they fail ---------------------------------------------------------------------------------------------------
