@@ -38,6 +38,11 @@ test-live: $(STAMP) ## the suite that needs a whole Airflow (airflow standalone)
 .PHONY: test-clients
 test-clients: $(STAMP) ## the simulator beside catalystwan and sastre, each in an environment of its own
 	@scripts/test-clients.sh
+
+.PHONY: test-ui
+test-ui: $(STAMP) ## Airflow's pages in real Chromium: connection form, its test, a run, the link to the repository
+	@scripts/browser.sh -m pytest -m ui tests/ui $(PYTEST_ARGS)
+
 .PHONY: test-matrix
 test-matrix: $(STAMP) ## the suite on each supported Airflow and Python, and with the lowest dependencies (CELLS="3.1-3.10")
 	@scripts/test-matrix.sh $(CELLS)
@@ -69,6 +74,10 @@ up: $(STAMP) ## Airflow with the example DAGs and two simulated managers, until 
 .PHONY: docs
 docs: $(STAMP) ## build the pages of docs/ into build/docs, warnings as errors
 	@scripts/docs.sh
+
+.PHONY: screenshots
+screenshots: $(STAMP) ## take the pictures of docs/images from Airflow's pages, in Chromium
+	@scripts/browser.sh -m scripts.screenshots
 
 .PHONY: dist
 dist: $(STAMP) ## build wheel and sdist, install the wheel in a clean environment, show it to Airflow

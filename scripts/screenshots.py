@@ -1,0 +1,87 @@
+"""The pictures of ``docs/images``, taken from what ``make up`` starts: ``make screenshots``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.airflow_ui import EXTRA, AirflowUI
+from scripts.browser import browser, find_browser, new_page
+from scripts.simulated import ROOT, ScriptError
+from scripts.standalone import USER
+from scripts.up import MANAGERS, Site, say, site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+IMAGES = ROOT / "docs" / "images"
+SCALE = 1.5
+LARGEST = 200_000  # bytes
+DAG, TASK = "upgrade_prep", "upload_image"
+
+
+def main() -> int:
+    """Take all pictures; return the exit code."""
+    try:
+        find_browser()
+        with (
+            tempfile.TemporaryDirectory(prefix="vmanage-up-") as state,
+            browser() as started,
+            site(Path(state), [0] * (1 + len(MANAGERS))) as running,
+        ):
+            take_all(started, running)
+    except (ScriptError, OSError) as err:
+        print(f"make screenshots: {err}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def take_all(started: Browser, running: Site) -> None:
+    """Do with Airflow's pages what the pictures show."""
+    page = new_page(started, viewport={"width": 1400, "height": 1400}, device_scale_factor=SCALE)
+    ui = AirflowUI(page, running.airflow.url)
+    ui.sign_in(USER, running.airflow.password)
+    connection_form(ui)
+    page.set_viewport_size({"width": 1400, "height": 720})
+    grid_with_link(ui)
+    page.goto(f"{running.managers['vmanage_default'].url}/")
+    page.set_viewport_size({"width": 1200, "height": 400})
+    take(page.locator("body"), "simulator-page")
+
+
+def connection_form(ui: AirflowUI) -> None:
+    """Show the form with our fields."""
+    ui.open_connections()
+    form = ui.new_connection()
+    form.locator("[name=connection_id]").fill("vmanage_lab")
+    ui.unfold(form, EXTRA)
+    form.locator("[name=element_ca_bundle]").fill("/etc/ssl/certs/vmanage.pem")
+    form.get_by_role("heading").first.click()  # no field has the focus, and the pointer is nowhere near a hint
+    take(form, "connection-form")
+
+
+def grid_with_link(ui: AirflowUI) -> None:
+    """Run the DAG, and show its grid with a task open that has the link."""
+    run = ui.trigger(DAG)
+    ui.open_run(DAG, run)
+    ui.wait_for_state("Success")
+    ui.open_task(DAG, run, TASK, "xcom")
+    ui.page.get_by_role("link", name="Software repository").wait_for()
+    ui.page.get_by_text("return_value").wait_for()
+    take(ui.page, "grid-with-link")
+
+
+def take(what: Page | Locator, name: str) -> None:
+    """Keep a picture."""
+    file = IMAGES / f"{name}.png"
+    what.screenshot(path=file, animations="disabled")
+    size = file.stat().st_size
+    say(f"{file.relative_to(ROOT)}, {size / 1000:.0f} kB")
+    if size > LARGEST:
+        raise ScriptError(f"{file.name} has {size} bytes, and {LARGEST} are enough")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
