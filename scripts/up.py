@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -164,7 +165,7 @@ def welcome(running: Site) -> str:
         "",
         f"Trigger upgrade_prep as it is, or fleet_upload with the managers {', '.join(managers)}.",
         "A browser warns of the managers' certificates: each has an authority of its own.",
-        f"Airflow's log is in {airflow.log.relative_to(ROOT)}. Ctrl-C ends all of it.",
+        f"Airflow's log is in {os.path.relpath(airflow.log)}. Ctrl-C ends all of it.",
     ]
     return "\n".join(lines)
 

@@ -1,0 +1,77 @@
+"""``make up`` from its first line to Ctrl-C: ``make test-live``."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from scripts.simulated import ROOT
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
+
+WITH_STATE = (
+    "import sys; from pathlib import Path; from scripts import up; up.STATE = Path(sys.argv[1]); sys.exit(up.main())"
+)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """As a script starts it in the background, which leaves SIGINT ignored."""
+    command = [sys.executable, "-c", WITH_STATE, str(tmp_path)]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    ) as process:
+        yield process
+        process.terminate()
+
+
+def told(process: subprocess.Popen[str]) -> str:
+    """What it prints until everything runs."""
+    lines = []
+    for line in process.stdout or ():
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    return "".join(lines)
+
+
+def test_it_tells_where_everything_is_and_ctrl_c_leaves_no_process(up: subprocess.Popen[str]) -> None:
+    text = told(up)
+    airflow, password = re.findall(r"^Airflow +(\S+) +sign in: admin / (\S+)$", text, re.MULTILINE)[0]
+    managers = dict(re.findall(r"^(vmanage_\w+) +(https://127\.0\.0\.1:\d+)/", text, re.MULTILINE))
+    with requests.Session() as http:
+        http.trust_env = False
+        token = http.post(f"{airflow}/auth/token", json={"username": "admin", "password": password}).json()
+        http.headers["Authorization"] = f"Bearer {token['access_token']}"
+        known = http.get(f"{airflow}/api/v2/connections").json()["connections"]
+        pools = http.get(f"{airflow}/api/v2/pools").json()["pools"]
+    assert {one["connection_id"]: f"https://{one['host']}:{one['port']}" for one in known} == managers
+    assert len(managers) == 2
+    assert "vmanage_uploads" in [pool["name"] for pool in pools]
+    started = psutil.Process(up.pid).children(recursive=True)
+    assert len(started) > 5
+    listening = [
+        each.laddr.ip
+        for one in (psutil.Process(up.pid), *started)
+        for each in one.net_connections()
+        if each.status == "LISTEN"
+    ]
+    assert set(listening) == {"127.0.0.1"}
+
+    up.send_signal(signal.SIGINT)
+    up.send_signal(signal.SIGINT)  # somebody impatient
+    assert up.wait(60) == 0
+
+    assert [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
