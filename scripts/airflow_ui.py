@@ -60,8 +60,9 @@ class AirflowUI:
         header.wait_for()
         if header.get_attribute("aria-expanded") != "true":
             header.click()
-        # Above or below the fold, a field of the part can be seen once it stands still.
-        form.locator("[data-part=item-content][data-state=open]:visible").wait_for()
+        for each in (STANDARD, EXTRA):
+            region = form.get_by_role("region", name=each, exact=True)
+            region.wait_for(state="visible" if each == part else "hidden")
 
     def add_connection(self, conn_id: str, fields: Mapping[str, Any]) -> None:
         """Fill in a form and save it.
@@ -82,20 +83,16 @@ class AirflowUI:
     def test_connection(self, conn_id: str) -> tuple[str, str]:
         """Press *Test* of a connection; return heading and text of the answer."""
         self.connection_row(conn_id).get_by_role("button", name="Test Connection").click()
-        heading = self.page.get_by_text(re.compile("^Test Connection (Successful|Failed)$")).last
-        heading.wait_for()
-        toast = self.page.locator("[data-scope=toast][data-part=root]").filter(has=heading).last
-        text = toast.locator("[data-part=description]").inner_text()
-        found = heading.inner_text(), text
-        toast.get_by_role("button").first.click()
-        heading.wait_for(state="hidden")
-        return found
+        toast = self.page.locator("[data-scope=toast][data-part=root]").filter(has_text="Test Connection")
+        heading, text = (toast.locator(f"[data-part={part}]").inner_text() for part in ("title", "description"))
+        return heading, text
 
     def trigger(self, dag_id: str) -> str:
-        """Trigger a DAG with its default parameters; return the id of the run."""
+        """Trigger a DAG, which is paused, with its default parameters; return the id of the run."""
         self.page.goto(f"{self._url}/dags/{dag_id}")
         self.page.get_by_test_id("trigger-dag-button").first.click()
         form = self.page.get_by_role("dialog")
+        form.get_by_text(f"Unpause {dag_id} on trigger").wait_for()  # a quick click leaves it paused
         with self.page.expect_response(lambda answer: _makes_run(answer, dag_id)) as told:
             form.get_by_role("button", name="Trigger", exact=True).click()
         return str(told.value.json()["dag_run_id"])
@@ -109,12 +106,15 @@ class AirflowUI:
 
         :param timeout: milliseconds.
         """
-        self.page.get_by_test_id("state-badge").filter(has_text=state).first.wait_for(timeout=timeout)
+        badges = self.page.get_by_test_id("state-badge").filter(
+            has_text=re.compile(r"\w")
+        )  # those of the grid have none
+        badges.first.filter(has_text=state).wait_for(timeout=timeout)
 
     def open_task(self, dag_id: str, run_id: str, task_id: str, tab: str = "") -> None:
         """Show a task of a run.
 
-        :param tab: such as ``xcom``; the log unless given.
+        :param tab: such as ``details``, which has the links; the log unless given.
         """
         self.page.goto(f"{self._url}/dags/{dag_id}/runs/{run_id}/tasks/{task_id}{f'/{tab}' if tab else ''}")
 

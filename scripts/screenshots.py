@@ -44,7 +44,7 @@ def take_all(started: Browser, running: Site) -> None:
     ui = AirflowUI(page, running.airflow.url)
     ui.sign_in(USER, running.airflow.password)
     connection_form(ui)
-    page.set_viewport_size({"width": 1400, "height": 720})
+    page.set_viewport_size({"width": 1400, "height": 640})
     grid_with_link(ui)
     page.goto(f"{running.managers['vmanage_default'].url}/")
     page.set_viewport_size({"width": 1200, "height": 400})
@@ -67,9 +67,8 @@ def grid_with_link(ui: AirflowUI) -> None:
     run = ui.trigger(DAG)
     ui.open_run(DAG, run)
     ui.wait_for_state("Success")
-    ui.open_task(DAG, run, TASK, "xcom")
+    ui.open_task(DAG, run, TASK, "details")
     ui.page.get_by_role("link", name="Software repository").wait_for()
-    ui.page.get_by_text("return_value").wait_for()
     take(ui.page, "grid-with-link")
 
 

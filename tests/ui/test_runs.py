@@ -28,6 +28,7 @@ def test_a_dag_turns_green_and_the_link_of_its_task_shows_the_image(ui: AirflowU
     ui.page.get_by_text("% of").first.wait_for()  # the log is there
     assert vm.password not in ui.visible_text()
 
+    ui.open_task(DAG, run, "upload_image", "details")
     repository = ui.follow("Software repository")
 
     assert repository.url == f"{vm.url}/"
