@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 MAX_REPEATS = 5
 MAX_SECONDS = 60.0
 
-_backoff = tenacity.wait_exponential_jitter(initial=0.5, max=20, jitter=0.5)
+# Not wait_exponential_jitter: its `initial` is deprecated from tenacity 9.2 on, and older releases know no other name.
+_backoff = tenacity.wait_exponential(multiplier=0.5, max=19.5) + tenacity.wait_random(0, 0.5)
 
 
 def retrying(
