@@ -8,6 +8,6 @@ cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 .venv/bin/uv pip install --quiet --python .venv/bin/python --constraints constraints.txt --group docs
-AIRFLOW_HOME="$scratch" AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING .venv/bin/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet \
+AIRFLOW_HOME="$scratch" .venv/bin/python -m sphinx --fail-on-warning --keep-going --fresh-env --quiet \
   --doctree-dir "$scratch/doctrees" docs build/docs
 echo "Open build/docs/index.html"
