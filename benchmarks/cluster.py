@@ -22,23 +22,27 @@ from benchmarks.cluster_meter import Meter
 from tests.cluster.airflow_cluster import ROOT, AirflowCluster
 from tests.cluster.fleet import Fleet, RateWatch, connections_to, fleet_of
 
-DAG = "fleet_upload"
+DAG, WAITS = "fleet_upload", "await_fleet"
+#: seconds that a cluster is looked at which has no upload to do
+QUIET = 60
 PACKAGE = "/dataservice/device/action/software/package"
 
 
 def main() -> None:
     """Run all rounds and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--managers", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--managers", type=int, default=96, help="that answer at once; 98 at most")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--concurrency", type=int, default=4, help="tasks of one worker at once")
     parser.add_argument("--megabytes", type=int, default=16, help="size of the image")
+    parser.add_argument("--slow-managers", type=int, default=32)
     parser.add_argument("--slow", type=float, default=15.0, help="seconds from the last byte to the manager's answer")
     options = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="bench-cluster-"))
     for folder in ("home", "dags"):
         (scratch / folder).mkdir()
     shutil.copy(ROOT / "example_dags" / "fleet_upload.py", scratch / "dags")
+    shutil.copy(ROOT / "tests" / "cluster" / "dags" / "await_fleet.py", scratch / "dags")
     settings = {"CORE__PARALLELISM": "64"}
     try:
         with (
@@ -64,22 +68,53 @@ class Bench:
         print(f"{self._options.managers} managers, image of {self._options.megabytes} MB, ", end="")
         print(f"{psutil.cpu_count()} processors for everything, {self._options.concurrency} tasks per worker")
         self._airflow.start_worker("worker-1", self._options.concurrency)
-        self._upload()  # what is imported and compiled for the first time
-        for slow in (0.0, self._options.slow):
-            for _ in range(self._options.rounds):
-                print(self._measure(1, slow), flush=True)
-                self._airflow.start_worker("worker-2", self._options.concurrency)
-                print(self._measure(2, slow), flush=True)
-                self._airflow.stop("worker-2")
+        self._upload(list(self._fleet))  # what is imported and compiled for the first time
+        for _ in range(self._options.rounds):
+            self._measure_both(list(self._fleet), 0.0)
+        self._measure_both(list(self._fleet)[: self._options.slow_managers], self._options.slow)
+        self._measure_waits()
 
-    def _measure(self, workers: int, slow: float) -> str:
+    def _measure_both(self, managers: list[str], slow: float) -> None:
+        print(self._measure(1, managers, slow), flush=True)
+        self._airflow.start_worker("worker-2", self._options.concurrency)
+        print(self._measure(2, managers, slow), flush=True)
+        self._airflow.stop("worker-2")
+
+    def _measure_waits(self) -> None:
+        """Measure an idle cluster, and one with a deferred wait on each manager."""
+        with Meter(self._airflow) as meter:
+            time.sleep(QUIET)
+        print(f"idle for {QUIET} s\n{meter.report(QUIET / 60, 'minute')}", flush=True)
+        run = self._airflow.start_run(WAITS, managers=list(self._fleet), images=["awaited.bin"])
+        path = f"dags/{WAITS}/dagRuns/{run}"
+
+        def states() -> list[str]:
+            found = self._airflow.call("GET", f"{path}/taskInstances?limit=100")["task_instances"]
+            return [task["state"] for task in found if task["task_id"] == "wait"]
+
+        self._airflow.wait(lambda: states() == ["deferred"] * len(self._fleet), 600, "deferred waits")
+        time.sleep(10)
+        requests = self._requests()
+        with Meter(self._airflow) as meter:
+            time.sleep(QUIET)
+        looks = self._requests() - requests
+        print(
+            f"{len(self._fleet)} deferred waits for {QUIET} s, {looks} looks\n{meter.report(QUIET / 60, 'minute')}",
+            flush=True,
+        )
+        for vm in self._fleet.values():
+            vm.faults.clear()
+            vm.add_image("awaited.bin")
+        self._airflow.wait(lambda: states() == ["success"] * len(self._fleet), 600, "end of the waits")
+
+    def _measure(self, workers: int, managers: list[str], slow: float) -> str:
         for vm in self._fleet.values():
             vm.faults.clear()
             if slow:
                 vm.faults.add("slow", times=None, delay=slow, path=PACKAGE, method="POST")
         requests = self._requests()
         with Meter(self._airflow) as meter, RateWatch(self._fleet) as watch:
-            uploads = self._upload()
+            uploads = self._upload(managers)
         sent = (self._requests() - requests) / len(uploads)
         seconds = max(end for _, end in uploads) - min(start for start, _ in uploads)
         mean = sum(end - start for start, end in uploads) / len(uploads)
@@ -87,18 +122,18 @@ class Bench:
             f"{workers} worker(s), answer after {slow:.0f} s: {len(uploads) / seconds * 60:.0f} tasks per minute, "
             f"{mean:.1f} s each, {sent:.1f} requests each, at most "
             f"{max(watch.most_requests_in_a_second().values())} in a second to a manager, "
-            f"{max(watch.most_sessions().values())} session(s) at once\n{meter.report(len(uploads))}"
+            f"{max(watch.most_sessions().values())} session(s) at once\n{meter.report(len(uploads), 'task')}"
         )
 
     def _requests(self) -> int:
         return sum(vm.counters.requests for vm in self._fleet.values())
 
-    def _upload(self) -> list[tuple[float, float]]:
-        """Upload a new image to all managers; return when each upload began and ended."""
+    def _upload(self, managers: list[str]) -> list[tuple[float, float]]:
+        """Upload a new image to these managers; return when each upload began and ended."""
         self._images += 1
         image = self._scratch / f"vmanage-20.12.{self._images}-x86_64.tar.gz"
         image.write_bytes(os.urandom(self._options.megabytes * 1_000_000))
-        run = self._airflow.start_run(DAG, managers=list(self._fleet), image=str(image))
+        run = self._airflow.start_run(DAG, managers=managers, image=str(image))
         path = f"dags/{DAG}/dagRuns/{run}"
         end = time.monotonic() + 1800
         while (state := self._airflow.call("GET", path)["state"]) not in ("success", "failed"):
@@ -109,7 +144,7 @@ class Bench:
         image.unlink()
         found = self._airflow.call("GET", f"{path}/taskInstances?limit=100&order_by=map_index")["task_instances"]
         tasks = [task for task in found if task["task_id"] == "upload"]
-        assert len(tasks) == len(self._fleet)
+        assert len(tasks) == len(managers)
         return [(_seconds(task["start_date"]), _seconds(task["end_date"])) for task in tasks]
 
 

@@ -43,19 +43,19 @@ class Meter:
         after = self._database("sum(xact_commit + xact_rollback) FROM pg_stat_database")
         self._transactions = after - self._transactions
 
-    def report(self, tasks: int) -> str:
-        """Return what a task took, by part."""
-        parts = ", ".join(f"{part} {cpu / tasks:.2f}" for part, cpu in sorted(self._cpu.items(), key=lambda i: -i[1]))
+    def report(self, count: float, unit: str) -> str:
+        """Return what one of so many tasks or minutes took, by part."""
+        parts = ", ".join(f"{part} {cpu / count:.2f}" for part, cpu in sorted(self._cpu.items(), key=lambda i: -i[1]))
         own = sum(self._cpu.values()) / self._wall / psutil.cpu_count()
         memory = ", ".join(
             f"{part} {sizes[0] / 1e6:.0f} at first, {max(sizes) / 1e6:.0f} at most"
             for part, sizes in sorted(self._memory.items())
-            if part.startswith("worker")
+            if part.startswith(("worker", "triggerer"))
         )
         return (
-            f"   processors {1 - self._idle:.0%} busy, {own:.0%} with these; CPU seconds per task "
-            f"{sum(self._cpu.values()) / tasks:.2f}: {parts}\n"
-            f"   database: {self._transactions / tasks:.0f} transactions per task, {self._connections} connections;"
+            f"   processors {1 - self._idle:.0%} busy, {own:.0%} with these; CPU seconds per {unit} "
+            f"{sum(self._cpu.values()) / count:.2f}: {parts}\n"
+            f"   database: {self._transactions / count:.0f} transactions per {unit}, {self._connections} connections;"
             f" memory in MB: {memory}"
         )
 
