@@ -155,8 +155,14 @@ class VManageAmbiguousError(VManageError, LookupError):
 class VManageInUseError(VManageError):
     """A device runs or boots the image, or the devices could not be asked; nothing was changed.
 
-    Retry: no, somebody has to decide.
+    Retry: no, somebody has to decide; safe and of use where the devices could not be asked and may be later.
+
+    :param retryable: true where it is only that the list of devices is unavailable for now.
     """
+
+    def __init__(self, message: str, *, retryable: bool = False, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.retryable = retryable
 
 
 class VManageStalePlanError(VManageError):

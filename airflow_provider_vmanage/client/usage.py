@@ -49,7 +49,8 @@ class Usage:
         """
         reason = self.reason(image)
         if reason is not None:
-            raise VManageInUseError(f"{image.describe()} {reason}: {mend}") from self.problem
+            passes = self.problem is not None and self.problem.retryable
+            raise VManageInUseError(f"{image.describe()} {reason}: {mend}", retryable=passes) from self.problem
 
 
 def read_usage(session: ManagerSession) -> Usage:

@@ -55,15 +55,18 @@ def test_the_six_parts_of_an_image_are_the_five_of_a_device(vm: Simulator, repos
 
 
 @pytest.mark.parametrize("kind", ["vedge", "controller", "vmanage"])
-@pytest.mark.parametrize("fault", ["error_500", "forbidden", "data_null", "short_body"])
-def test_a_device_list_that_cannot_be_read_counts_as_in_use(
-    vm: Simulator, repository: SoftwareRepository, kind: str, fault: str
+@pytest.mark.parametrize(
+    ("fault", "passes"), [("error_500", True), ("forbidden", False), ("data_null", True), ("short_body", True)]
+)
+def test_a_device_list_that_cannot_be_read_counts_as_in_use_and_a_retry_helps_where_that_passes(
+    vm: Simulator, repository: SoftwareRepository, kind: str, fault: str, passes: bool
 ) -> None:
     vm.add_image("a-20.9.4.bin")
     vm.faults.add(fault, times=None, path=f"{LISTS}/{kind}")
     with pytest.raises(VManageInUseError, match="counts as in use, since the devices could not be listed") as caught:
         repository.delete_image(file_name="a-20.9.4.bin")
     assert caught.value.__cause__ is not None
+    assert caught.value.retryable is passes
     assert len(vm.images) == 1
 
 
