@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from airflow_provider_vmanage.simulator import Simulator
+from scripts.simulated import connection_to
 
 Fleet = dict[str, Simulator]
 
@@ -24,16 +25,7 @@ def fleet_of(count: int) -> Iterator[Fleet]:
 
 def connections_to(fleet: Fleet) -> dict[str, dict[str, Any]]:
     """Return the connection to each manager, under the manager's name."""
-    return {
-        name: {
-            "conn_type": "vmanage",
-            "host": vm.url,
-            "login": vm.username,
-            "password": vm.password,
-            "extra": {"ca_bundle": vm.ca_bundle},
-        }
-        for name, vm in fleet.items()
-    }
+    return {name: connection_to(vm) for name, vm in fleet.items()}
 
 
 def received(vm: Simulator) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.simulator import Simulator
+from scripts.simulated import connection_to
 from scripts.standalone import Standalone
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(590)]
@@ -28,13 +29,7 @@ def vm() -> Iterator[Simulator]:
 
 @pytest.fixture
 def airflow(vm: Simulator, tmp_path: Path) -> Iterator[Standalone]:
-    connection = {
-        "conn_type": "vmanage",
-        "host": vm.url,
-        "login": vm.username,
-        "password": vm.password,
-        "extra": {"ca_bundle": vm.ca_bundle},
-    }
+    connection = connection_to(vm)
     dags = tmp_path / "dags"
     dags.mkdir()
     example = Path(__file__).parents[2] / "example_dags" / f"{DAG}.py"

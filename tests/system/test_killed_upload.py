@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.simulator import Simulator
+from scripts.simulated import connection_to
 from scripts.standalone import Standalone
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
@@ -27,13 +28,7 @@ def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def airflow(vm: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    connection = {
-        "conn_type": "vmanage",
-        "host": vm.url,
-        "login": vm.username,
-        "password": vm.password,
-        "extra": {"ca_bundle": vm.ca_bundle},
-    }
+    connection = connection_to(vm)
     with Standalone(tmp_path_factory.mktemp("airflow"), {"vmanage_default": connection}) as running:
         yield running
 

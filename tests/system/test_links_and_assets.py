@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.simulator import Simulator
+from scripts.simulated import connection_to
 from scripts.standalone import Standalone
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
@@ -26,16 +27,7 @@ def managers() -> Iterator[dict[str, Simulator]]:
 
 @pytest.fixture(scope="module")
 def airflow(managers: dict[str, Simulator], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    connections = {
-        name: {
-            "conn_type": "vmanage",
-            "host": vm.url,
-            "login": vm.username,
-            "password": vm.password,
-            "extra": {"ca_bundle": vm.ca_bundle},
-        }
-        for name, vm in managers.items()
-    }
+    connections = {name: connection_to(vm) for name, vm in managers.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VMANAGE_HOST", managers["first"].url)
         with Standalone(tmp_path_factory.mktemp("airflow"), connections) as running:
