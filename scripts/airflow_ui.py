@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 CONNECTION_TYPE = "Cisco vManage"
 STANDARD, EXTRA = "Standard Fields", "Extra Fields"
 
+#: the parts of the form by a field of each
+PARTS = {STANDARD: "[name=host]", EXTRA: "[name=element_tenant]"}
+
 #: milliseconds for a run to end: tasks take their time on two busy cores
 RUN = 240_000
 
@@ -60,9 +63,8 @@ class AirflowUI:
         header.wait_for()
         if header.get_attribute("aria-expanded") != "true":
             header.click()
-        for each in (STANDARD, EXTRA):
-            region = form.get_by_role("region", name=each, exact=True)
-            region.wait_for(state="visible" if each == part else "hidden")
+        for each, field in PARTS.items():
+            form.locator(field).wait_for(state="visible" if each == part else "hidden")
 
     def add_connection(self, conn_id: str, fields: Mapping[str, Any]) -> None:
         """Fill in a form and save it.
