@@ -40,11 +40,11 @@ def main() -> int:
 
 def take_all(started: Browser, running: Site) -> None:
     """Do with Airflow's pages what the pictures show."""
-    page = new_page(started, viewport={"width": 1400, "height": 1400}, device_scale_factor=SCALE)
+    page = new_page(started, viewport={"width": 1400, "height": 1700}, device_scale_factor=SCALE)
     ui = AirflowUI(page, running.airflow.url)
     ui.sign_in(USER, running.airflow.password)
     connection_form(ui)
-    page.set_viewport_size({"width": 1400, "height": 640})
+    page.set_viewport_size({"width": 1400, "height": 612})
     grid_with_link(ui)
     page.goto(f"{running.managers['vmanage_default'].url}/")
     page.set_viewport_size({"width": 1200, "height": 400})

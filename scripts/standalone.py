@@ -26,6 +26,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.execv(sys.executable, [sys.executable, "-m", "airflow", "standalone"])
 """
 
+# `airflow standalone` starts its parts by this name. Their log servers would listen on all addresses of the machine, at
+# ports that another Airflow may have; the API server reads the files itself.
+_WITHOUT_LOG_SERVERS = f"""#!/bin/sh
+case $1 in scheduler | triggerer) set -- "$@" --skip-serve-logs ;; esac
+exec "{sys.executable}" -m airflow "$@"
+"""
+
 #: seconds for everything to come up on two busy cores
 START = 180.0
 
@@ -60,7 +67,7 @@ class Standalone(RestApi):
         self._triggerer: subprocess.Popen[bytes] | None = None
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # it starts `airflow` by name
+            "PATH": f"{_commands_in(home)}{os.pathsep}{os.environ['PATH']}",
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -155,6 +162,14 @@ class Standalone(RestApi):
                 process.wait()
         _kill_session(self._process.pid)
         self._output.close()
+
+
+def _commands_in(home: Path) -> Path:
+    command = home / "bin" / "airflow"
+    command.parent.mkdir(exist_ok=True)
+    command.write_text(_WITHOUT_LOG_SERVERS)
+    command.chmod(0o755)
+    return command.parent
 
 
 def _password_in(home: Path) -> str:
