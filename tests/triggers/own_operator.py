@@ -13,19 +13,17 @@ from airflow_provider_vmanage.waiting import wait_events
 
 
 class TellWhenListedOperator(BaseOperator):
-    def __init__(self, *, version: str, vmanage_conn_id: str = "vmanage_default", **kwargs: Any) -> None:
+    def __init__(self, *, version: str, vmanage_conn_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.version = version
         self.vmanage_conn_id = vmanage_conn_id
 
     def execute(self, context: Context) -> None:
-        trigger = ImageVersionTrigger(self.vmanage_conn_id, version=self.version, poke_interval=60)
+        trigger = ImageVersionTrigger(self.vmanage_conn_id, version=self.version)
         self.defer(trigger=trigger, method_name="tell")
 
     def tell(self, context: Context, event: dict[str, Any]) -> str:
         with fail_without_retry():  # a refused login and the like: no retry mends them
             row, line = wait_events.read(event)
         return f"{row['file_name']} is there" if row else line
-
-
-# [END own_operator]
+        # [END own_operator]

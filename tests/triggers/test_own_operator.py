@@ -16,17 +16,21 @@ from tests.triggers.event_loop import first_event
 from tests.triggers.own_operator import TellWhenListedOperator
 
 
+def teller() -> TellWhenListedOperator:
+    return TellWhenListedOperator(task_id="tell", version="20.12.4", vmanage_conn_id="vmanage_default")
+
+
 @pytest.fixture
 def deferred(vm: Simulator, run: Callable[..., Any]) -> TaskDeferred:
     with pytest.raises(TaskDeferred) as caught:
-        run(TellWhenListedOperator(task_id="tell", version="20.12.4"))
+        run(teller())
     caught.value.trigger.poke_interval = 0.1  # type: ignore[attr-defined]
     return caught.value
 
 
 def resume(deferred: TaskDeferred) -> str:
     event = asyncio.run(first_event(deferred.trigger))
-    return str(getattr(TellWhenListedOperator(task_id="tell", version="20.12.4"), deferred.method_name)({}, event))
+    return str(getattr(teller(), deferred.method_name)({}, event))
 
 
 def test_it_tells_the_image_that_it_waited_for(vm: Simulator, deferred: TaskDeferred) -> None:
@@ -43,5 +47,5 @@ def test_a_refused_login_fails_without_retry(
 
 
 def test_the_time_that_is_up_is_told() -> None:
-    told = TellWhenListedOperator(task_id="tell", version="20.12.4").tell({}, wait_events.timed_out("time is up"))
+    told = teller().tell({}, wait_events.timed_out("time is up"))
     assert told == "time is up"
