@@ -16,7 +16,7 @@ from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.software_repository import Change
 from airflow_provider_vmanage.get_provider_info import get_provider_info
 from airflow_provider_vmanage.operators.manager import VManageOperator
-from airflow_provider_vmanage.tables import COLUMNS
+from airflow_provider_vmanage.tables import COLUMNS, DEVICE_COLUMNS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -131,7 +131,7 @@ def test_the_page_of_troubles_quotes_what_the_package_says() -> None:
     [
         ("connection.md", get_provider_info()["connection-types"][0]["conn-fields"]),
         ("rows.md", Change("added", SoftwareImage()).as_row()),
-        ("operators/list-images.md", ["path", "count"]),
+        ("rows.md", ["path", "count"]),
     ],
     ids=["connection", "rows", "table"],
 )
@@ -142,4 +142,4 @@ def test_a_page_names_every_field(page: str, names: list[str]) -> None:
 
 def test_the_columns_of_a_table_are_told_where_the_pages_take_them_from() -> None:
     told = importlib.import_module("airflow_provider_vmanage.tables").__doc__ or ""
-    assert re.findall(r"^``(\w+)``", told, re.MULTILINE) == list(COLUMNS)
+    assert re.findall(r"^``(\w+)``", told, re.MULTILINE) == [*COLUMNS, *DEVICE_COLUMNS]
