@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 
 from airflow_provider_vmanage.simulator import Simulator
 
@@ -37,7 +37,8 @@ def test_the_new_image_is_there_and_the_old_one_gone(vm: Simulator, tmp_path: Pa
     if fault:
         vm.faults.add(fault, times=1)
 
-    run = DagBag(DAG_FILE).dags["upgrade_prep"].test(run_conf={"image": str(image)})
+    dag = runpy.run_path(str(DAG_FILE))["upload_image"].dag
+    run = dag.test(run_conf={"image": str(image)})
 
     assert run.state == "success"
     assert [image.file_name for image in vm.images if image.file_name] == [NEW]
