@@ -27,5 +27,6 @@ def test_the_test_that_the_page_shows_passes(tmp_path: Path) -> None:
         return ended.stdout
 
     run("airflow", "db", "migrate")
+    run("airflow", "dags", "reserialize")
     told = run("pytest", "-q", "-c", os.devnull, "--rootdir", str(tmp_path), str(ROOT / "docs" / "test_my_dag.py"))
     assert "4 passed" in told
