@@ -91,7 +91,8 @@ class Reach:
         names = ((f"{one.get('classname', '').replace('.', '/')}.py::{one.get('name')}", one) for one in cases)
         self._seconds = {name: float(one.get("time", 1)) for name, one in names}
 
-    def tests(self, file: str, places: list[Lines]) -> list[str]:
+    def tests(self, file: str, places: list[Lines]) -> tuple[list[str], int]:
+        """Return those that fit into the budget, and how many there are."""
         by_line = self._coverage.contexts_by_lineno(str(TREE / file))
         for first, last in places:  # a signature runs before any test: then who enters the function, or the file
             reached = {test for line in by_line if first <= line <= last for test in by_line[line]} - {""}
@@ -101,7 +102,7 @@ class Reach:
         names = {context.rpartition("|")[0] for context in reached}
         timed = sorted((*(part not in name for part in own), self._seconds.get(name, 1.0), name) for name in names)
         sums = [sum(one[2] for one in timed[: number + 1]) for number in range(len(timed))]
-        return [one[3] for one, spent in zip(timed, sums, strict=True) if spent <= BUDGET]
+        return [one[3] for one, spent in zip(timed, sums, strict=True) if spent <= BUDGET], len(timed)
 
 
 def outcome(file: str, text: str, tests: list[str]) -> str:
@@ -142,21 +143,22 @@ def main() -> None:
             continue
         if time.monotonic() > end:
             sys.exit(f"{len(chosen) - number + 1} mutants are left: the next run goes on")
-        tests, began = reach.tests(file, places), time.monotonic()
-        known = {"outcome": outcome(file, text, tests) if tests else "unreached", "tests": len(tests), "stamp": stamp}
-        results[f"{file}\n{diff}"] = {**known, "seconds": round(time.monotonic() - began, 1)}
+        (tests, there_are), began = reach.tests(file, places), time.monotonic()
+        result = outcome(file, text, tests) if tests else "unreached"
+        ran = f"{len(tests)} of {there_are} tests, {time.monotonic() - began:.1f} s"
+        results[f"{file}\n{diff}"] = {"outcome": result, "ran": ran, "stamp": stamp}
         kept.write_text(json.dumps(results, indent=1), encoding="utf-8")
-        print(f"{number}: {known['outcome']}, {known['tests']} tests, {file}", flush=True)
-    report([(file, diff, results[f"{file}\n{diff}"]["outcome"]) for file, _, diff, _ in chosen])
+        print(f"{number}: {result}, {ran}, {file}", flush=True)
+    report([(file, diff, results[f"{file}\n{diff}"]) for file, _, diff, _ in chosen])
 
 
-def report(outcomes: list[tuple[str, str, str]]) -> None:
+def report(outcomes: list[tuple[str, str, dict[str, str]]]) -> None:
     counts: dict[str, Counter[str]] = {}
-    for file, diff, result in outcomes:
-        if result in ("survived", "unreached"):
-            print(f"\n{result}: {file}\n{diff}")
+    for file, diff, known in outcomes:
+        if known["outcome"] in ("survived", "unreached"):
+            print(f"\n{known['outcome']} ({known['ran']}): {file}\n{diff}")
         for name in (file, "in all"):
-            counts.setdefault(name, Counter())[result] += 1
+            counts.setdefault(name, Counter())[known["outcome"]] += 1
     for name, those in counts.items():
         alive = those["survived"] + those["unreached"]
         print(f"{name}: {1 - alive / those.total():.1%} killed of {those.total()}, {dict(those)}")
