@@ -265,7 +265,6 @@ class ManagerSession:
         self._credentials = None
         self._server = ServerInfo()
         self._tenant_session = ""
-        self._opened_at = 0.0
         self._ready = False
         self._connection.forget_cookies()
 

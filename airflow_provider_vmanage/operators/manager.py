@@ -32,7 +32,7 @@ class VManageOperator(BaseOperator):
     #: the row of what was changed, for lineage; ``None`` until then
     change: dict[str, Any] | None = None
 
-    def __init__(self, *, vmanage_conn_id: str = "vmanage_default", **kwargs: Any) -> None:
+    def __init__(self, *, vmanage_conn_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.vmanage_conn_id = vmanage_conn_id
 
