@@ -8,8 +8,8 @@ from urllib.parse import quote_plus
 from airflow_provider_vmanage.client.urls import secrets_in_url
 
 
-class MaskedURL:
-    """An attribute that tells Airflow what is secret in a URL as soon as the value is known.
+class _Masked:
+    """An attribute that tells Airflow what is secret in its value as soon as that is known.
 
     Rendering sets the attribute, for plain and for mapped tasks, and Airflow stores rendered fields only after that.
     What stands literally in a DAG file is shown to everybody who can read the DAG's code.
@@ -28,27 +28,25 @@ class MaskedURL:
 
     def __set__(self, instance: Any, value: Any) -> None:
         instance.__dict__[self._name] = value
+        self._tell(value)
+
+    def _tell(self, value: Any) -> None:
+        raise NotImplementedError
+
+
+class MaskedURL(_Masked):
+    """A URL of which a part may be secret."""
+
+    def _tell(self, value: Any) -> None:
         mask_url(str(value) if value is not None else "")
 
 
-class MaskedText:
-    """An attribute whose whole value is a secret, told to Airflow as soon as it is known, as :class:`MaskedURL`."""
+class MaskedText(_Masked):
+    """A text that is a secret as a whole."""
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        if instance is None:
-            return self
-        try:
-            return instance.__dict__[self._name]
-        except KeyError:
-            raise AttributeError(self._name) from None
-
-    def __set__(self, instance: Any, value: Any) -> None:
+    def _tell(self, value: Any) -> None:
         from airflow.sdk.log import mask_secret
 
-        instance.__dict__[self._name] = value
         if isinstance(value, str) and value and "{{" not in value:
             mask_secret(value)
 
