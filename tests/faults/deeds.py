@@ -112,7 +112,8 @@ class Deeds:
             assert result["version_id"] == listed[0].version_id
         else:
             assert result[0]
-            assert f"{len(files) + len(self.vm._manager.repository.raw_records)} images" in result[1]
+            count = len(files) + len(self.vm._manager.repository.raw_records)
+            assert f"can be read: {count} image{'' if count == 1 else 's'}." in result[1]
 
     def assert_no_copies(self) -> None:
         """Whatever happened, nothing is there twice; this manager would take a second copy without a word."""

@@ -57,6 +57,7 @@ def test_a_dag_scheduled_on_the_image_runs_after_mapped_uploads_that_link_to_the
     assert {
         "action": "uploaded",
         "changed": True,
+        "applied": True,
         "version": "20.12.4",
         "version_id": managers["first"].images[0].version_id,
         "file_name": NAME,
