@@ -94,8 +94,10 @@ def _stored(source: Any, text: str, scheme: str) -> ImageSource:
 
     shown = masked_url(text)
     try:
-        # Used exactly as given: paths derived from one with a connection have lost it in some Airflow releases.
-        path = source if isinstance(source, ObjectStoragePath) else ObjectStoragePath(text)
+        # Used exactly as given: paths derived from one with a connection have lost it in some Airflow releases. A
+        # scheme in capitals is none that Airflow 3.1 knows.
+        url = scheme + text[len(scheme) :]
+        path = source if isinstance(source, ObjectStoragePath) else ObjectStoragePath(url)
         found = path.stat()
     except ImportError as err:
         raise _not_installed(shown, scheme) from err

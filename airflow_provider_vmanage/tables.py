@@ -85,7 +85,7 @@ def write_table(
 
     table = [{**{name: row.get(name) for name in columns}, "manager": manager} for row in rows]
     content = encoder_of(output)(table, columns)
-    path: Any = ObjectStoragePath(output)
+    path: Any = output if isinstance(output, ObjectStoragePath) else ObjectStoragePath(output)
     with path.open("wb") as file:  # written whole: a list of images is some kilobytes
         file.write(content)
     return {"path": str(output), "count": len(table)}
