@@ -69,7 +69,8 @@ def test_a_connection_made_in_the_form_works(ui: AirflowUI, running: Site) -> No
 
     assert heading == "Test Connection Successful"
     assert text.startswith(f"Connected to vManage {vm.version} at {vm.url} ")
-    assert text.endswith(f"the software repository can be read: {len(vm.images)} images.")
+    count = len(vm.images)
+    assert text.endswith(f"the software repository can be read: {count} image{'' if count == 1 else 's'}.")
     assert vm.counters.open_sessions == 0
 
 
