@@ -41,15 +41,22 @@ def _form(conn_type: str) -> Mapping[str, Any]:
 
 
 def _field(label: str, schema: Mapping[str, Any], description: str = "") -> Any:
-    # Not at the top: Airflow's stand-ins are there only while it asks. By attribute: it replaces `any_of` in the module
-    # that `wtforms.validators` leads to, which is another one than an import of that name finds.
+    # Not at the top: Airflow's stand-ins are there only while it asks.
     wtforms = import_module("wtforms")
-    validators = wtforms.validators
     kind, _ = schema["type"]  # and "null": no field of ours must be filled in
     field = "PasswordField" if schema.get("format") == "password" else _FIELDS[kind]
-    checks = [validators.Optional()]
-    if "enum" in schema:
-        checks.append(validators.any_of(schema["enum"]))
+    checks = []
+    for validators in _validators(wtforms):
+        checks.append(validators.Optional())
+        if "enum" in schema:
+            checks.append(validators.any_of(schema["enum"]))
     return getattr(wtforms, field)(
         label=label, validators=checks, description=description, default=schema.get("default")
     )
+
+
+def _validators(wtforms: Any) -> list[Any]:
+    # Airflow puts a stand-in in the place of each module, and `any_of` of its own into one of two: on Python 3.10 into
+    # that which is an attribute of `wtforms`, from 3.11 on into that which an import finds. The other takes all in silence.
+    imported = import_module("wtforms.validators")
+    return [imported] if imported is wtforms.validators else [wtforms.validators, imported]

@@ -78,7 +78,6 @@ def masked(text: str) -> str:
 
     :param text: for a place that Airflow stores, logs or shows without masking it.
     """
-    from airflow.sdk import log
+    from airflow.providers.common.compat.sdk import redact  # Airflow 3.1.0 keeps it elsewhere
 
-    # Not among the public names of all releases.
-    return str(getattr(log, "redact", str)(text))
+    return str(redact(text))

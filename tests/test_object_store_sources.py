@@ -15,7 +15,7 @@ import boto3  # type: ignore[import-untyped]
 import pytest
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.io import store
-from airflow.sdk.log import redact  # type: ignore[attr-defined]
+from airflow.providers.common.compat.sdk import redact
 from fsspec.implementations.memory import MemoryFileSystem
 from moto.server import ThreadedMotoServer
 

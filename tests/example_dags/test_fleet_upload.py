@@ -7,7 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -50,6 +50,6 @@ def test_one_manager_that_refuses_stops_no_other_and_is_named_in_the_summary(tmp
     assert held == {"north": [NAME], "south": [], "west": [NAME]}, log
     assert "1 of 3 managers do not have the image: south" in log
     assert logins == 0
-    with sqlite3.connect(home / "airflow.db") as database:
+    with closing(sqlite3.connect(home / "airflow.db")) as database:
         rows = database.execute("SELECT rendered_map_index FROM task_instance WHERE task_id = 'upload' ORDER BY 1")
         assert [name for (name,) in rows] == ["north", "south", "west"]

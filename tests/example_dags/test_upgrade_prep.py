@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Airflow:
         return done.stdout + done.stderr
 
     def results(self) -> dict[str, Any]:
-        with sqlite3.connect(self.home / "airflow.db") as database:
+        with closing(sqlite3.connect(self.home / "airflow.db")) as database:
             rows = database.execute("SELECT task_id, value FROM xcom WHERE key = 'return_value' ORDER BY timestamp")
             return {task: json.loads(value) for task, value in rows}
 
