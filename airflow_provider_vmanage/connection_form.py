@@ -56,7 +56,7 @@ def _field(label: str, schema: Mapping[str, Any], description: str = "") -> Any:
 
 
 def _validators(wtforms: Any) -> list[Any]:
-    # Airflow puts a stand-in in the place of each module, and `any_of` of its own into one of two: on Python 3.10 into
-    # that which is an attribute of `wtforms`, from 3.11 on into that which an import finds. The other takes all in silence.
+    # Airflow puts a stand-in in the place of each module, and an `any_of` of its own into one of two: on Python 3.10
+    # into the attribute of `wtforms`, from 3.11 on into what an import finds. The other one takes all in silence.
     imported = import_module("wtforms.validators")
     return [imported] if imported is wtforms.validators else [wtforms.validators, imported]

@@ -28,7 +28,6 @@ make_environment() {
   made_from=$(cat "$pins" pyproject.toml airflow_provider_vmanage/__init__.py | cksum)
   [ "$(cat "$folder/.made-from" 2>/dev/null)" != "$made_from" ] || return 0
   rm -rf "$folder"
-  mkdir -p .tmp/matrix
   .venv/bin/uv venv --quiet --python "$(find_python "${1##*-}")" "$folder" &&
     .venv/bin/uv pip install --quiet --python "$folder/bin/python" --compile-bytecode \
       --constraints "$pins" --editable '.[simulator]' --group test &&
@@ -41,6 +40,7 @@ run_cell() {
   ".tmp/matrix/$1/bin/python" -m pytest -n 2 -q -p no:cacheprovider ${PYTEST_ARGS:-}
 }
 
+mkdir -p .tmp/matrix
 summary=
 failed=
 for cell in ${*:-$CELLS}; do

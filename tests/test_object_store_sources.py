@@ -13,9 +13,9 @@ from typing import Any
 
 import boto3  # type: ignore[import-untyped]
 import pytest
+from airflow.providers.common.compat.sdk import redact
 from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.io import store
-from airflow.providers.common.compat.sdk import redact
 from fsspec.implementations.memory import MemoryFileSystem
 from moto.server import ThreadedMotoServer
 

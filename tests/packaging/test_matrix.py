@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from importlib import metadata
 from pathlib import Path
 
@@ -54,3 +56,14 @@ def test_the_lowest_versions_are_those_of_the_package() -> None:
     for name in ("requests", "tenacity", "apache-airflow-providers-common-compat"):
         (lowest,) = re.findall(rf'"{name}>=([\d.]+)"', text("pyproject.toml"))
         assert re.search(rf"^{name}=={re.escape(lowest)}(\.\d+)?$", pins, re.MULTILINE)
+
+
+def test_a_cell_that_cannot_be_made_is_told_in_a_clone_in_which_nothing_was_run_before(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / file, tmp_path)
+    command = ["/bin/sh", str(tmp_path / "scripts/test-matrix.sh"), "3.3-3.13"]  # no .venv there, so no uv
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "failed: 3.3-3.13 (whole output in .tmp/matrix-<cell>.log)\n"
+    assert "uv" in (tmp_path / ".tmp/matrix-3.3-3.13.log").read_text(encoding="utf-8")
