@@ -17,8 +17,12 @@ from airflow_provider_vmanage.assets import vmanage_image, vmanage_repository
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_repository import (
     AddRepoOperator,
+    ApplyRepositoryOperator,
     DeleteImageOperator,
     ListImagesOperator,
+    PlanRepositoryOperator,
+    PruneImagesOperator,
+    RemoteServerOperator,
     UploadImageOperator,
 )
 from airflow_provider_vmanage.simulator import Simulator
@@ -39,6 +43,21 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / NAME
     path.write_bytes(CONTENT)
     return path
+
+
+@pytest.fixture
+def collected(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What Airflow's lineage collector was told: type of the hook and URI of the asset."""
+    from airflow.providers.common.compat.lineage import hook as lineage_hook
+
+    told = []
+
+    class Collector:
+        def add_output_asset(self, context: Any, uri: str) -> None:
+            told.append((type(context).__name__, uri))
+
+    monkeypatch.setattr(lineage_hook, "get_hook_lineage_collector", Collector)
+    return told
 
 
 def new_events() -> Any:
@@ -90,6 +109,94 @@ def test_an_alias_becomes_the_asset_of_the_image(vm: Simulator, run: Callable[..
     assert event.extra["sha512"] == SHA512
 
 
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_an_alias_has_no_event_of_an_image_that_is_not_there(
+    check_mode: bool, vm: Simulator, run: Callable[..., Any], file: Path
+) -> None:
+    alias = AssetAlias("new_images")
+    events = new_events()
+    delete = DeleteImageOperator(task_id="d", file_name=NAME, outlets=[alias], check_mode=check_mode)
+    assert run(delete, {"outlet_events": events})["action"] == "unchanged"
+    run(UploadImageOperator(task_id="t", source=str(file), outlets=[alias], check_mode=True), {"outlet_events": events})
+    run(RemoteServerOperator(task_id="r", name="files", url="10.0.0.1", outlets=[alias]), {"outlet_events": events})
+    assert events[alias].asset_alias_events == []
+
+
+def test_an_alias_becomes_the_repository_where_an_entry_has_no_file(vm: Simulator, run: Callable[..., Any]) -> None:
+    alias = AssetAlias("changes")
+    events = new_events()
+    run(
+        AddRepoOperator(task_id="a", version_name="20.15", version_url="https://x.example.com/", outlets=[alias]),
+        {"outlet_events": events},
+    )
+    (event,) = events[alias].asset_alias_events
+    assert (event.dest_asset_key.uri, event.extra["version"]) == (vmanage_repository(vm.url).uri, "20.15")
+
+
+# -- several images at once ------------------------------------------------------------------------------------------
+
+OLD = "vmanage-20.12.3-x86_64.tar.gz"
+
+
+@pytest.fixture
+def apply(vm: Simulator, run: Callable[..., Any], file: Path) -> ApplyRepositoryOperator:
+    """Removes one image and adds another."""
+    vm.add_image(OLD, content=b"old")
+    plan = run(PlanRepositoryOperator(task_id="p", images=[f"file://{file}"], exact=True))
+    return ApplyRepositoryOperator(task_id="t", plan=plan)
+
+
+def test_the_event_of_an_applied_plan_tells_of_each_image(
+    vm: Simulator, run: Callable[..., Any], apply: ApplyRepositoryOperator
+) -> None:
+    image, repository, alias = vmanage_image(vm.url, NAME), vmanage_repository(vm.url), AssetAlias("new_images")
+    apply.outlets = [image, repository, alias]
+    events = new_events()
+    run(apply, {"outlet_events": events})
+    told = events[repository].extra
+    assert (told["action"], told["changed"], told["version"]) == ("applied", True, None)
+    assert [(one["action"], one["file_name"]) for one in told["images"]] == [("uploaded", NAME), ("deleted", OLD)]
+    assert events[image].extra == told["images"][0]
+    assert (events[image].extra["sha512"], events[image].extra["size"]) == (SHA512, len(CONTENT))
+    assert [(one.dest_asset_key.uri, one.extra["action"]) for one in events[alias].asset_alias_events] == [
+        (image.uri, "uploaded"),
+        (vmanage_image(vm.url, OLD).uri, "deleted"),
+    ]
+
+
+def test_the_collector_hears_of_each_image_of_a_plan(
+    vm: Simulator, run: Callable[..., Any], apply: ApplyRepositoryOperator, collected: list[tuple[str, str]]
+) -> None:
+    run(apply)
+    assert [uri for _, uri in collected] == [vmanage_image(vm.url, NAME).uri, vmanage_image(vm.url, OLD).uri]
+
+
+@pytest.mark.usefixtures("openlineage")
+def test_openlineage_sees_the_sources_of_a_plan_and_each_image(
+    vm: Simulator, run: Callable[..., Any], apply: ApplyRepositoryOperator, file: Path
+) -> None:
+    run(apply)
+    lineage = apply.get_openlineage_facets_on_complete(None)
+    assert [(one.namespace, one.name) for one in lineage.inputs] == [("file", str(file))]
+    assert [(one.name, one.facets["lifecycleStateChange"].lifecycleStateChange.value) for one in lineage.outputs] == [
+        (f"software/{NAME}", "CREATE"),
+        (f"software/{OLD}", "DROP"),
+    ]
+
+
+@pytest.mark.usefixtures("openlineage")
+def test_openlineage_sees_each_image_that_was_pruned(vm: Simulator, run: Callable[..., Any]) -> None:
+    for name in (OLD, NAME):
+        vm.add_image(name)
+    task = PruneImagesOperator(task_id="t", keep=1)
+    run(task)
+    lineage = task.get_openlineage_facets_on_complete(None)
+    assert ([one.name for one in lineage.outputs], lineage.inputs) == ([f"software/{OLD}"], [])
+
+
+# -- one at a time ---------------------------------------------------------------------------------------------------
+
+
 def test_add_and_delete_tell_as_well(vm: Simulator, run: Callable[..., Any]) -> None:
     vm.add_image(NAME)
     asset = vmanage_repository(vm.url)
@@ -122,19 +229,10 @@ def test_what_the_user_wrote_into_the_event_is_kept(vm: Simulator, run: Callable
 
 
 def test_the_lineage_collector_hears_of_the_image(
-    vm: Simulator, run: Callable[..., Any], file: Path, monkeypatch: pytest.MonkeyPatch
+    vm: Simulator, run: Callable[..., Any], file: Path, collected: list[tuple[str, str]]
 ) -> None:
-    from airflow.providers.common.compat.lineage import hook as lineage_hook
-
-    told = []
-
-    class Collector:
-        def add_output_asset(self, context: Any, uri: str) -> None:
-            told.append((type(context).__name__, uri))
-
-    monkeypatch.setattr(lineage_hook, "get_hook_lineage_collector", Collector)
     run(UploadImageOperator(task_id="t", source=str(file)))
-    assert told == [("VManageHook", vmanage_image(vm.url, NAME).uri)]
+    assert collected == [("VManageHook", vmanage_image(vm.url, NAME).uri)]
 
 
 @dataclass
@@ -175,13 +273,17 @@ def test_openlineage_sees_the_source_go_in_and_the_image_come_out(
         ("s3://images@sd-wan/a/b.bin", "s3://sd-wan", "a/b.bin"),
         ("https://joe:canary@files.example.com:8443/b.bin?sig=canary", "https://files.example.com:8443", "b.bin"),
         ("file:///images/b.bin", "file", "/images/b.bin"),
+        ("file:///images/of%20May/b.bin", "file", "/images/of May/b.bin"),
+        ("/images/of May/../of June/b.bin", "file", "/images/of June/b.bin"),
+        ("~/b.bin", "file", str(Path.home() / "b.bin")),
+        ("b.bin", "file", str(Path.cwd() / "b.bin")),
     ],
 )
 def test_openlineage_is_told_of_a_source_without_its_secrets(
     source: str, namespace: str, name: str, vm: Simulator
 ) -> None:
     task = UploadImageOperator(task_id="t", source=source)
-    task.change = {"action": "uploaded", "file_name": "b.bin", "size": 3}
+    task.change = {"action": "uploaded", "changed": True, "version": "1", "file_name": "b.bin", "size": 3}
     (dataset,) = task.get_openlineage_facets_on_complete(None).inputs
     assert (dataset.namespace, dataset.name) == (namespace, name)
 
@@ -195,3 +297,26 @@ def test_openlineage_sees_a_deletion_and_nothing_where_nothing_was_done(vm: Simu
     (image,) = task.get_openlineage_facets_on_complete(None).outputs
     assert image.facets["lifecycleStateChange"].lifecycleStateChange.value == "DROP"
     assert image.outputFacets == {}
+
+
+@pytest.mark.usefixtures("openlineage")
+def test_openlineage_is_told_of_no_source_where_the_image_was_there_already(
+    vm: Simulator, run: Callable[..., Any], file: Path
+) -> None:
+    vm.add_image(NAME)
+    task = UploadImageOperator(task_id="t", source=str(file))
+    run(task)
+    lineage = task.get_openlineage_facets_on_complete(None)
+    assert (lineage.inputs, [(one.name, one.facets) for one in lineage.outputs]) == ([], [(f"software/{NAME}", {})])
+
+
+@pytest.mark.usefixtures("openlineage")
+def test_openlineage_hears_of_no_repository_that_was_made_or_dropped(vm: Simulator, run: Callable[..., Any]) -> None:
+    add = AddRepoOperator(task_id="a", version_name="20.15", version_url="https://x.example.com/")
+    for task in (add, DeleteImageOperator(task_id="d", version="20.15")):
+        assert run(task)["changed"] is True
+        (repository,) = task.get_openlineage_facets_on_complete(None).outputs
+        assert (repository.name, repository.facets) == ("software", {})
+    server = RemoteServerOperator(task_id="r", name="files", url="10.0.0.1")
+    assert run(server)["changed"] is True
+    assert server.get_openlineage_facets_on_complete(None) == OperatorLineage()

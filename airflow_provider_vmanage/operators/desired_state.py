@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +102,7 @@ class ApplyRepositoryOperator(VManageOperator):
         self.plan = plan
         self.max_deletions = max_deletions
         self.allow_empty = allow_empty
+        self._sources: dict[str, str] = {}  # by the name of the file, for lineage
         self.check_mode = check_mode
 
     def work(self, context: Context) -> dict[str, Any]:
@@ -113,12 +114,17 @@ class ApplyRepositoryOperator(VManageOperator):
         limit = parse_limit(self.max_deletions, "max_deletions")
         allow_empty = self.flag(self.allow_empty, "allow_empty")
         check_mode = self.flag(self.check_mode, "check_mode")
-        check_plan(self.plan)
+        _, wish = check_plan(self.plan)
+        self._sources = {name: one.source for one in wish.images if one.source for name in one.spellings}
         with partial_success(context):
             state = DesiredState(self.hook, check_mode=check_mode)
             row = state.apply(self.plan, max_deletions=limit, allow_empty=allow_empty)
         self.log.info("%s: %d added, %d removed", row["action"], len(row["added"]), len(row["removed"]))
         return row
+
+    def source_of(self, row: Mapping[str, Any]) -> str | None:
+        """Return the source that the plan names for the file of the row."""
+        return self._sources.get(row["file_name"])
 
 
 class PruneImagesOperator(VManageOperator):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ class VManageOperator(BaseOperator):
     ui_color: str = "#d5e8f7"
     operator_extra_links = (SoftwareRepositoryLink(),)
 
-    #: the row of what was changed, for lineage; ``None`` until then
+    #: what the operator returns of a change, for lineage; ``None`` until then
     change: dict[str, Any] | None = None
 
     def __init__(self, *, vmanage_conn_id: str, **kwargs: Any) -> None:
@@ -69,6 +69,13 @@ class VManageOperator(BaseOperator):
         text = ", ".join(f"{name} {value}" for name, value in known.items())
         self.log.info("%s%s: %s", "" if row["applied"] else "check mode, nothing is changed: ", row["action"], text)
         return row
+
+    def source_of(self, row: Mapping[str, Any]) -> str | None:
+        """Return where the bytes of a row came from, for lineage.
+
+        :param row: one change of what the operator returns, in which something was sent.
+        """
+        return None
 
     @staticmethod
     def flag(value: bool | str, field: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.masking import MaskedURL
@@ -169,6 +169,10 @@ class UploadImageOperator(VManageOperator):
             notes=TaskStateNotes(context),
         )
         return self.report(change.as_row())
+
+    def source_of(self, row: Mapping[str, Any]) -> str:
+        """Return the source."""
+        return str(self.source)
 
 
 class DeleteImageOperator(VManageOperator):
