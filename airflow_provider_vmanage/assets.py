@@ -6,7 +6,8 @@
 ======================================  =========================================
 
 The port follows the host where it is not 443. Airflow compares URIs as text, so they are written in one way only:
-lower-case host, no ``:443``, no user information.
+lower-case host, an IPv6 address in its short form, no ``:443``, no user information, and in the file's name ``%XX`` for
+whatever is no letter, digit or one of ``-._~``.
 
 .. code-block:: python
 
@@ -17,11 +18,13 @@ lower-case host, no ``:443``, no user information.
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from airflow.sdk import Asset
 
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.urls import manager_url
 
 if TYPE_CHECKING:
@@ -58,11 +61,17 @@ def vmanage_image(host: str, file_name: str, *, extra: dict[str, Any] | None = N
 def normalize_uri(uri: SplitResult) -> SplitResult:
     """Return the one way to write a ``vmanage://`` URI; Airflow calls it for every asset with this scheme.
 
-    :raises ValueError: there is no host in it.
+    :raises ValueError: there is no host in it, or one that is none.
     """
-    if not uri.hostname:
+    host = uri.netloc.rpartition("@")[2]
+    if not host.partition(":")[0]:
         raise ValueError(f"URI {uri.geturl()!r} has no host: write {_SCHEME}://host/{_FOLDER}/<file name>")
-    return uri._replace(netloc=_netloc(uri.netloc.rpartition("@")[2]), query="", fragment="")
+    try:
+        netloc = _netloc(host)
+    except VManageConfigurationError as err:  # Airflow's own word for a URI that it cannot take
+        raise ValueError(f"URI with the host {host!r}: {err}") from err
+    path = "/".join(quote(unquote(part), safe="") for part in uri.path.split("/"))
+    return uri._replace(netloc=netloc, path=path, query="", fragment="")
 
 
 def create_asset(*, host: str, file_name: str | None = None, extra: dict[str, Any] | None = None) -> Asset:
@@ -79,4 +88,8 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> Dataset:
 
 
 def _netloc(host: str) -> str:
-    return manager_url(host).partition("://")[2].removesuffix(":443")
+    netloc = manager_url(host).partition("://")[2].removesuffix(":443")
+    name, bracket, port = netloc.removeprefix("[").partition("]")
+    if not bracket or "%" in name:  # a zone of an address means something on one machine only
+        return netloc
+    return f"[{ipaddress.IPv6Address(name).compressed}]{port}"

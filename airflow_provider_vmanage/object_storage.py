@@ -1,4 +1,4 @@
-"""Sources of an upload: a path of the worker, or anything that Airflow's ``ObjectStoragePath`` opens."""
+"""Sources of an upload: a path of the worker, a web server, or anything that Airflow's ``ObjectStoragePath`` opens."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def open_source(source: str | os.PathLike[str] | ObjectStoragePath) -> ImageSour
         from airflow_provider_vmanage.client.http_source import http_file
 
         return http_file(text)
-    return _stored(source, text, scheme)
+    return _stored(source, text)
 
 
 def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:
@@ -88,21 +88,39 @@ def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:
         raise unreadable(f"checksum list {masked_url(address)}", err, retryable=True) from err
 
 
-def _stored(source: Any, text: str, scheme: str) -> ImageSource:
+def object_path(given: Any, *, field: str) -> ObjectStoragePath:
+    """Return what Airflow opens under a URL; nothing is read.
+
+    :param given: a URL, or such an object.
+    :param field: name of the argument, for the error.
+    :raises VManageConfigurationError: a scheme that nobody here can open.
+    """
     from airflow.sdk import ObjectStoragePath
     from airflow.sdk.io import has_fs
 
-    shown = masked_url(text)
+    text = str(given).strip()
+    scheme = text.partition("://")[0].lower()
     try:
         # Used exactly as given: paths derived from one with a connection have lost it in some Airflow releases. A
         # scheme in capitals is none that Airflow 3.1 knows.
-        url = scheme + text[len(scheme) :]
-        path = source if isinstance(source, ObjectStoragePath) else ObjectStoragePath(url)
+        path = given if isinstance(given, ObjectStoragePath) else ObjectStoragePath(scheme + text[len(scheme) :])
+        _ = path.fs
+    except (ImportError, ValueError) as err:
+        if isinstance(err, ValueError) and has_fs(scheme):
+            raise
+        raise _not_installed(field, masked_url(text), scheme) from err
+    return path
+
+
+def _stored(source: Any, text: str) -> ImageSource:
+    shown = masked_url(text)
+    try:
+        path = object_path(source, field="source")
         found = path.stat()
-    except ImportError as err:
-        raise _not_installed(shown, scheme) from err
+    except VManageError:
+        raise
     except ValueError as err:
-        raise (unreadable(shown, err) if has_fs(scheme) else _not_installed(shown, scheme)) from err
+        raise unreadable(shown, err) from err
     except OSError as err:
         raise unreadable(shown, err, retryable=not isinstance(err, WRONG_PATH)) from err
     except Exception as err:  # a store raises whatever its library raises; it may be back later
@@ -112,7 +130,7 @@ def _stored(source: Any, text: str, scheme: str) -> ImageSource:
     return checked_source(shown, found.st_size, lambda: open_stream(path))
 
 
-def _not_installed(shown: str, scheme: str) -> VManageConfigurationError:
+def _not_installed(field: str, shown: str, scheme: str) -> VManageConfigurationError:
     extra = _EXTRAS.get(scheme)
     mend = f"install {extra}" if extra else "use a path, file://, s3://, gs://, abfs:// or sftp://"
-    return VManageConfigurationError(f"source {shown!r} has the scheme {scheme!r}, unknown here: {mend}")
+    return VManageConfigurationError(f"{field} {shown!r} has the scheme {scheme!r}, unknown here: {mend}")

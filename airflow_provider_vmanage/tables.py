@@ -37,12 +37,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import unquote, urlsplit
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.urls import masked_url
+from airflow_provider_vmanage.object_storage import object_path
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -65,40 +69,70 @@ DEVICE_COLUMNS = ("manager", "device", "role", "running", "default", "available"
 _LISTS = ("platform_family", "available")
 
 Row = Mapping[str, Any]
+Encode: TypeAlias = Callable[[Sequence[Row], Sequence[str]], bytes]
 
 
-def write_table(
-    output: str | ObjectStoragePath, manager: str, rows: Iterable[Row], columns: Sequence[str] = COLUMNS
-) -> dict[str, Any]:
-    """Write the rows to a path, in the format that its ending names, and return ``path`` and ``count``.
+@dataclass(frozen=True)
+class TableFile:
+    """A file that rows can be written to: format, scheme and folder are known to be good.
 
-    A file that is there is replaced, so a retry is safe.
-
-    :param output: a path, or what ``ObjectStoragePath`` opens; it ends in ``.jsonl``, ``.csv`` or ``.parquet``.
-    :param manager: base URL of the manager.
-    :param rows: of images, or of devices.
-    :param columns: names and order.
-    :raises VManageConfigurationError: another ending, or Parquet without pyarrow.
-    :raises OSError: the path cannot be written.
+    :param path: absolute path on the worker, or what ``ObjectStoragePath`` opens.
+    :param encode: turns rows into the bytes of its format.
     """
-    from airflow.sdk import ObjectStoragePath
 
-    table = [{**{name: row.get(name) for name in columns}, "manager": manager} for row in rows]
-    content = encoder_of(output)(table, columns)
-    path: Any = output if isinstance(output, ObjectStoragePath) else ObjectStoragePath(output)
-    with path.open("wb") as file:  # written whole: a list of images is some kilobytes
-        file.write(content)
-    return {"path": str(output), "count": len(table)}
+    path: Path | ObjectStoragePath
+    encode: Encode
+
+    def write(self, manager: str, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> dict[str, Any]:
+        """Write the rows and return ``path`` and ``count``. A file that is there is replaced, so a retry is safe.
+
+        :param manager: base URL of the manager.
+        :param rows: of images, or of devices.
+        :param columns: names and order.
+        :raises OSError: the path cannot be written.
+        """
+        table = [{**{name: row.get(name) for name in columns}, "manager": manager} for row in rows]
+        with self.path.open("wb") as file:  # written whole: a list of images is some kilobytes
+            file.write(self.encode(table, columns))
+        return {"path": str(self.path), "count": len(table)}
 
 
-def encoder_of(output: str | ObjectStoragePath) -> Callable[[Sequence[Row], Sequence[str]], bytes]:
-    """Return what turns rows into the bytes of a file with this ending.
+def table_file(output: str | os.PathLike[str] | ObjectStoragePath) -> TableFile:
+    """Return the file that ``output`` names, checked before the manager is asked; nothing is written yet.
 
-    :raises VManageConfigurationError: no format has this ending, or pyarrow is missing.
+    :param output: a path, ``file://…``, or what ``ObjectStoragePath`` opens; it ends in ``.jsonl``, ``.csv`` or
+        ``.parquet``.
+    :raises VManageConfigurationError: another ending, a folder that is not there, a scheme that nobody here can open, a
+        password or query in a URL, or Parquet without pyarrow.
     """
-    ending = PurePosixPath(str(output)).suffix.lower()
+    text = str(output).strip()
+    shown = masked_url(text)
+    encode = _encoder(text, shown)
+    scheme = text.partition("://")[0].lower() if "://" in text else ""
+    if scheme in ("", "file"):
+        return TableFile(_local_path(unquote(urlsplit(text).path) if scheme else text, shown), encode)
+    parts = urlsplit(text)
+    if parts.query or parts.fragment or parts.password:
+        raise VManageConfigurationError(
+            f"output {shown!r} has a password, query or fragment in it: name a connection, {scheme}://connection@…"
+        )
+    try:
+        return TableFile(object_path(output, field="output"), encode)
+    except ValueError as err:
+        raise VManageConfigurationError(f"output {shown!r} cannot be used: {err}") from err
+
+
+def _local_path(text: str, shown: str) -> Path:
+    path = Path(text).expanduser().absolute()
+    if not path.parent.is_dir():
+        raise VManageConfigurationError(f"output {shown!r} is in a folder that is not there: make it on every worker")
+    return path
+
+
+def _encoder(text: str, shown: str) -> Encode:
+    path = urlsplit(text).path if "://" in text else text  # a query may hold a secret
+    ending = PurePosixPath(path).suffix.lower()
     if ending not in _ENCODERS:
-        shown = masked_url(str(output))
         raise VManageConfigurationError(f"output {shown!r} ends in {ending!r}: end it in {', '.join(_ENCODERS)}")
     if ending == ".parquet":
         _pyarrow()
@@ -106,7 +140,8 @@ def encoder_of(output: str | ObjectStoragePath) -> Callable[[Sequence[Row], Sequ
 
 
 def _json_lines(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
-    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
+    # In ASCII: a name may hold what some readers take for the end of a line (U+2028).
+    return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
 
 def _csv(rows: Sequence[Row], columns: Sequence[str]) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import pytest
 from airflow.sdk import Asset
@@ -27,6 +28,8 @@ HOSTS = {
     "192.0.2.1": "192.0.2.1",
     "2001:db8::1": "[2001:db8::1]",
     "[2001:DB8::1]:8443": "[2001:db8::1]:8443",
+    "2001:db8:0:0:0:0:0:1": "[2001:db8::1]",
+    "fe80::1%eth0": "[fe80::1%eth0]",
 }
 
 
@@ -67,6 +70,8 @@ def test_an_image_needs_a_name(name: str) -> None:
     [
         ("vmanage://VM.example.com:443/software/A.bin", "vmanage://vm.example.com/software/A.bin"),
         ("VMANAGE://vm.example.com:8443/software/", "vmanage://vm.example.com:8443/software"),
+        ("vmanage://[2001:db8:0::1]/software/a%2eb", "vmanage://[2001:db8::1]/software/a.b"),
+        ("vmanage://vm.example.com/software/x+1~ü.gz", vmanage_image("vm.example.com", "x+1~ü.gz").uri),
         ("vmanage://joe@vm.example.com/software?x=1", "vmanage://vm.example.com/software"),
     ],
 )
@@ -78,6 +83,13 @@ def test_airflow_normalizes_a_uri_that_somebody_wrote_by_hand(uri: str, written:
 def test_a_uri_without_a_host_is_refused() -> None:
     with pytest.raises(ValueError, match="has no host: write vmanage://host/software/<file name>"):
         normalize_uri(urlsplit("vmanage:///software/a.bin"))
+
+
+@pytest.mark.parametrize("host", ["vm:abc", "vm:0", "v m"])
+def test_a_uri_with_a_host_that_is_none_is_refused_as_airflow_expects(host: str) -> None:
+    with pytest.raises(ValueError, match=f"URI with the host '{re.escape(host)}': host ") as caught:
+        normalize_uri(SplitResult("vmanage", host, "/software", "", ""))
+    assert "***" not in str(caught.value)
 
 
 def test_the_factory_makes_the_same_assets_as_the_helpers() -> None:

@@ -17,7 +17,7 @@ from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_repository import ListImagesOperator
 from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator
 from airflow_provider_vmanage.simulator import Simulator
-from airflow_provider_vmanage.tables import COLUMNS, DEVICE_COLUMNS
+from airflow_provider_vmanage.tables import COLUMNS, DEVICE_COLUMNS, table_file
 
 NAME = "vmanage-20.12.4-x86_64.tar.gz"
 
@@ -90,15 +90,61 @@ def test_no_images_are_a_file_without_rows_and_an_older_file_is_replaced(
         assert parquet.read_schema(path).names == list(COLUMNS)
 
 
-@pytest.mark.parametrize("output", ["/tmp/images.xlsx", "/tmp/images", "s3://joe:canary@bucket/images.txt"])  # noqa: S108
-def test_an_ending_that_no_format_has_is_refused_before_anything_is_sent(
-    output: str, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
+UNUSABLE = {
+    "/tmp/images.xlsx": r"ends in '\.xlsx': end it in \.jsonl, \.csv, \.parquet",  # noqa: S108
+    "/tmp/images": r"ends in '': end it in \.jsonl",  # noqa: S108
+    "s3://joe:canary@bucket/images.txt": r"ends in '\.txt': end it in",
+    "s3://bucket/images?X-Amz-Signature=canary": "ends in '': end it in",
+    "s3://bucket/images.csv?X-Amz-Signature=canary": "has a password, query or fragment in it: name a connection",
+    "s3://joe:canary@bucket/images.csv": "has a password, query or fragment in it: name a connection",
+    "nope://bucket/images.csv": "has the scheme 'nope', unknown here: use a path",
+    "https://example.com/images.csv": "has the scheme 'https', unknown here: use a path",
+    "abfs://folder/images.csv": "install apache-airflow-providers-microsoft-azure",
+    "/nowhere/images.csv": "output '/nowhere/images.csv' is in a folder that is not there: make it",
+    "file:///nowhere/images.csv": "is in a folder that is not there: make it",
+}
+
+
+@pytest.mark.parametrize("operator", [ListImagesOperator, ListDeviceSoftwareOperator])
+@pytest.mark.parametrize(("output", "says"), UNUSABLE.items())
+def test_an_output_that_cannot_be_used_is_refused_before_anything_is_sent(
+    output: str, says: str, operator: Any, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
     connect(vm)
-    with pytest.raises(VManageFailException, match=r"end it in \.jsonl, \.csv, \.parquet") as caught:
-        run(ListImagesOperator(task_id="t", output=output))
-    assert "canary" not in str(caught.value)
+    with pytest.raises(VManageFailException, match=says) as caught:
+        run(operator(task_id="t", output=output))
+    assert "canary" not in str(caught.value).lower()
     assert vm.requests == []
+
+
+@pytest.mark.parametrize("given", ["images 20.csv", "~/images 20.csv", "file://{folder}/images%2020.csv"])
+def test_a_file_of_the_worker_is_told_by_its_whole_path(
+    given: str,
+    vm: Simulator,
+    connect: Callable[..., None],
+    run: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect(vm)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    written = run(ListImagesOperator(task_id="t", output=given.format(folder=tmp_path)))
+    assert written["path"] == str(tmp_path / "images 20.csv")
+    assert Path(written["path"]).exists()
+
+
+def test_a_secret_in_the_output_is_masked_once_it_is_rendered(redact: Callable[[str], str]) -> None:
+    for operator in (ListImagesOperator, ListDeviceSoftwareOperator):
+        operator(task_id="t", output=f"s3://joe:canary-{operator.__name__}@bucket/images.csv")
+        assert redact(f"canary-{operator.__name__}") == "***"
+
+
+def test_each_json_line_is_one_line_for_every_reader(tmp_path: Path) -> None:
+    path = tmp_path / "images.jsonl"
+    table_file(path).write("https://vm:443", [{"file_name": "ü\u2028b-20.1.bin"}])
+    (line,) = path.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["file_name"] == "ü\u2028b-20.1.bin"
 
 
 def test_parquet_without_pyarrow_tells_what_to_install(

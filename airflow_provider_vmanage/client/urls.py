@@ -44,9 +44,13 @@ def masked_url(url: str) -> str:
     """Return the URL with ``***`` for its user information, query and fragment, or for all of it if it is none."""
     try:
         parts = urlsplit(url)
-        _ = parts.port  # no number: rather the first half of a password with a slash in it
     except ValueError:
         return MASK
+    try:
+        _ = parts.port
+    except ValueError:
+        if "@" in url:  # no number: rather the first half of a password with a slash in it
+            return MASK
     host = parts.netloc.rpartition("@")[2]
     netloc = f"{MASK}@{host}" if "@" in parts.netloc else parts.netloc
     hidden = [MASK if part else "" for part in (parts.query, parts.fragment)]

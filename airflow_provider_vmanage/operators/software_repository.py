@@ -256,6 +256,7 @@ class ListImagesOperator(VManageOperator):
     """
 
     template_fields: Sequence[str] = ("image_type", "version", "output_path", "vmanage_conn_id")
+    output_path = MaskedURL()
 
     def __init__(
         self,
@@ -273,10 +274,9 @@ class ListImagesOperator(VManageOperator):
 
     def work(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
         """Return the rows, or write them and return where they are and how many."""
-        from airflow_provider_vmanage.tables import encoder_of, write_table
+        from airflow_provider_vmanage.tables import table_file
 
-        if self.output_path:
-            encoder_of(self.output_path)  # an ending that no format has is told before the manager is asked
+        file = table_file(self.output_path) if self.output_path else None  # what is wrong with it is told first
         image_type = self.image_type or None
         if self.version is None:
             images = self.hook.list_images(image_type=image_type)
@@ -285,6 +285,4 @@ class ListImagesOperator(VManageOperator):
             images = [image for image in found if image_type in (None, image.image_type)]
         rows = [{**image.as_row(), "size": None, "sha512": None} for image in images]
         self.log.info("%d images listed", len(rows))
-        if self.output_path:
-            return write_table(self.output_path, self.hook.settings.base_url, rows)
-        return rows
+        return file.write(self.hook.settings.base_url, rows) if file else rows

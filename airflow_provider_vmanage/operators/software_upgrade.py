@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_vmanage.masking import MaskedURL
 from airflow_provider_vmanage.operators.manager import VManageOperator
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class ListDeviceSoftwareOperator(VManageOperator):
     """
 
     template_fields: Sequence[str] = ("device_type", "output_path", "vmanage_conn_id")
+    output_path = MaskedURL()
 
     def __init__(
         self,
@@ -43,12 +45,9 @@ class ListDeviceSoftwareOperator(VManageOperator):
 
     def work(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
         """Return the rows, or write them and return where they are and how many."""
-        from airflow_provider_vmanage.tables import DEVICE_COLUMNS, encoder_of, write_table
+        from airflow_provider_vmanage.tables import DEVICE_COLUMNS, table_file
 
-        if self.output_path:
-            encoder_of(self.output_path)  # an ending that no format has is told before the manager is asked
+        file = table_file(self.output_path) if self.output_path else None  # what is wrong with it is told first
         rows = [device.as_row() for device in self.hook.list_devices(self.device_type or None)]
         self.log.info("%d devices listed, %d of them not reachable", len(rows), sum(not r["reachable"] for r in rows))
-        if self.output_path:
-            return write_table(self.output_path, self.hook.settings.base_url, rows, DEVICE_COLUMNS)
-        return rows
+        return file.write(self.hook.settings.base_url, rows, DEVICE_COLUMNS) if file else rows
