@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -42,25 +43,43 @@ _EXTRAS = {
 def open_source(source: str | os.PathLike[str] | ObjectStoragePath) -> ImageSource:
     """Return the source of an upload, known to be there and not empty; its bytes are not read yet.
 
-    :param source: a path, ``file://…``, ``http(s)://…``, or a URL that ``ObjectStoragePath`` opens, such as
-        ``s3://connection_id@bucket/key``; or such an object.
+    :param source: as for :func:`source_of`.
     :raises VManageConfigurationError: blank, or of a scheme that nobody here can open.
     :raises VManageSourceError: missing, empty or not readable.
+    """
+    return source_of(source)()
+
+
+def source_of(source: str | os.PathLike[str] | ObjectStoragePath) -> Callable[[], ImageSource]:
+    """Return what opens the source of an upload; nobody looks yet whether it is there.
+
+    :param source: a path, ``file://…``, ``http(s)://…``, or a URL that ``ObjectStoragePath`` opens, such as
+        ``s3://connection_id@bucket/key``; or such an object.
+    :raises VManageConfigurationError: blank, of a scheme that nobody here can open, or of a store and with a query.
     """
     text = str(source).strip()
     if not text:
         raise VManageConfigurationError(f"source is {text!r}: give the path or URL of an image")
     scheme = text.partition("://")[0].lower() if "://" in text else ""
     if not scheme:
-        return local_file(Path(text).expanduser())
+        return lambda: local_file(Path(text).expanduser())
     if scheme == "file":
-        return local_file(unquote(urlsplit(text).path))
+        return lambda: local_file(unquote(urlsplit(text).path))
     if scheme in ("http", "https"):
         mask_url(text)  # the HTTP library logs the query, if only for debugging
         from airflow_provider_vmanage.client.http_source import http_file
 
-        return http_file(text)
-    return _stored(source, text)
+        return lambda: http_file(text)
+    from airflow.sdk.io import has_fs
+
+    if isinstance(source, str) and not has_fs(scheme):
+        raise _not_installed("source", masked_url(text), scheme)
+    if "?" in text:  # the libraries of the stores take it for a part of the name, and say it in their errors
+        raise VManageConfigurationError(
+            f"source {masked_url(text)!r} has a query: a signed URL begins with https://, and what else a store has to "
+            "know belongs in its connection"
+        )
+    return lambda: _stored(source, text)
 
 
 def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:
@@ -72,12 +91,26 @@ def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:
     :raises VManageConfigurationError: malformed, or not listed.
     :raises VManageSourceError: the list cannot be read.
     """
+    return checksum_of(checksum, file_name)()
+
+
+def checksum_of(checksum: str | None, file_name: str) -> Callable[[], Checksum | None]:
+    """Return what gives the digest of :func:`open_checksum`; a list is not read yet.
+
+    :raises VManageConfigurationError: malformed, or a list that nobody here can open.
+    """
     text = (checksum or "").strip()
     if not text.lower().startswith("file:"):
-        return parse_checksum(checksum)
+        parsed = parse_checksum(checksum)
+        return lambda: parsed
     address = text if text.lower().startswith("file://") else text[len("file:") :]
+    open_list = source_of(address)
+    return lambda: _listed(open_list, address, file_name)
+
+
+def _listed(open_list: Callable[[], ImageSource], address: str, file_name: str) -> Checksum:
     try:
-        listed = open_source(address)
+        listed = open_list()
         with listed.open() as stream:
             return find_checksum(stream, file_name, list_name=listed.name)
     except VManageSourceError as err:

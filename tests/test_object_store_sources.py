@@ -179,7 +179,7 @@ def test_a_file_of_the_worker_may_be_written_as_path_url_or_object(
         ("s3://images@bucket/", "is a folder", False),
     ],
 )
-def test_what_is_no_object_with_bytes_in_it_is_refused_before_the_manager_is_asked(
+def test_what_is_no_object_with_bytes_in_it_is_refused_before_anything_is_changed(
     source: str, words: str, retryable: bool, images: Any, vm: Simulator, upload: Callable[..., dict[str, Any]]
 ) -> None:
     with pytest.raises(VManageSourceError, match=words) as caught:
@@ -187,7 +187,23 @@ def test_what_is_no_object_with_bytes_in_it_is_refused_before_the_manager_is_ask
     assert caught.value.retryable is retryable
     assert caught.value.message.startswith("source 's3://***@")
     with pytest.raises(VManageFailException):
+        upload(source, file_name="a.bin")
+    assert [one.path for one in vm.requests if one.path.endswith("/package")] == []
+
+
+@pytest.mark.parametrize("form", [str, lambda url: ObjectStoragePath(url)], ids=["text", "path"])
+def test_a_signed_url_of_a_store_is_refused_and_not_told(
+    form: Callable[[str], Any], images: Any, vm: Simulator, upload: Callable[..., dict[str, Any]]
+) -> None:
+    """The libraries of the stores name it in their errors, encoded, where no mask finds it."""
+    source = form(f"{S3_URL}?sig=a/b%2Bsigned-123")
+    with pytest.raises(
+        VManageFailException, match=r"^source 's3://\*\*\*@.*\?\*\*\*' has a query: a signed URL"
+    ) as caught:
         upload(source)
+    assert "signed-123" not in str(caught.value)
+    with pytest.raises(VManageConfigurationError, match="has a query"):
+        open_checksum(f"file:{S3_URL}?sig=signed-123", NAME)
     assert vm.requests == []
 
 

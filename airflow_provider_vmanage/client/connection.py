@@ -16,13 +16,15 @@ from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageConfigurationError,
     VManageError,
+    VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.rate_limit import limit_for
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.transport import ManagerAdapter
 
-#: seconds a logout may take when the task is being killed: Airflow's supervisor gives five in all
-_HASTY = 4.0
+#: seconds a logout may take when the task is being killed: Airflow's supervisor gives five in
+#: all, and up to 1.5 are gone with a source that hangs
+_HASTY = 3.0
 
 #: seconds a logout may take otherwise: the task has done its work, and the manager ends an idle session by itself
 LOGOUT_SECONDS = 10.0
@@ -57,15 +59,18 @@ class ManagerConnection:
         :raises VManageError: there was no whole answer.
         """
         self.raise_if_stopped()
+        self._raise_if_too_late(call)
         self._await_turn()
         options.setdefault("timeout", self._limits())
         url = self._base_url + call.path + (f"?{call.query}" if call.query else "")
         try:
-            return self._http.request(call.method, url, allow_redirects=False, verify=self._verify, **options)
+            answer = self._http.request(call.method, url, allow_redirects=False, verify=self._verify, **options)
         except VManageError:
             raise  # from the body that is sent
         except (requests.RequestException, HTTPError) as err:
             self.raise_if_stopped()
+            if isinstance(err, requests.RequestException):
+                err.request = err.response = None  # ours is chained to it, and their bodies and headers are secrets
             raise transport_error(call, err) from err
         except OSError as err:
             # requests looks for the file of the environment by itself, and only for its name.
@@ -74,12 +79,25 @@ class ManagerConnection:
         except ValueError as err:
             # Even where redirects are not followed, requests parses where they lead.
             raise malformed_redirect(call) from err
+        except (TypeError, RecursionError) as err:
+            if options.get("json") is None:
+                raise
+            raise VManageConfigurationError(
+                f"json cannot be sent ({err}): give plain JSON types", **call.where
+            ) from err
+        if "charset" not in answer.headers.get("Content-Type", "").lower():
+            answer.encoding = "utf-8"  # JSON is UTF-8 (RFC 8259, 8.1), also as text/plain, where requests says Latin-1
+        return answer
 
     def _await_turn(self) -> None:
         # A logout does not wait: there is one for each login, which did.
         seconds = self._limit.reserve() if self._deadline is None else 0.0
         if seconds > 0.001:
             self.sleep(seconds)
+
+    def _raise_if_too_late(self, call: Call) -> None:
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise VManageUnavailableError("The manager took too long to end the session", repeat=False, **call.where)
 
     def _limits(self) -> tuple[float, float]:
         limits = self._timeouts.connect, self._timeouts.read
@@ -121,12 +139,18 @@ class ManagerConnection:
     def last_words(self) -> Iterator[bool]:
         """Let requests through even after a stop, but with little time for all of them; tell whether there was one."""
         was_stopped = self._stopped.is_set()
-        self._deadline = time.monotonic() + (_HASTY if was_stopped else LOGOUT_SECONDS)
+        seconds = _HASTY if was_stopped else LOGOUT_SECONDS
+        self._deadline = time.monotonic() + seconds
+        # The timeouts of a socket begin anew with each byte: an answer that trickles in keeps them all.
+        end = threading.Timer(seconds, self._adapter.break_connections)
+        end.daemon = True
+        end.start()
         if was_stopped:
             self._stopped.clear()
         try:
             yield was_stopped
         finally:
+            end.cancel()
             self._deadline = None
             if was_stopped:
                 self._stopped.set()

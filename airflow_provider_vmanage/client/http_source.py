@@ -20,6 +20,9 @@ from airflow_provider_vmanage.client.urls import MASK, masked_url
 #: seconds to connect, and to wait for the next bytes
 _TIMEOUT = (10, 60)
 
+#: types that no image has
+_PAGES = ("text/html", "application/xhtml+xml")
+
 
 def http_file(url: str) -> ImageSource:
     """Return what lies behind a URL as a source.
@@ -29,7 +32,7 @@ def http_file(url: str) -> ImageSource:
     the environment are used, ``~/.netrc`` is not.
 
     :param url: may carry user information or a signature; neither shows up in an error.
-    :raises VManageSourceError: not there, of unknown length, or empty.
+    :raises VManageSourceError: not there, of unknown length, empty, or a web page.
     """
     shown = masked_url(url)
     answer = _get(url, shown)
@@ -66,6 +69,11 @@ def _get(url: str, shown: str) -> requests.Response:
         answer.close()
         passing = answer.status_code in (408, 429) or answer.status_code >= 500
         raise VManageSourceError(f"source {shown!r} was answered with HTTP {answer.status_code}", retryable=passing)
+    if answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() in _PAGES:
+        answer.close()
+        raise VManageSourceError(
+            f"source {shown!r} is a web page (text/html), as of a login or an expired link: use the address of the file"
+        )
     return answer
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any
 
 from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice
 from airflow_provider_vmanage.client.budget import Budget
@@ -18,12 +21,14 @@ from airflow_provider_vmanage.client.errors import (
     VManageError,
     VManageOutcomeUnknownError,
     VManageRejectedError,
+    VManageSourceError,
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.software_repository import OUTCOME_OPEN, PATH, Change, SoftwareRepository
 from airflow_provider_vmanage.client.sources import ImageSource
 from airflow_provider_vmanage.client.upload import MultipartImage, check_file_name, digest_of, quoted_file_name
+from airflow_provider_vmanage.client.upload_notes import UploadNote, UploadNotes
 from airflow_provider_vmanage.client.usage import read_usage
 
 log = logging.getLogger(__name__)
@@ -34,34 +39,11 @@ YOUNG = 600.0
 #: how often the whole body is sent again at most
 MAX_REPEATS = 2
 
-
-@dataclass(frozen=True)
-class UploadNote:
-    """What a try knew when its last byte was gone.
-
-    :param action: what it would have returned.
-    :param file_name: exact name on the manager.
-    :param size: bytes.
-    :param sha512: of what was sent, as hexadecimal.
-    """
-
-    action: str
-    file_name: str
-    size: int
-    sha512: str
-
-
-class UploadNotes(Protocol):
-    """A place for one note that outlives a killed task. Its failures must never fail an upload."""
-
-    def read(self) -> UploadNote | None:
-        """Return the note of an earlier try, if there is one."""
-
-    def write(self, note: UploadNote) -> None:
-        """Keep the note."""
-
-    def clear(self) -> None:
-        """Forget the note: the upload has ended well."""
+#: that a file of this name is there. Anything else, said once all bytes were sent, is a refusal of these bytes.
+_EXISTS = re.compile(
+    r"duplicate|(?<!not )already[ _-](exist|present|there|uploaded)|(exists|in the repository) already",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -69,9 +51,9 @@ class ImageUpload:
     """One image on its way to one manager; safe to run again, since it lists first.
 
     :param repository: of the manager.
-    :param source: where the bytes come from.
+    :param source: where the bytes come from, or what finds it, called only where bytes are needed.
     :param file_name: exact name on the manager.
-    :param checksum: digest that the source must have.
+    :param checksum: digest that the source must have, or what reads it, called likewise.
     :param if_exists: ``skip``, ``replace`` or ``fail``.
     :param listing_timeout: seconds until an accepted image must be listed.
     :param allow_in_use: let ``replace`` delete an image that a device needs.
@@ -80,9 +62,9 @@ class ImageUpload:
     """
 
     repository: SoftwareRepository
-    source: ImageSource
+    source: ImageSource | Callable[[], ImageSource]
     file_name: str
-    checksum: Checksum | None = None
+    checksum: Checksum | Callable[[], Checksum | None] | None = None
     if_exists: str = "skip"
     listing_timeout: float = 60.0
     allow_in_use: bool = False
@@ -97,14 +79,13 @@ class ImageUpload:
         check_file_name(self.file_name)
         check_choice(self.if_exists, IF_EXISTS, "if_exists")
         _check_seconds(self.listing_timeout, "listing_timeout")
-        if self.checksum and self.checksum.algorithm == "md5":
-            log.warning("checksum is an MD5: it finds accidents, not forgeries; use sha512 where it is published")
 
     def run(self) -> Change:
         """Bring the image to the manager and return what was done.
 
         :raises VManageConflictError: the name is there and ``if_exists="fail"``; or another upload put it there while
             this one ran, and ``if_exists`` is not ``skip``.
+        :raises VManageSourceError: the source, or the list of checksums, is needed and cannot be read.
         :raises VManageInUseError: ``replace``, and a device needs the old image.
         :raises VManageChecksumError: wrong bytes; no image came to be, and none was deleted.
         :raises VManageOutcomeUnknownError: not listed in time.
@@ -114,16 +95,43 @@ class ImageUpload:
         self._forget_note()
         return change
 
+    @cached_property
+    def found(self) -> ImageSource:
+        """Return the source.
+
+        :raises VManageSourceError: it is missing, empty or not readable.
+        """
+        return self.source() if callable(self.source) else self.source
+
+    @cached_property
+    def expected(self) -> Checksum | None:
+        """Return the digest that the source must have.
+
+        :raises VManageSourceError: the list that names it cannot be read.
+        """
+        checksum = self.checksum() if callable(self.checksum) else self.checksum
+        if checksum and checksum.algorithm == "md5":
+            log.warning("checksum is an MD5: it finds accidents, not forgeries; use sha512 where it is published")
+        return checksum
+
     def _sent_before(self, old: list[SoftwareImage]) -> Change | None:
         """Return the change that an earlier, killed try of the same task made, once the list shows it."""
         note = self.notes.read() if self.notes is not None else None
-        if note is None or (note.file_name, note.size) != (self.file_name, self.source.size):
-            return None
-        if self.checksum and self.checksum.algorithm == "sha512" and self.checksum.digest != note.sha512:
+        if note is None or not self._is_about_this(note):
             return None
         log.info("An earlier try sent all bytes of %s: waiting for it to be listed", self.file_name)
         image = old[0] if old else self._wait_listed(self.listing_timeout)
         return Change(note.action, image, note.size, note.sha512) if image else None
+
+    def _is_about_this(self, note: UploadNote) -> bool:
+        if note.file_name != self.file_name:
+            return False
+        try:
+            same_size, expected = note.size == self.found.size, self.expected
+        except VManageSourceError as err:  # told again where the list says that bytes are needed
+            log.info("The note of an earlier try cannot be compared: %s", err)
+            return False
+        return same_size and (not expected or expected.algorithm != "sha512" or expected.digest == note.sha512)
 
     def _bring(self, old: list[SoftwareImage]) -> Change:
         if old and self.if_exists == "skip":
@@ -148,8 +156,8 @@ class ImageUpload:
         """Return what a run would do, with everything checked and nothing changed."""
         self._raise_unless_good(old, budget)
         image = old[0] if old else SoftwareImage(file_name=self.file_name)
-        sha512 = self.checksum.digest if self.checksum and self.checksum.algorithm == "sha512" else None
-        return Change("replaced" if old else "uploaded", image, self.source.size, sha512, applied=False)
+        sha512 = self.expected.digest if self.expected and self.expected.algorithm == "sha512" else None
+        return Change("replaced" if old else "uploaded", image, self.found.size, sha512, applied=False)
 
     def _raise_unless_good(self, old: list[SoftwareImage], budget: Budget | None) -> None:
         if len(old) > 1:
@@ -162,39 +170,36 @@ class ImageUpload:
         if old and not self.allow_in_use:
             self._raise_if_in_use(old[0])
         if budget:
-            budget.start(self.source.size)
-        if self.checksum:
-            digest_of(self.source, self.checksum, self.repository.session.raise_if_aborted)
+            budget.start(self.found.size)
+        if self.expected:
+            digest_of(self.found, self.expected, self.repository.session.raise_if_aborted)
         else:
-            self.source.open().close()
+            self.found.open().close()
         if budget:
-            budget.start(self.source.size)  # the check of a large source takes its time
+            budget.start(self.found.size)  # the check of a large source takes its time
 
     def _raise_if_in_use(self, image: SoftwareImage) -> None:
         mend = "replace it after the devices have moved on, or set allow_in_use"
         read_usage(self.repository.session).refuse(image, mend)
 
     def _transfer(self, action: str, budget: Budget | None) -> Change:
+        image: SoftwareImage | None
         lost: VManageError | None = None
         sent: MultipartImage | None = None  # what may have become an image
         for attempt in range(1 + MAX_REPEATS):
             body = self._new_body(action, budget)
             if budget:
-                budget.start(self.source.size)
+                budget.start(self.found.size)
             self.repository.session.renew_if_older(YOUNG)
-            log.info("Sending %s (%.1f MB), attempt %d", self.file_name, self.source.size / 1e6, attempt + 1)
+            log.info("Sending %s (%.1f MB), attempt %d", self.file_name, self.found.size / 1e6, attempt + 1)
             try:
-                self.repository.session.send_body(f"{PATH}/package", body, body.content_type)
+                self._send(body)
             except VManageUnavailableError as err:
                 lost = err  # surely not processed (429, connection refused)
                 self._pause(err, attempt)
                 continue
             except VManageRejectedError as err:
-                # What was sent before may have been taken in meanwhile, and this copy refused for it.
-                image = self._wait_listed(0) if sent else self._glimpse()
-                if image is None:
-                    self._forget_note(unless=lost)
-                    raise
+                image = self._found_instead(err, body, sent, lost)
                 lost = err
             except OUTCOME_OPEN as err:
                 lost = err
@@ -205,11 +210,41 @@ class ImageUpload:
                 lost, sent = None, body
                 image = self._wait_listed(self.listing_timeout)
             if image is not None:
-                own = Change(action, image, self.source.size, sent.sha512) if sent else None
+                own = Change(action, image, self.found.size, sent.sha512) if sent else None
                 return own or self._come_second(image, lost)
             if lost is None:
                 break
         raise self._not_there(lost)
+
+    def _send(self, body: MultipartImage) -> None:
+        """Send one body.
+
+        :raises VManageOutcomeUnknownError: also where the manager said yes before it had all bytes: to what?
+        """
+        answer = self.repository.session.send_body(f"{PATH}/package", body, body.content_type)
+        if not body.complete:
+            raise VManageOutcomeUnknownError(
+                "The manager accepted the image before it was sent",
+                status=answer.status,
+                method=answer.method,
+                path=answer.path,
+            )
+
+    def _found_instead(
+        self, err: VManageRejectedError, body: MultipartImage, sent: MultipartImage | None, lost: VManageError | None
+    ) -> SoftwareImage:
+        """Return the image for which this body was refused: an earlier one of ours, or that of another upload.
+
+        A body that was not complete cannot be the image that is listed. A complete one can, whatever the manager made
+        of it: then its refusal stands, unless it says that the name was taken.
+        """
+        image = self._wait_listed(0) if sent else self._glimpse()
+        if image is not None and (not body.complete or _says_it_exists(err)):
+            return image
+        self._forget_note(unless=lost)
+        if image is not None:
+            err.add("the list shows the file all the same: look at it before you use it")
+        raise err
 
     def _glimpse(self) -> SoftwareImage | None:
         """Look once; where that fails, there is nothing to say against the refusal."""
@@ -222,21 +257,22 @@ class ImageUpload:
     def _come_second(self, image: SoftwareImage, err: VManageError | None) -> Change:
         """Leave alone what another upload put there while this one ran: whether it has the same bytes is not told."""
         if self.if_exists == "skip":
-            log.info("Another upload put %s there meanwhile: nothing left to do", image.describe())
+            log.info("Another upload put %s there meanwhile: nothing left to do (%s)", image.describe(), err)
             self._forget_note()
             return Change("unchanged", image)
         left_alone = "whose bytes it has is not known; it was left alone, run again to replace it"
         mend = "if_exists is 'fail'" if self.if_exists == "fail" else left_alone
         fields = err.fields if err is not None else {}
+        said = f" ({err.message})" if err is not None else ""
         raise VManageConflictError(
-            f"file_name {self.file_name!r}: another upload put it there meanwhile, and {mend}", **fields
+            f"file_name {self.file_name!r}: another upload put it there meanwhile, and {mend}{said}", **fields
         ) from err
 
     def _new_body(self, action: str, budget: Budget | None) -> MultipartImage:
         return MultipartImage(
-            self.source,
+            self.found,
             self.file_name,
-            checksum=self.checksum,
+            checksum=self.expected,
             raise_if_stopped=self.repository.session.raise_if_aborted,
             budget=budget,
             on_sent=lambda sha512: self._note(action, sha512),
@@ -244,7 +280,7 @@ class ImageUpload:
 
     def _note(self, action: str, sha512: str) -> None:
         if self.notes is not None:
-            self.notes.write(UploadNote(action, self.file_name, self.source.size, sha512))
+            self.notes.write(UploadNote(action, self.file_name, self.found.size, sha512))
 
     def _forget_note(self, *, unless: VManageError | None = None) -> None:
         """Forget what was sent: it is listed, or was refused, unless a copy of it may still show up."""
@@ -275,6 +311,11 @@ class ImageUpload:
         error = VManageOutcomeUnknownError(f"{self.file_name} {text}", method="POST", path=f"{PATH}/package")
         error.__cause__ = lost
         return error
+
+
+def _says_it_exists(err: VManageRejectedError) -> bool:
+    """Tell whether a refusal says that the name is taken; in which words managers say it is not known."""
+    return _EXISTS.search(f"{err.message} {err.details} {err.code}") is not None
 
 
 def _check_seconds(value: Any, field: str) -> None:

@@ -8,7 +8,6 @@ kilobyte of a three-gigabyte upload, so we look before each piece. The hooks use
 from __future__ import annotations
 
 import contextlib
-import io
 import socket
 import ssl
 import threading
@@ -23,8 +22,13 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.poolmanager import PoolManager
 from urllib3.util.wait import wait_for_read
 
+from airflow_provider_vmanage.client.interim import FinalAnswer, Replayed, is_final, without_interim
+
 #: bytes handed to the socket at once; one piece must leave within the read timeout
 PIECE = 1024 * 1024
+
+#: bytes of an early answer that are read at once
+_LOOK = 4096
 
 #: keep firewalls from forgetting a connection whose manager works on an image for minutes without a word
 _KEEP_ALIVE = [
@@ -83,6 +87,7 @@ class ManagerAdapter(HTTPAdapter):
 class _Watched(HTTPConnection):
     """A connection that stops sending when an answer is there."""
 
+    response_class = FinalAnswer
     send_timeout: float
     stopped: threading.Event
     registry: weakref.WeakSet[_Watched]
@@ -95,6 +100,7 @@ class _Watched(HTTPConnection):
         :raises NewConnectionError: refused, broken off in the handshake or by a proxy, or stopped meanwhile.
         """
         self.registry.add(self)
+        self._early = b""
         try:
             super().connect()
         except OSError as err:
@@ -136,81 +142,44 @@ class _Watched(HTTPConnection):
             super().send(piece)
 
     def getresponse(self) -> Any:
-        """Read the answer, starting with the byte that gave it away."""
-        if self._early and self.sock is not None:
-            self.sock = _Replayed(self.sock, self._early)
-            self._early = b""
-        return super().getresponse()
+        """Read the answer, starting with the bytes that gave it away."""
+        if not self._early or self.sock is None:
+            return super().getresponse()
+        sock, early, self._early = self.sock, self._early, b""
+        self.sock = Replayed(sock, early)
+        try:
+            return super().getresponse()
+        finally:
+            if self.sock is not None:
+                self.sock = sock  # for the next request
 
     def _answer_waits(self) -> bool:
-        return wait_for_read(self.sock, timeout=0)
+        """Take in what has arrived; tell whether an answer, or the end of the connection, is there."""
+        # TLS inside a TLS proxy cannot be looked into.
+        if not isinstance(self.sock, socket.socket) or not wait_for_read(self.sock, timeout=0):
+            return is_final(self._early)
+        self.sock.settimeout(0)
+        try:
+            while not is_final(self._early):
+                received = self.sock.recv(_LOOK)
+                if not received:
+                    return True
+                self._early = without_interim(self._early + received)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False  # TLS 1.3 sends tickets after the handshake: readable, and no answer
+        except OSError:
+            pass
+        return True
 
 
 class _WatchedTLS(_Watched, HTTPSConnection):
-    """The same under TLS, where readable can also mean a session ticket."""
+    """The same under TLS."""
 
     def connect(self) -> None:
         super().connect()
         # We warn once per session that the certificate is not checked; urllib3 would do so for each request.
         if self.cert_reqs in (ssl.CERT_NONE, "CERT_NONE"):
             self.is_verified = True
-
-    def _answer_waits(self) -> bool:
-        if self._early:
-            return True
-        if not super()._answer_waits():
-            return False
-        if not isinstance(self.sock, ssl.SSLSocket):  # TLS inside a TLS proxy cannot be looked into
-            return False
-        # TLS 1.3 sends tickets after the handshake. Reading one byte lets OpenSSL take them in: only application
-        # data or the end of the stream comes out, and the byte is put back before the answer is read.
-        self.sock.settimeout(0)
-        try:
-            self._early = self.sock.recv(1)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return False
-        except OSError:
-            return True
-        return True
-
-
-class _Replayed:
-    """A socket that gives back the first byte of the answer."""
-
-    def __init__(self, sock: Any, first: bytes) -> None:
-        self._sock = sock
-        self._first = first
-
-    def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
-        raw = self._sock.makefile("rb", buffering=0)
-        first, self._first = self._first, b""
-        return io.BufferedReader(_Prefixed(raw, first))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
-
-
-class _Prefixed(io.RawIOBase):
-    """A raw stream with some bytes in front."""
-
-    def __init__(self, raw: Any, first: bytes) -> None:
-        self._raw = raw
-        self._first = first
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._first:
-            size = min(len(buffer), len(self._first))
-            buffer[:size], self._first = self._first[:size], self._first[size:]
-            return size
-        count: int | None = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
 
 
 def _pieces(data: Any) -> Iterator[Any]:

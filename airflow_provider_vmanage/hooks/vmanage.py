@@ -31,7 +31,7 @@ from airflow_provider_vmanage.client.software_repository import Change, Software
 from airflow_provider_vmanage.client.sources import file_name_of
 from airflow_provider_vmanage.connection_settings import settings_of
 from airflow_provider_vmanage.masking import mask, masked
-from airflow_provider_vmanage.object_storage import open_checksum, open_source
+from airflow_provider_vmanage.object_storage import checksum_of, source_of
 
 if TYPE_CHECKING:
     import os
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_vmanage.client.devices import Device
     from airflow_provider_vmanage.client.envelope import Envelope
-    from airflow_provider_vmanage.client.image_upload import UploadNotes
     from airflow_provider_vmanage.client.models import SoftwareImage
     from airflow_provider_vmanage.client.remote_servers import ServerChange
+    from airflow_provider_vmanage.client.upload_notes import UploadNotes
 
 
 #: seconds that one attempt to connect may take while a connection is tested
@@ -222,12 +222,13 @@ class VManageHook(BaseHook):
         """Upload an image, streamed; safe to run again.
 
         See :class:`airflow_provider_vmanage.operators.software_repository.UploadImageOperator` for the arguments.
-        All of them, and the source, are checked before anything is sent.
+        All of them are checked before anything is sent. The source, and the list of a checksum, are opened only where
+        the manager's list says that they are needed.
         """
-        expected = open_checksum(checksum, file_name_of(source))
+        expected = checksum_of(checksum, file_name_of(source))
         upload = ImageUpload(
             self._repository(check_mode=check_mode),
-            open_source(source),
+            source_of(source),
             file_name=file_name_of(source) if file_name is None else file_name,
             checksum=expected,
             if_exists=if_exists,
@@ -237,7 +238,7 @@ class VManageHook(BaseHook):
             notes=None if check_mode else notes,
         )
         change = upload.run()
-        confirm_checksum(self.get_conn(), change, expected)
+        confirm_checksum(self.get_conn(), change, upload.expected if change.sha512 else None)
         return change
 
     def delete_image(

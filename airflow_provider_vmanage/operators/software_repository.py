@@ -87,7 +87,8 @@ class AddRepoOperator(VManageOperator):
 class UploadImageOperator(VManageOperator):
     """Upload a software image, streamed with constant memory and hashed on the way.
 
-    Lists first, so it is safe to run again: an image with the exact file name is ``unchanged``. The last bytes are
+    Lists first, so it is safe to run again: an image with the exact file name is ``unchanged``, and its source is not
+    opened any more. The last bytes are
     held back until the checksum agrees, so a wrong image is never complete on the manager. Success means that the
     manager lists the file. Not deferrable: the bytes flow through the worker. One upload at a time per manager is
     best ensured by a pool with one slot.
@@ -109,8 +110,8 @@ class UploadImageOperator(VManageOperator):
         is fine). Devices that cannot be listed count as using it.
     :param not_after: moment by which the last byte must be sent, with a time zone: a datetime or ISO 8601 (templated).
         The transfer is refused, or stopped, as soon as its rate says that it cannot end in time.
-    :param check_mode: change nothing and return what would be done, ``applied: false`` (templated). The source is
-        opened, and with a checksum read to its end.
+    :param check_mode: change nothing and return what would be done, ``applied: false`` (templated). A source that is
+        needed is opened, and with a checksum read to its end.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, wrong checksum, name taken, in use, refused. No retry.
     :raises VManageError: unavailable or outcome unknown. A retry is safe.

@@ -9,6 +9,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -160,6 +161,24 @@ class Exchange:
         self._limit, self.cut = None, False
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.drain(), linger)
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def send_interim(self, status: int) -> None:
+        """Send an interim answer (1xx), for which ASGI has no message."""
+        transport = self._transports.get(tuple(self.scope["client"]))
+        if transport is not None:
+            transport.write(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nX-Interim: yes\r\n\r\n".encode())
+
+    async def answer_slowly(self, response: Response, pause: float) -> None:
+        """Answer one byte of the body at a time.
+
+        :param pause: Seconds between two bytes.
+        """
+        start = {"type": "http.response.start", "status": response.status_code}
+        await self.send({**start, "headers": response.raw_headers})
+        for byte in bytes(response.body):
+            await self._send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
+            await asyncio.sleep(pause)
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def answer_short(self, response: Response, missing: int) -> None:

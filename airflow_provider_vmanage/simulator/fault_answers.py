@@ -132,6 +132,12 @@ async def gateway_timeout_stored(context: FaultContext) -> None:
     await status(504)(context)
 
 
+async def error_stored(context: FaultContext) -> None:
+    """The image is stored, and the answer says that it failed."""
+    await context.carry_out()
+    await error(int(context.options["status"]))(context)
+
+
 async def late_listing(context: FaultContext) -> None:
     """The image is stored, and hidden from the lists for a while."""
     lists, seconds = context.options["lists"], context.options["seconds"]

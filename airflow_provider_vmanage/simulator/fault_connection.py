@@ -1,6 +1,8 @@
-"""Faults of the connection: resets, early answers, and bodies that end too soon."""
+"""Faults of the connection: resets, early, interim and slow answers, and bodies that end too soon."""
 
 from __future__ import annotations
+
+from starlette.responses import Response
 
 from airflow_provider_vmanage.simulator import answers
 from airflow_provider_vmanage.simulator.fault_context import FaultContext
@@ -45,6 +47,29 @@ async def session_death(context: FaultContext) -> None:
 async def early_403(context: FaultContext) -> None:
     """Refused on the headers alone."""
     await context.exchange.answer_early(answers.token_mismatch(), float(context.options["linger"]))
+
+
+async def early_answer(context: FaultContext) -> None:
+    """Answered on the headers alone, with whatever the options say."""
+    options = context.options
+    answer = Response(options["body"], int(options["status"]), {"content-type": options["content_type"]})
+    await context.exchange.answer_early(answer, float(options["linger"]))
+
+
+async def interim(context: FaultContext) -> None:
+    """An interim answer at once, and another one right before the final one."""
+    status = int(context.options["status"])
+    context.exchange.send_interim(status)
+    answer = await context.carry_out()
+    context.exchange.send_interim(status)
+    await context.exchange.answer(answer)
+
+
+async def trickle(context: FaultContext) -> None:
+    """Done, and answered with a body of ``size`` bytes, one at a time."""
+    await context.carry_out()
+    options = context.options
+    await context.exchange.answer_slowly(Response(b" " * int(options["size"])), float(options["pause"]))
 
 
 async def short_body(context: FaultContext) -> None:

@@ -108,6 +108,17 @@ FAULTS: dict[str, FaultKind] = {
     "empty_body": _any("the request is carried out and answered with 200 and no body", answers.empty_body),
     "gzip": _any("the answer is compressed with gzip", answers.gzipped),
     "slow": _any("the request is carried out, the answer comes after delay= seconds", answers.slow, delay=1.0),
+    "trickle": _any(
+        "the request is carried out, the answer has size= blanks, one every pause= seconds",
+        connection.trickle,
+        size=60,
+        pause=0.5,
+    ),
+    "interim": _any(
+        "an interim answer of status= (102) at once and before the answer; the request is carried out",
+        connection.interim,
+        status=102,
+    ),
     "truncated_json": _read("JSON cut in half, with a matching Content-Length", answers.truncated_json),
     "data_null": _read("an envelope with data: null", answers.data_null),
     "data_missing": _read("an envelope without data", answers.data_missing),
@@ -133,6 +144,17 @@ FAULTS: dict[str, FaultKind] = {
         linger=2.0,
     ),
     "early_403": _upload("403 page before the body is read, then close", connection.early_403, linger=2.0),
+    "early_answer": _upload(
+        "any status= with body= and content_type= before the body is read, then close",
+        connection.early_answer,
+        status=200,
+        body="",
+        content_type="application/json",
+        linger=2.0,
+    ),
+    "error_stored": _upload(
+        "the image is stored, the answer is an {error} under status= (500)", answers.error_stored, status=500, **_ERROR
+    ),
     "gateway_timeout_stored": _upload(
         "the image is stored, the answer is a proxy's 504 page", answers.gateway_timeout_stored
     ),

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import trustme
 
+from airflow_provider_vmanage.client import connection
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageConfigurationError,
@@ -224,6 +226,37 @@ def test_a_logout_after_an_abort_is_given_up_in_time(vm: Simulator, connect: Con
     assert sum(one.path == "/logout" for one in vm.requests) == 1
 
 
+@pytest.mark.parametrize(("aborted", "limit"), [(True, 3.9), (False, 2.5)])
+def test_a_logout_whose_answer_trickles_in_is_given_up_in_time(
+    vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch, *, aborted: bool, limit: float
+) -> None:
+    """The timeout of a read begins anew with each byte."""
+    monkeypatch.setattr(connection, "LOGOUT_SECONDS", 1.5)
+    session = connect(vm)
+    list_images(session)
+    vm.faults.add("trickle", times=None, path="/logout", pause=0.2)
+    if aborted:
+        session.abort()
+    started = time.monotonic()
+    session.close()
+    assert time.monotonic() - started < limit
+    assert sum(one.path == "/logout" for one in vm.requests) == 1
+
+
+def test_what_a_logout_has_to_ask_for_is_given_up_in_time_too(
+    vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "LOGOUT_SECONDS", 1.0)
+    session = connect(vm)
+    vm.faults.add("status", status=400, path="*/client/server")
+    with pytest.raises(VManageError):
+        list_images(session)  # logged in, but it knows neither token nor release
+    vm.faults.add("trickle", times=None, path="*/client/*", pause=0.2)
+    started = time.monotonic()
+    session.close()
+    assert time.monotonic() - started < 2
+
+
 def test_a_handshake_that_breaks_off_means_that_nothing_was_sent(
     vm: Simulator, connect: Connect, silent: socket.socket, naps: list[float]
 ) -> None:
@@ -241,3 +274,62 @@ def test_a_handshake_that_breaks_off_means_that_nothing_was_sent(
     assert not isinstance(caught.value, VManageOutcomeUnknownError)
     assert isinstance(caught.value, VManageUnavailableError)
     assert len(naps) == 5
+
+
+# -- what is sent, and what comes back -----------------------------------------------------------------------------
+
+
+def deep() -> Any:
+    value: Any = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: {"a": object()}, lambda: {(1, 2): 3}, lambda: {"a": float("nan")}, lambda: {"a": {1}}, deep],
+    ids=["object", "key", "nan", "set", "deep"],
+)
+def test_what_is_no_json_is_a_configuration_error_and_is_not_sent(
+    vm: Simulator, connect: Connect, make: Callable[[], Any]
+) -> None:
+    session = connect(vm)
+    list_images(session)
+    with pytest.raises(VManageConfigurationError, match=r"json cannot be sent .*give plain JSON types") as caught:
+        session.request("POST", SOFTWARE, json=make())
+    assert (caught.value.method, caught.value.path) == ("POST", f"/dataservice/{SOFTWARE}")
+    assert [one.method for one in vm.requests if one.path.endswith("/software")] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "path"), [("reset_before", "/j_security_check"), ("reset_before", f"*/{SOFTWARE}"), ("short_body", "*")]
+)
+def test_no_request_and_no_answer_hangs_on_an_error(vm: Simulator, connect: Connect, fault: str, path: str) -> None:
+    """The body of a login is a password, and the headers of all others have the session in them."""
+    session = connect(vm)
+    vm.faults.add(fault, times=None, path=path)
+    with pytest.raises(VManageError) as caught:
+        list_images(session)
+    chain, err = [], caught.value.__cause__
+    while err is not None:
+        chain.append(err)
+        err = err.__cause__ or err.__context__
+    assert any(isinstance(one, requests.RequestException) for one in chain)
+    assert {getattr(one, name, None) for one in chain for name in ("request", "response")} == {None}
+
+
+NAMES = {"utf-8": "bild-ü-日本.bin", "iso-8859-1": "bild-ü.bin"}
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "text/html", "application/octet-stream"])
+@pytest.mark.parametrize("charset", [None, "utf-8", "iso-8859-1"])
+def test_json_is_utf_8_unless_the_manager_says_otherwise(
+    vm: Simulator, connect: Connect, kind: str, charset: str | None
+) -> None:
+    """RFC 8259; requests takes text without a charset for Latin-1."""
+    name = NAMES[charset or "utf-8"]
+    body = f'{{"data": [{{"availableFiles": "{name}"}}]}}'.encode(charset or "utf-8")
+    content_type = f"{kind};charset={charset}" if charset else kind
+    vm.faults.add("status", status=200, path=f"*/{SOFTWARE}", body=body, content_type=content_type)
+    assert list_images(connect(vm)) == [{"availableFiles": name}]

@@ -135,6 +135,9 @@ GONE_WRONG: list[tuple[Answer, str, bool]] = [
     ((200, {"Transfer-Encoding": "chunked"}, b"0\r\n\r\n"), "does not tell its size", False),
     ((200, {"Content-Length": str(SIZE), "Content-Encoding": "gzip"}, CONTENT), "Content-Encoding gzip", False),
     ((200, {"Content-Length": "0"}, b""), "is empty", False),
+    ((200, {"Content-Length": "6", "Content-Type": "text/html"}, b"<html>"), "is a web page", False),
+    ((200, {"Content-Length": "6", "Content-Type": "Text/HTML; charset=utf-8"}, b"<html>"), "as of a login or", False),
+    ((503, {"Content-Length": "6", "Content-Type": "text/html"}, b"<html>"), "HTTP 503", True),
     ((204, {}, b""), "HTTP 204", False),
     ((206, {"Content-Length": "5"}, b"image"), "HTTP 206", False),
     ((401, {"Content-Length": "0"}, b""), "HTTP 401", False),
@@ -185,6 +188,7 @@ LATER: list[tuple[list[Answer], str]] = [
     ([FILE, SHORT], "broke off"),
     ([FILE, (503, {"Content-Length": "0"}, b"")], "HTTP 503"),
     ([FILE, (200, {}, CONTENT)], "does not tell its size"),
+    ([FILE, (200, {"Content-Length": str(SIZE), "Content-Type": "text/html"}, CONTENT)], "is a web page"),
 ]
 
 
@@ -195,7 +199,7 @@ def test_a_source_that_changes_or_breaks_off_leaves_no_image(
     files.answers["/image.bin"] = answers
     with pytest.raises(VManageSourceError, match=words) as caught:
         upload_url(f"{files.url}/image.bin?sig={SECRET}")
-    assert caught.value.retryable is ("size" not in words)
+    assert caught.value.retryable is (words not in ("does not tell its size", "is a web page"))
     assert SECRET not in repr(caught.value)
     vm.stop()
     assert vm.images == []

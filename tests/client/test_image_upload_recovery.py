@@ -138,6 +138,28 @@ def test_a_session_that_turns_out_dead_after_the_last_byte_sends_the_body_again(
     assert after_login().count(PACKAGE) == 2
 
 
+@pytest.mark.parametrize(("status", "body"), [(200, ""), (200, '{"id": "x"}'), (202, ""), (204, "")])
+def test_a_yes_before_all_bytes_were_sent_accepts_nothing(
+    status: int, body: str, vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, naps: list[float]
+) -> None:
+    source = Counted(LARGE)
+    vm.faults.add("early_answer", status=status, body=body)
+    change = upload(NAME, opener=source, size=LARGE, listing_timeout=60).run()
+    assert [one.sha512 for one in vm.images] == [hashlib.sha512(source.content).hexdigest()] == [change.sha512]
+    assert change.action == "uploaded"
+    assert after_login() == [LIST, *[PACKAGE, LIST] * 2]
+    assert naps == []
+
+
+def test_a_manager_that_always_says_yes_too_early_is_sent_the_body_three_times(
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
+) -> None:
+    vm.faults.add("early_answer", times=None)
+    with pytest.raises(VManageOutcomeUnknownError, match=r"not listed after 3 attempts .*accepted the image before"):
+        upload(NAME, opener=Counted(LARGE), size=LARGE).run()
+    assert after_login() == [LIST, *[PACKAGE, LIST] * 3]
+
+
 # -- the answer is lost ----------------------------------------------------------------------------------------------
 
 
@@ -240,6 +262,64 @@ def test_a_refusal_is_final_within_the_call(
     assert (caught.value.code, caught.value.method) == (options.get("code"), "POST")
     assert str(options.get("details", "")) in str(caught.value)
     assert after_login() == [LIST, PACKAGE, LIST]  # another upload may have been faster
+
+
+@pytest.mark.parametrize("if_exists", ["skip", "fail", "replace"])
+@pytest.mark.parametrize(("status", "retryable"), [(200, False), (400, False), (500, True)])
+def test_a_refusal_of_all_bytes_stands_although_the_file_is_listed(
+    status: int,
+    retryable: bool,
+    if_exists: str,
+    vm: Simulator,
+    upload: Callable[..., ImageUpload],
+    after_login: Any,
+) -> None:
+    """What is listed may be these bytes, half processed: no success, and nobody else's doing."""
+    vm.faults.add("error_stored", status=status, message="Signature check failed", code="SIM-1", details="bad image")
+    with pytest.raises(VManageRejectedError, match=r"Signature check failed.*the list shows the file") as caught:
+        upload(NAME, if_exists=if_exists).run()
+    assert (caught.value.status, caught.value.code, caught.value.details) == (status, "SIM-1", "bad image")
+    assert caught.value.retryable is retryable
+    assert "another upload" not in str(caught.value)
+    assert after_login() == [LIST, PACKAGE, LIST]
+
+
+def test_a_refusal_of_a_second_copy_stands_although_the_first_is_listed_by_now(
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
+) -> None:
+    vm.faults.add("gateway_timeout_not_stored")
+    vm.faults.add("error_stored", status=400, message="Disk full")
+    with pytest.raises(VManageRejectedError, match="Disk full"):
+        upload(NAME).run()
+    assert after_login().count(PACKAGE) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "details", "code"),
+    [
+        ("Image already exists", "", ""),
+        ("Failed to upload", f"{NAME} exists already", ""),
+        ("Failed to upload", "", "DUPLICATE_IMAGE"),
+        ("Failed to upload", "", "FILE_ALREADY_EXISTS"),
+        ("Failed to upload", "the file is already present", ""),
+    ],
+)
+def test_a_refusal_that_says_that_the_name_is_taken_is_no_failure_where_it_is(
+    message: str, details: str, code: str, vm: Simulator, upload: Callable[..., ImageUpload]
+) -> None:
+    vm.faults.add("error_stored", status=400, message=message, details=details, code=code)
+    assert upload(NAME).run().action == "unchanged"
+
+
+@pytest.mark.parametrize(
+    "message", ["Folder does not exist", "An upload is already in progress", "not already present"]
+)
+def test_a_refusal_that_says_something_like_it_stands(
+    message: str, vm: Simulator, upload: Callable[..., ImageUpload]
+) -> None:
+    vm.faults.add("error_stored", message=message)
+    with pytest.raises(VManageRejectedError, match=message):
+        upload(NAME).run()
 
 
 def test_a_refusal_stands_where_the_list_cannot_be_read_after_it(

@@ -22,8 +22,9 @@ from airflow_provider_vmanage.client.errors import (
     VManageSessionExpiredError,
     VManageSourceError,
 )
+from airflow_provider_vmanage.client.interim import Prefixed
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.transport import PIECE, _pieces, _Prefixed
+from airflow_provider_vmanage.client.transport import PIECE, _pieces
 from airflow_provider_vmanage.simulator import Simulator
 
 Connect = Callable[..., ManagerSession]
@@ -178,7 +179,7 @@ def test_pieces_are_the_whole_in_order(kind: Callable[[bytes], Any], size: int) 
     sizes=st.lists(st.integers(1, 7), min_size=24, max_size=24),
 )
 def test_bytes_put_back_come_out_first(first: bytes, rest: bytes, sizes: list[int]) -> None:
-    stream = _Prefixed(io.BytesIO(rest), first)
+    stream = Prefixed(io.BytesIO(rest), first)
     assert b"".join(stream.read(size) or b"" for size in sizes) == first + rest
     stream.close()
 

@@ -27,6 +27,7 @@ AtOnce = Callable[..., list[Any]]
 NAME = "vmanage-20.15.1-x86_64.tar.gz"
 OURS = b"an image, complete and right. " * 100_000
 THEIRS = b"another image of the same name. " * 100_000
+LARGE = bytes(48 * 1024 * 1024)  # more than the kernel buffers
 
 
 @pytest.fixture
@@ -90,6 +91,7 @@ def test_who_comes_second_with_fail_or_replace_leaves_the_first_image_alone(
     assert not caught.value.retryable
     assert (caught.value.status, caught.value.code) == (400, "SIM-DUPLICATE-IMAGE")
     assert isinstance(caught.value.__cause__, VManageRejectedError)
+    assert "Failed to upload software image" in caught.value.message
     assert digests(vm) == [sha512(THEIRS)]
 
 
@@ -104,14 +106,40 @@ def test_who_comes_second_in_a_replacement_leaves_the_first_image_alone(
 
 
 def test_an_upload_that_broke_off_does_not_claim_the_image_of_another(
-    vm: Simulator, upload: Callable[..., ImageUpload]
+    vm: Simulator, upload: Callable[..., ImageUpload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    large = bytes(48 * 1024 * 1024)  # more than the kernel buffers
+    ours = upload(vm, LARGE)
     other = upload(vm, THEIRS)
-    began = suppressed(other)
-    ours = upload(vm, large, opened=lambda: (began(), vm.faults.add("reset_during_upload")))
+    meanwhile = lambda _: (other.run(), vm.faults.add("reset_during_upload"))  # noqa: E731
+    monkeypatch.setattr(ours.repository.session, "renew_if_older", meanwhile)
     change = ours.run()
     assert (change.action, change.size, change.sha512) == ("unchanged", None, None)
+    assert digests(vm) == [sha512(THEIRS)]
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status": 200}, {"status": 400, "body": '{"error": {"message": "Too many uploads"}}'}], ids=str
+)
+@pytest.mark.parametrize("if_exists", ["skip", "fail", "replace"])
+def test_an_upload_that_was_answered_early_does_not_claim_the_image_of_another(
+    if_exists: str,
+    answer: dict[str, Any],
+    vm: Simulator,
+    upload: Callable[..., ImageUpload],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = upload(vm, LARGE, if_exists=if_exists)
+    other = upload(vm, THEIRS)
+    meanwhile = lambda _: (other.run(), vm.faults.add("early_answer", **answer))  # noqa: E731
+    monkeypatch.setattr(ours.repository.session, "renew_if_older", meanwhile)
+    if if_exists == "skip":
+        change = ours.run()
+        assert (change.action, change.size, change.sha512) == ("unchanged", None, None)
+    else:
+        said = "accepted the image before" if answer["status"] == 200 else "Too many uploads"
+        with pytest.raises(VManageConflictError, match=f"another upload put it there.*{said}"):
+            ours.run()
+    assert vm.faults.pending == []
     assert digests(vm) == [sha512(THEIRS)]
 
 

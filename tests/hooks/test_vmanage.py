@@ -154,19 +154,21 @@ def test_each_method_reaches_the_manager(vm: Simulator, connect: Callable[..., N
     assert vm.requests[-2].query == {"imageType": "software"}
 
 
-def test_an_upload_checks_everything_before_it_logs_in(
+def test_an_upload_checks_its_arguments_before_it_logs_in(
     vm: Simulator, connect: Callable[..., None], tmp_path: Path
 ) -> None:
     connect(vm)
-    empty = tmp_path / "empty.bin"
-    empty.touch()
     file = tmp_path / "a.bin"
     file.write_bytes(b"image")
     bad: list[tuple[Any, dict[str, Any]]] = [
-        (tmp_path / "missing.bin", {}),
-        (empty, {}),
-        (tmp_path, {}),
         (" ", {}),
+        ("gopher://x/a.bin", {}),
+        ("https://[::1/a.bin", {}),
+        ("https://host/", {}),  # no file name
+        ("s3://images@bucket/a.bin?sig=x", {}),
+        (file, {"checksum": "file:gopher://x/sums"}),
+        (file, {"checksum": "file:"}),
+        (file, {"not_after": "soon"}),
         (file, {"checksum": "sha512:123"}),
         (file, {"checksum": "crc32:12345678"}),
         (file, {"if_exists": "overwrite"}),
@@ -175,7 +177,9 @@ def test_an_upload_checks_everything_before_it_logs_in(
     ]
     with VManageHook() as hook:
         for source, options in bad:
-            with pytest.raises(ValueError, match=r"source|checksum|if_exists|file_name|listing_timeout") as caught:
+            with pytest.raises(
+                ValueError, match=r"source|checksum|if_exists|file_name|listing_timeout|not_after"
+            ) as caught:
                 hook.upload_image(source, **options)
             assert not caught.value.retryable  # type: ignore[attr-defined]
     assert vm.requests == []

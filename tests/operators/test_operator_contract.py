@@ -143,8 +143,6 @@ BAD: list[tuple[type[BaseOperator], dict[str, Any], str]] = [
     (AddRepoOperator, {"version_name": "1", "version_url": "gopher://x/"}, "version_url .* 'gopher': use one of http"),
     (AddRepoOperator, {"version_name": "1", "version_url": ""}, "version_url is '': give"),
     (AddRepoOperator, {"version_name": "1", "version_url": URL, "if_exists": "x"}, "if_exists is 'x': use one of"),
-    (UploadImageOperator, {"source": "/nowhere/a.bin"}, "source '/nowhere/a.bin' .*: correct source"),
-    (UploadImageOperator, {"source": "{empty}"}, "source .* is empty: fetch the image again"),
     (UploadImageOperator, {"source": ""}, "source is '': give the path"),
     (UploadImageOperator, {"source": "gopher://x/a.bin"}, "source .* has the scheme 'gopher', unknown here: use"),
     (UploadImageOperator, {"source": EXISTING, "checksum": "sha512:12"}, "checksum .* 128 hexadecimal digits"),
@@ -186,16 +184,37 @@ def test_bad_input_names_field_and_mend_fails_without_retry_and_sends_nothing(
     vm: Simulator,
     connect: Callable[..., None],
     run: Callable[..., Any],
-    tmp_path: Path,
 ) -> None:
     connect(vm)
-    empty = tmp_path / "empty.bin"
-    empty.touch()
-    if arguments.get("source") == "{empty}":
-        arguments = {**arguments, "source": str(empty)}
     with pytest.raises(VManageFailException, match=f"^{words}"):
         run(kind(task_id="t", **arguments))
     assert vm.requests == []
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.bin", "source '.*missing.bin' .*: correct source"),
+        ("empty.bin", "source .* is empty: fetch the image again"),
+    ],
+)
+def test_a_source_that_is_needed_and_cannot_be_read_fails_without_retry_and_nothing_is_sent(
+    name: str,
+    words: str,
+    vm: Simulator,
+    connect: Callable[..., None],
+    run: Callable[..., Any],
+    tmp_path: Path,
+    *,
+    check_mode: bool,
+) -> None:
+    connect(vm)
+    (tmp_path / "empty.bin").touch()
+    with pytest.raises(VManageFailException, match=f"^{words}"):
+        run(UploadImageOperator(task_id="t", source=str(tmp_path / name), check_mode=check_mode))
+    paths = [one.path.removeprefix("/dataservice/") for one in vm.requests]
+    assert paths == ["/j_security_check", "client/server", "device/action/software", "/logout"]
 
 
 @pytest.mark.parametrize(
