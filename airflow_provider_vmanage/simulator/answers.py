@@ -66,6 +66,12 @@ def not_found() -> Response:
     return html("<html><head><title>Error</title></head><body>Not Found</body></html>", 404)
 
 
+def no_host() -> Response:
+    """400 for a request without a host, or with two (RFC 9112, section 3.2); the body is invented."""
+    page = "<html><head><title>Error</title></head><body>Bad Request</body></html>"
+    return html(page, 400, {"connection": "close"})
+
+
 def cookie(value: str, *, secure: bool) -> str:
     """The text of a ``Set-Cookie`` header (live capture 20.18.2.1).
 

@@ -15,7 +15,8 @@ class Release:
         login page (Cisco docs, authentication page); the status is 200 either way.
     :param has_token: ``/client/token`` exists, and writes must carry the XSRF token. Before 19.2 public
         clients take a 404 there as "no token needed".
-    :param logout_verb: ``GET`` before 20.12, ``POST`` since (catalystwan 0.41.6, sastre 1.28).
+    :param logout_verb: What public clients log out with: ``GET`` before 20.12, ``POST`` since (catalystwan 0.41.6,
+        sastre 1.28). A release whose clients use ``POST`` takes ``GET`` too.
     :param six_fields: Image records carry the six fields of the original API page only.
     :param url_body: ``POST /software`` takes ``versionName`` and ``versionURL``.
     :param remote_server_body: ``POST /software`` takes ``remoteServerId`` and ``fileName`` (Cisco docs,

@@ -285,6 +285,20 @@ def test_which_body_registers_an_image_depends_on_the_release(version, old, new,
         assert json.loads(listed[-1]["remoteServers"])[0]["remoteServerId"] == server_id
 
 
+@pytest.mark.parametrize("bad", [None, 5, "", ["a"], {}])
+def test_what_registers_an_image_is_text(bad, vm, client):
+    server_id = vm.add_remote_server("files")
+    good = {"versionName": "1.0", "versionURL": "ftp://h/"}, {"remoteServerId": server_id, "fileName": "a.bin"}
+    for body in good:
+        for key in body:
+            answer = client.call("POST", SOFTWARE, json={**body, key: bad})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "SIM-IMAGE-URL-BODY")
+    assert client.images() == []
+    vm.add_image("", version="1.0", url="ftp://h/")
+    answer = client.call("PUT", f"{SOFTWARE}/{vm.images[0].version_id}", json={"versionURL": bad})
+    assert (answer.status_code, vm.images[0].url) == (400, "ftp://h/")
+
+
 def test_a_url_entry_is_unique_by_version_and_can_be_changed(simulate, connect):
     vm = simulate("20.9")
     client = connect(vm)
@@ -373,6 +387,12 @@ def test_devices_appear_in_the_list_of_their_type(vm, client):
     assert client.images("/dataservice/system/device/controllers?model=vmanage&&&&")[0]["version"] == vm.version
     with pytest.raises(ValueError, match="toaster"):
         vm.add_device("x", "toaster")
+
+
+@pytest.mark.parametrize("path", ["device/action/install/devices/nope", "system/device/nope"])
+def test_a_device_list_that_there_is_not_is_an_error(path, client):
+    answer = client.call("GET", f"/dataservice/{path}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "SIM-UNKNOWN-DEVICE-LIST")
 
 
 @pytest.mark.parametrize(
