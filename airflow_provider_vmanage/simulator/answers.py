@@ -32,8 +32,13 @@ def plain_json(content: Any, status: int = 200, headers: Mapping[str, str] | Non
 
 def envelope(data: Any) -> Response:
     """``data`` with the header that real lists carry; one client unwraps only if both are there."""
+    return envelope_and(data=data)
+
+
+def envelope_and(**content: Any) -> Response:
+    """An envelope with more than ``data`` beside its header."""
     header = {"generatedOn": int(time.time() * 1000), "viewKeys": {}, "columns": [], "fields": []}
-    return plain_json({"header": header, "data": data})
+    return plain_json({"header": header, **content})
 
 
 def empty() -> Response:

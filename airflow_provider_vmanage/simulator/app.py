@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from airflow_provider_vmanage.simulator import answers
 from airflow_provider_vmanage.simulator.about import AboutPages
+from airflow_provider_vmanage.simulator.actions import ActionPages
 from airflow_provider_vmanage.simulator.exchange import Exchange, RequestLog, Transports
 from airflow_provider_vmanage.simulator.fault_context import FaultContext
 from airflow_provider_vmanage.simulator.faults import Fault, FaultBook
@@ -32,6 +33,7 @@ def build_router(manager: Manager) -> Router:
     """All pages of the manager; those that need a session are guarded."""
     about = AboutPages(manager)
     guarded = [*about.routes(), *SoftwarePages(manager).routes()]
+    guarded += ActionPages(manager).routes()
     guarded += MetadataPages(manager).routes()
     guarded += RemoteServerPages(manager.repository, manager.release).routes()
     guarded.append(_whatever_the_method("/dataservice/{path:path}", _unknown_path))
