@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator.devices import LISTS
 from airflow_provider_vmanage.simulator.manager import Manager
 
 
@@ -113,12 +114,20 @@ class AboutPages:
 
     async def install_devices(self, request: Request) -> Response:
         """The devices a software install can go to."""
-        return answers.envelope(self._manager.devices.shown_in(request.path_params["list_name"]))
+        name = request.path_params["list_name"]
+        return answers.envelope(self._manager.devices.shown_in(name)) if name in LISTS.values() else _no_list(name)
 
     async def system_devices(self, request: Request) -> Response:
         """Inventory details; ``controllers`` begins with the manager, whose version python-viptela reads."""
-        if request.path_params["list_name"] == "vedges":
+        name = request.path_params["list_name"]
+        if name == "vedges":
             return answers.envelope(self._manager.devices.shown_in("vedge"))
+        if name != "controllers":
+            return _no_list(name)
         itself = {"deviceType": "vmanage", "host-name": "vmanage", "version": self._manager.version}
         shown = [*self._manager.devices.shown_in("vmanage"), *self._manager.devices.shown_in("controller")]
         return answers.envelope([itself, *shown])
+
+
+def _no_list(name: str) -> Response:
+    return answers.error(400, "Unknown device type", f"No list of {name}", "SIM-UNKNOWN-DEVICE-LIST")  # invented

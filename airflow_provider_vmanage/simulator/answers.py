@@ -32,8 +32,13 @@ def plain_json(content: Any, status: int = 200, headers: Mapping[str, str] | Non
 
 def envelope(data: Any) -> Response:
     """``data`` with the header that real lists carry; one client unwraps only if both are there."""
+    return envelope_and(data=data)
+
+
+def envelope_and(**content: Any) -> Response:
+    """An envelope with more than ``data`` beside its header."""
     header = {"generatedOn": int(time.time() * 1000), "viewKeys": {}, "columns": [], "fields": []}
-    return plain_json({"header": header, "data": data})
+    return plain_json({"header": header, **content})
 
 
 def empty() -> Response:
@@ -64,6 +69,12 @@ def token_mismatch() -> Response:
 def not_found() -> Response:
     """404 for a path the release does not have; an HTML body is invented."""
     return html("<html><head><title>Error</title></head><body>Not Found</body></html>", 404)
+
+
+def no_host() -> Response:
+    """400 for a request without a host, or with two (RFC 9112, section 3.2); the body is invented."""
+    page = "<html><head><title>Error</title></head><body>Bad Request</body></html>"
+    return html(page, 400, {"connection": "close"})
 
 
 def cookie(value: str, *, secure: bool) -> str:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from airflow_provider_vmanage.simulator import answers
 from airflow_provider_vmanage.simulator.about import AboutPages
+from airflow_provider_vmanage.simulator.actions import ActionPages
 from airflow_provider_vmanage.simulator.exchange import Exchange, RequestLog, Transports
 from airflow_provider_vmanage.simulator.fault_context import FaultContext
 from airflow_provider_vmanage.simulator.faults import Fault, FaultBook
@@ -32,9 +33,10 @@ def build_router(manager: Manager) -> Router:
     """All pages of the manager; those that need a session are guarded."""
     about = AboutPages(manager)
     guarded = [*about.routes(), *SoftwarePages(manager).routes()]
+    guarded += ActionPages(manager).routes()
     guarded += MetadataPages(manager).routes()
     guarded += RemoteServerPages(manager.repository, manager.release).routes()
-    guarded.append(Route("/dataservice/{path:path}", _unknown_path, methods=_ALL))
+    guarded.append(_whatever_the_method("/dataservice/{path:path}", _unknown_path))
     login, logout = manager.login.check, manager.login.logout
 
     async def index(request: Request) -> Response:
@@ -49,11 +51,14 @@ def build_router(manager: Manager) -> Router:
     ]
     open_routes += plain_routes(manager.repository)
     routes = [*open_routes, *about.open_routes(), *(_guard(r, manager) for r in guarded)]
-    routes.append(Route("/{path:path}", _no_page, methods=_ALL))
+    routes.append(_whatever_the_method("/{path:path}", _no_page))
     return Router(routes, redirect_slashes=False)
 
 
-_ALL = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+def _whatever_the_method(path: str, page: Page) -> Route:
+    route = Route(path, page)
+    route.methods = None  # else Starlette answers 405, in its own words, before anybody looks for a session
+    return route
 
 
 def _guard(route: Route, manager: Manager) -> Route:
@@ -70,7 +75,9 @@ def _guard(route: Route, manager: Manager) -> Route:
         request.state.session = session
         return await page(request)
 
-    return Route(route.path, guarded, methods=[m for m in route.methods or () if m != "HEAD"])
+    if route.methods is None:
+        return _whatever_the_method(route.path, guarded)
+    return Route(route.path, guarded, methods=[m for m in route.methods if m != "HEAD"])
 
 
 def _tenant_refusal(request: Request, manager: Manager) -> Response | None:
@@ -99,6 +106,9 @@ class Gate:
         """Answer one request; a stop of the server ends it without a word."""
         exchange = Exchange(scope, receive, send, self._log, self._transports)
         with contextlib.suppress(asyncio.CancelledError):
+            if not exchange.names_one_host:
+                await exchange.answer(answers.no_host())
+                return
             if not exchange.is_upload:
                 await exchange.read_small_body()
             session = self._manager.login.session_of(exchange.headers)

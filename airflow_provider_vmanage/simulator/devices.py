@@ -1,7 +1,8 @@
-"""The devices of the fabric, as far as the lists before an upgrade show them."""
+"""The devices of the fabric, as far as the lists before an upgrade show them and an upgrade changes them."""
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
@@ -36,6 +37,37 @@ class DeviceBook:
     def all(self) -> list[dict[str, Any]]:
         """Every record."""
         return list(self._records)
+
+
+def install_version(device: dict[str, Any], version: str) -> str:
+    """Make a version available on a device, and return how the device names it.
+
+    :param version: As the image has it; a device leaves the sixth part of an IOS-XE version out (client code).
+    """
+    named = ".".join(version.split(".")[:5])
+    if named != device["version"] and named not in _available(device):
+        device["availableVersions"] = [*_available(device), named]
+    return named
+
+
+def activate_version(device: dict[str, Any], version: str) -> str | None:
+    """Run an available version, with the one that ran so far available instead; tell why if it is not there.
+
+    That the default version stays is inferred: an action of its own sets it.
+    """
+    if version == device["version"]:
+        return None
+    if version not in _available(device):
+        return f"Version {version} is not available on the device"
+    others = [one for one in _available(device) if one != version]
+    device["availableVersions"] = [*others, device["version"]]
+    device.update({"version": version, "current-partition": version, "uptime-date": int(time.time() * 1000)})
+    return None
+
+
+def _available(device: dict[str, Any]) -> list[str]:
+    given = device["availableVersions"]
+    return given if isinstance(given, list) else []
 
 
 def _defaults(host_name: str, device_type: str, version: str, number: int) -> dict[str, Any]:

@@ -82,6 +82,12 @@ class Exchange:
         return self.method == "POST" and self.path.startswith(UPLOAD_PATH)
 
     @property
+    def names_one_host(self) -> bool:
+        """Whether a request of HTTP/1.1 says which host it is for, as it must; older ones need not."""
+        hosts = sum(name == b"host" for name, _ in self.scope["headers"])
+        return hosts == 1 or (hosts == 0 and str(self.scope["http_version"]) == "1.0")
+
+    @property
     def base_url(self) -> str:
         """Scheme, host and port as the client wrote them."""
         return f"{self.scope['scheme']}://{self.headers.get('host', 'localhost')}"

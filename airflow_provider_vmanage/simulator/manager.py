@@ -13,6 +13,7 @@ from airflow_provider_vmanage.simulator.login import Login
 from airflow_provider_vmanage.simulator.releases import Release
 from airflow_provider_vmanage.simulator.repository import Repository
 from airflow_provider_vmanage.simulator.sessions import SessionStore
+from airflow_provider_vmanage.simulator.tasks import TaskBook
 
 
 @dataclass
@@ -47,6 +48,7 @@ class Manager:
     repository: Repository
     devices: DeviceBook
     tenants: Tenants
+    tasks: TaskBook = field(default_factory=TaskBook)
     second_copies: bool = False
 
 

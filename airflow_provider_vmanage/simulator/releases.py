@@ -15,7 +15,8 @@ class Release:
         login page (Cisco docs, authentication page); the status is 200 either way.
     :param has_token: ``/client/token`` exists, and writes must carry the XSRF token. Before 19.2 public
         clients take a 404 there as "no token needed".
-    :param logout_verb: ``GET`` before 20.12, ``POST`` since (catalystwan 0.41.6, sastre 1.28).
+    :param logout_verb: What public clients log out with: ``GET`` before 20.12, ``POST`` since (catalystwan 0.41.6,
+        sastre 1.28). A release whose clients use ``POST`` takes ``GET`` too.
     :param six_fields: Image records carry the six fields of the original API page only.
     :param url_body: ``POST /software`` takes ``versionName`` and ``versionURL``.
     :param remote_server_body: ``POST /software`` takes ``remoteServerId`` and ``fileName`` (Cisco docs,
@@ -26,6 +27,8 @@ class Release:
         20.18 has it is invented).
     :param has_jwt: ``/jwt/login`` and API keys exist (Cisco docs: 20.18.1).
     :param locks_accounts: Five refused logins in 15 minutes lock the account (Cisco docs: 20.12.1).
+    :param flat_install: ``POST /install`` takes ``version`` in ``input``, and not only in its list ``data`` (which an
+        OpenAPI of 20.18 requires; that a manager refuses an input without it is inferred).
     """
 
     name: str
@@ -39,6 +42,7 @@ class Release:
     has_metadata: bool = False
     has_jwt: bool = False
     locks_accounts: bool = False
+    flat_install: bool = True
 
 
 RELEASES = (
@@ -54,6 +58,7 @@ RELEASES = (
         has_metadata=True,
         has_jwt=True,
         locks_accounts=True,
+        flat_install=False,
     ),
 )
 

@@ -116,29 +116,38 @@ class SessionStore:
 
 
 class Lockout:
-    """The lock of an account: five refused logins within 15 minutes, for 15 minutes (Cisco docs, 20.12.1)."""
+    """The lock of an account: five refused logins within 15 minutes, for 15 minutes (Cisco docs, 20.12.1).
+
+    Each user name counts for itself, whether there is such a user or not; old ones are forgotten.
+    """
 
     def __init__(self, enabled: bool, failures: int = 5, window: float = 900, clock: Clock = time.time) -> None:
         self._enabled, self._allowed, self._window, self._clock = enabled, failures, window, clock
-        self._failures: list[float] = []
-        self._locked_until = 0.0
+        self._failures: dict[str, list[float]] = {}
+        self._locked_until: dict[str, float] = {}
 
-    @property
-    def locked(self) -> bool:
-        """Whether even the right password is refused now."""
-        return self._enabled and self._clock() < self._locked_until
+    def locks(self, user: str) -> bool:
+        """Whether even the right password of this user is refused now."""
+        return self._enabled and self._clock() < self._locked_until.get(user, 0.0)
 
-    def note_failure(self) -> None:
-        """Count one refused login; the fifth in a row locks."""
-        now = self._clock()
-        self._failures = [t for t in self._failures if now - t < self._window] + [now]
-        if len(self._failures) >= self._allowed:
-            self._locked_until = now + self._window
-            self._failures.clear()
+    def note_failure(self, user: str) -> None:
+        """Count one refused login; the fifth of a user in a row locks."""
+        self._forget_old()
+        failures = self._failures.setdefault(user, [])
+        failures.append(self._clock())
+        if len(failures) >= self._allowed:
+            self._locked_until[user] = self._clock() + self._window
+            del self._failures[user]
 
-    def note_success(self) -> None:
+    def note_success(self, user: str) -> None:
         """Forget earlier failures: only consecutive ones count."""
-        self._failures.clear()
+        self._failures.pop(user, None)
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        recent = {user: [t for t in times if now - t < self._window] for user, times in self._failures.items()}
+        self._failures = {user: times for user, times in recent.items() if times}
+        self._locked_until = {user: until for user, until in self._locked_until.items() if now < until}
 
 
 def new_token() -> str:

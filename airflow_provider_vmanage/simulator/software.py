@@ -94,15 +94,15 @@ class SoftwarePages:
         """Register an image that is elsewhere, by the body this release takes; nobody looks whether it is."""
         body = await _json_object(request)
         release = self._manager.release
-        if release.remote_server_body and {"remoteServerId", "fileName"} <= body.keys():
-            return self._add_remote(str(body["remoteServerId"]), str(body["fileName"]), body)
-        if release.url_body and {"versionName", "versionURL"} <= body.keys():
-            return self._add_url(str(body["versionName"]), str(body["versionURL"]))
+        if release.remote_server_body and _has_texts(body, "remoteServerId", "fileName"):
+            return self._add_remote(body["remoteServerId"], body["fileName"], body)
+        if release.url_body and _has_texts(body, "versionName", "versionURL"):
+            return self._add_url(body["versionName"], body["versionURL"])
         wanted = "remoteServerId and fileName" if release.remote_server_body else "versionName and versionURL"
         return answers.error(
             400,
             "Failed to create image URL",
-            f"Release {self._manager.version} takes {wanted}",
+            f"Release {self._manager.version} takes {wanted}, as text",
             "SIM-IMAGE-URL-BODY",
         )
 
@@ -113,7 +113,10 @@ class SoftwarePages:
             return _unknown(request)
         body = await _json_object(request)
         names = {"versionName": "version", "versionURL": "url"}
-        self._repository.update(images[0], **{names[k]: str(v) for k, v in body.items() if k in names})
+        given = {k: v for k, v in body.items() if k in names}
+        if not _has_texts(given, *given):
+            return answers.error(400, "Failed to update image URL", "Name and URL are text", "SIM-IMAGE-URL-BODY")
+        self._repository.update(images[0], **{names[k]: v for k, v in given.items()})
         return answers.empty()
 
     async def delete(self, request: Request) -> Response:
@@ -149,6 +152,10 @@ class SoftwarePages:
         wanted = request.query_params.getlist("imageType")
         images = self._repository.listed()
         return [i for i in images if not wanted or i.image_type in wanted]
+
+
+def _has_texts(body: dict[str, Any], *keys: str) -> bool:
+    return all(isinstance(body.get(key), str) and body[key] for key in keys)
 
 
 async def _json_object(request: Request) -> dict[str, Any]:

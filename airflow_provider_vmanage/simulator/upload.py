@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import email
 import hashlib
 import uuid
 from collections.abc import AsyncIterator
+from email.message import Message
+from email.utils import collapse_rfc2231_value
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
-from python_multipart import MultipartParser
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import parse_options_header
-
+from airflow_provider_vmanage.simulator.multipart import BrokenMultipart, MultipartCutter
 from airflow_provider_vmanage.simulator.naming import safe_file_name
 from airflow_provider_vmanage.simulator.repository import ReceivedFile
-
-if TYPE_CHECKING:
-    from python_multipart.multipart import MultipartCallbacks
 
 
 class BadUpload(Exception):
@@ -31,53 +28,47 @@ async def receive_file(chunks: AsyncIterator[bytes], content_type: str, folder: 
     :param folder: Where the file is written.
     :raises BadUpload: The body is malformed, ends before its closing boundary, or carries no file.
     """
-    boundary = parse_options_header(content_type)[1].get(b"boundary")
+    header = Message()
+    header["content-type"] = content_type
+    boundary = header.get_boundary()
     if not boundary:
         raise BadUpload("the request is not multipart/form-data with a boundary")
-    reader = _Reader(folder / f"{uuid.uuid4().hex}.part")
+    reader = _Reader(folder / f"{uuid.uuid4().hex}.part", boundary.encode("latin-1", "replace"))
     try:
-        parser = MultipartParser(boundary, reader.callbacks())
         async for chunk in chunks:
-            parser.write(chunk)
+            reader.feed(chunk)
         return reader.result()
-    except FormParserError as exc:
+    except BrokenMultipart as exc:
         raise BadUpload(f"broken multipart body: {exc}") from exc
     finally:
         reader.close()
 
 
 class _Reader:
-    """What the parser calls: keeps the headers of a part, and the bytes of the first file.
+    """Keeps the bytes of the first file.
 
     Hash and disk take their turn on the server's own thread: on another one they were measured to be no
     faster, since the hash is what takes the time and the client wants a core too.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, boundary: bytes) -> None:
         self._path = path
         self._file: BinaryIO = path.open("wb", buffering=0)
         self._hash, self._size = hashlib.sha512(), 0
-        self._header, self._value = b"", b""
         self._name: str | None = None
-        self._taking = self._complete = False
+        self._taking = False
+        self._body = MultipartCutter(boundary, self._begin_part, self._take)
 
-    def callbacks(self) -> MultipartCallbacks:
-        """The parser's table of callbacks."""
-        return {
-            "on_header_field": self._on_header_field,
-            "on_header_value": self._on_header_value,
-            "on_header_end": self._on_header_end,
-            "on_part_data": self._on_part_data,
-            "on_part_end": self._on_part_end,
-            "on_end": self._on_end,
-        }
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the body."""
+        self._body.feed(chunk)
 
     def result(self) -> ReceivedFile:
         """The received file.
 
         :raises BadUpload: It is not complete, or there is none.
         """
-        if not self._complete:
+        if not self._body.complete:
             raise BadUpload("the body ended before its closing boundary")
         if self._name is None:
             raise BadUpload("the body has no file part")
@@ -86,42 +77,38 @@ class _Reader:
     def close(self) -> None:
         """Close the file, and remove it unless it is complete and wanted."""
         self._file.close()
-        if not self._complete or self._name is None:
+        if not self._body.complete or self._name is None:
             self._path.unlink(missing_ok=True)
 
-    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
-        self._header += data[start:end]
+    def _begin_part(self, head: bytes) -> None:
+        self._taking = False
+        if self._name is None:
+            self._name = _file_name(head)
+            self._taking = self._name is not None
 
-    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def _on_header_end(self) -> None:
-        if self._header.lower() == b"content-disposition" and self._name is None:
-            name = parse_options_header(self._value.decode("latin-1"))[1].get(b"filename")
-            if name is not None:
-                self._name, self._taking = _decoded(name), True
-        self._header, self._value = b"", b""
-
-    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+    def _take(self, piece: bytes) -> None:
         if self._taking:
-            piece = memoryview(data)[start:end]
             self._hash.update(piece)
             self._file.write(piece)
             self._size += len(piece)
 
-    def _on_part_end(self) -> None:
-        self._taking = False
 
-    def _on_end(self) -> None:
-        self._complete = True
+def _file_name(head: bytes) -> str | None:
+    """The name of the file that a part with these headers carries; None if it is no file.
 
-
-def _decoded(name: bytes) -> str:
+    ``filename`` counts, and without it ``filename*`` (RFC 5987), which RFC 7578 forbids and older clients send.
+    """
+    given = email.message_from_string(head.decode("latin-1")).get_param("filename", None, "content-disposition")
+    if given is None:
+        return None
     try:
-        text = name.decode()
-    except UnicodeDecodeError:
-        text = name.decode("latin-1")
-    try:
-        return safe_file_name(text)
+        return safe_file_name(_decoded(given) if isinstance(given, str) else collapse_rfc2231_value(given))
     except ValueError as exc:
         raise BadUpload(str(exc)) from exc
+
+
+def _decoded(name: str) -> str:
+    try:
+        return name.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return name

@@ -66,7 +66,7 @@ def test_catalystwan_logs_in_uploads_lists_deletes_and_logs_out(
     release: str, vm_of_release: Simulator, files: list[str], calls: Callable[..., list[str]]
 ) -> None:
     vm = vm_of_release
-    answer = told(run("catalystwan", vm.url, vm.username, vm.password, *files, ca_bundle=vm.ca_bundle))
+    answer = told(run("catalystwan", "repository", vm.url, vm.username, vm.password, *files, ca_bundle=vm.ca_bundle))
     assert (answer["listed"], answer["version"], answer["left"]) == ([KEPT, DELETED], "20.12.5", [KEPT])
     assert kept(vm) == [(KEPT, digest(files[0]))]
     assert vm.counters == Counters(1, 0, 1, 0, len(vm.requests))
@@ -78,10 +78,53 @@ def test_catalystwan_logs_in_uploads_lists_deletes_and_logs_out(
     assert "catalystwan/0.41.6" in vm.requests[3].headers["user-agent"]
 
 
+ACTION, LISTS = "device/action", ("controller", "vedge", "vmanage")
+
+
+# It names a version in input itself, which releases from 20.18 on do not take, and puts only remote images in a list.
+@pytest.mark.parametrize(
+    ("release", "remote"), [("20.9.4", False), ("20.12.4", False), ("20.12.4", True), ("20.18.2", True)]
+)
+def test_catalystwan_installs_an_image_on_edges_and_activates_it(
+    remote: bool, vm_of_release: Simulator, calls: Callable[..., list[str]]
+) -> None:
+    vm = vm_of_release
+    edges = [vm.add_device(name, "vedge", "20.9.4") for name in ("edge-1", "edge-2")]
+    other = vm.add_device("smart-1", "vsmart", "20.9.4")
+    name = "viptela-20.12.5-x86_64.tar.gz"
+    if remote:
+        server_id = vm.add_remote_server("files")
+        vm.add_image(name, url="http://files/", remote_server_id=server_id, version="--", version_type="files")
+    else:
+        vm.add_image(name)
+    where = ["files" if remote else "", name]
+    answer = told(run("catalystwan", "upgrade", vm.url, vm.username, vm.password, *where, ca_bundle=vm.ca_bundle))
+    assert answer == {"results": [True, True], "steps": [["Success", "Success"]] * 2}
+    assert [(one["version"], one["availableVersions"]) for one in edges] == [("20.12.5", ["20.9.4"])] * 2
+    assert (other["version"], other["availableVersions"]) == ("20.9.4", [])
+    seen = [one.rpartition("/")[0] if "/status/" in one else one for one in calls(vm)]
+    lists = [f"GET {ACTION}/install/devices/{one}" for one in LISTS]
+    look = [f"GET {ACTION}/status"] * 3
+    checked = [] if remote else lists  # that it is no downgrade
+    installing = [f"GET {SOFTWARE}/images", *checked, f"POST {ACTION}/install", *look]
+    assert seen[3:-2] == ["GET system/device/vedges", *installing, *lists, f"POST {ACTION}/changepartition", *look]
+    assert {one.status for one in vm.requests} == {200, 302}
+
+
+@pytest.mark.parametrize("release", ["20.18.2"])
+def test_catalystwan_cannot_install_by_version_where_the_input_is_a_list(vm_of_release: Simulator) -> None:
+    vm = vm_of_release
+    vm.add_device("edge-1", "vedge", "20.9.4")
+    vm.add_image(KEPT)
+    done = run("catalystwan", "upgrade", vm.url, vm.username, vm.password, "", KEPT, ca_bundle=vm.ca_bundle)
+    assert "SIM-ACTION-BODY" in done.stderr
+    assert [one.path for one in vm.requests if one.status == 400] == [f"/dataservice/{ACTION}/install"]
+
+
 @pytest.mark.parametrize("release", ["16.3.1"])
 def test_catalystwan_cannot_log_in_where_there_is_no_token_call(vm_of_release: Simulator, files: list[str]) -> None:
     vm = vm_of_release
-    done = run("catalystwan", vm.url, vm.username, vm.password, *files, ca_bundle=vm.ca_bundle)
+    done = run("catalystwan", "repository", vm.url, vm.username, vm.password, *files, ca_bundle=vm.ca_bundle)
     assert done.returncode != 0
     assert [one.path for one in vm.requests if one.status == 404] == ["/dataservice/client/token"]
     assert (vm.counters.refused_logins, vm.images) == (0, [])
@@ -121,8 +164,8 @@ def test_a_wrong_password_is_one_refused_login(
     client: str, release: str, vm_of_release: Simulator, files: list[str]
 ) -> None:
     vm = vm_of_release
-    more = [str(vm.ca_bundle)] if client == "sastre" else []
-    done = run(client, vm.url, vm.username, "wrong-password", *files, *more, ca_bundle=vm.ca_bundle)
+    first, last = ([], [str(vm.ca_bundle)]) if client == "sastre" else (["repository"], [])
+    done = run(client, *first, vm.url, vm.username, "wrong-password", *files, *last, ca_bundle=vm.ca_bundle)
     assert done.returncode != 0
     assert (vm.counters.logins, vm.counters.refused_logins, vm.counters.open_sessions) == (0, 1, 0)
     # Sastre looks for <html> only, and takes the JSON of 20.18 for success until its next call.

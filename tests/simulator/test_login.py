@@ -105,15 +105,40 @@ def test_a_lock_ends_and_old_failures_do_not_count():
     now = [0.0]
     lockout = Lockout(True, clock=lambda: now[0])
     for _ in range(4):
-        lockout.note_failure()
+        lockout.note_failure("admin")
     now[0] = 901
-    lockout.note_failure()
-    assert not lockout.locked
+    lockout.note_failure("admin")
+    assert not lockout.locks("admin")
     for _ in range(4):
-        lockout.note_failure()
-    assert lockout.locked
+        lockout.note_failure("admin")
+    assert lockout.locks("admin")
     now[0] = 901 + 901
-    assert not lockout.locked
+    assert not lockout.locks("admin")
+
+
+def test_refused_logins_of_one_user_lock_no_other(vm, connect):
+    client = connect(vm, log_in=False)
+    client.log_in("wrong")
+    for _ in range(5):
+        client.call("POST", "/j_security_check", data={"j_username": "someoneelse", "j_password": "x"})
+    for _ in range(3):
+        client.log_in("wrong")
+    assert client.log_in().content == b""
+    for _ in range(4):  # the success has made the count begin again
+        client.log_in("wrong")
+    assert client.log_in().content == b""
+
+
+def test_refused_logins_under_many_names_are_forgotten():
+    now = [0.0]
+    lockout = Lockout(True, clock=lambda: now[0])
+    for number in range(100):
+        for _ in range(number % 5 + 1):
+            lockout.note_failure(f"nobody-{number}")
+    assert lockout.locks("nobody-4")
+    now[0] = 901
+    lockout.note_failure("admin")
+    assert (list(lockout._failures), lockout._locked_until) == (["admin"], {})
 
 
 def test_a_session_dies_of_idleness_and_of_age():
@@ -170,12 +195,29 @@ def test_a_cookie_header_that_carries_the_attributes_too_is_understood(vm, conne
     assert client.call("GET", ANY_PAGE, headers={"Cookie": whole_line}).json()["data"] == []
 
 
-@pytest.mark.parametrize(("version", "verb"), [("16.3", "GET"), ("20.9", "GET"), ("20.12", "POST"), ("20.18", "POST")])
-def test_a_logout_ends_the_session_with_the_verb_of_the_release_only(version, verb, simulate, connect):
+@pytest.mark.parametrize("version", ["16.3", "20.9"])
+def test_there_is_no_logout_by_post_before_20_12(version, simulate, connect):
+    vm = simulate(version)
+    assert connect(vm).call("POST", "/logout").status_code == 405
+    assert (vm.counters.open_sessions, vm.counters.logouts) == (1, 0)
+
+
+@pytest.mark.parametrize("verb", ["DELETE", "OPTIONS", "PROPFIND"])
+def test_any_method_without_a_session_gets_the_login_page(verb, vm, connect):
+    client = connect(vm, log_in=False)
+    for path in (ANY_PAGE, "/dataservice/nowhere"):
+        answer = client.call(verb, path)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html;charset=UTF-8")
+        assert answer.text.startswith("<html>")
+
+
+@pytest.mark.parametrize(
+    ("version", "verb"),
+    [("16.3", "GET"), ("20.9", "GET"), ("20.12", "GET"), ("20.12", "POST"), ("20.18", "GET"), ("20.18", "POST")],
+)
+def test_a_logout_ends_the_session(version, verb, simulate, connect):
     vm = simulate(version)
     client = connect(vm)
-    assert client.call("GET" if verb == "POST" else "POST", "/logout").status_code == 405
-    assert (vm.counters.open_sessions, vm.counters.logouts) == (1, 0)
     answer = client.call(verb, "/logout")
     assert answer.status_code == 302
     assert answer.headers["location"].startswith(vm.url + "/welcome.html?nocache=")

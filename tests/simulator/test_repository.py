@@ -169,6 +169,49 @@ def test_a_body_without_a_complete_file_stores_nothing(content_type, body, vm, c
     assert list((vm.storage / "incoming").iterdir()) == []
 
 
+HEAD = b'Content-Disposition: form-data; name="file"; filename="a-1.0.bin"'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"for people\r\nwith old readers\r\n--B\r\n" + HEAD + b"\r\n\r\nx\r\n--Bx\r\n--B--\r\n",
+        b"--B\r\n" + HEAD + b"\r\n\r\nx\r\n--Bx\r\n--B--\r\nepilogue\r\n--B\r\n" + HEAD + b"\r\n\r\ny\r\n--B--",
+        b"--B \t\r\n" + HEAD + b"\r\n\r\nx\r\n--Bx\r\n--B  \r\n\r\nno file\r\n--B--  \r\n",
+        b"--B\r\n\r\nno headers\r\n--B\r\nX-More: 1\r\n" + HEAD + b"\r\nA: b\r\n\r\nx\r\n--Bx\r\n--B--",
+    ],
+    ids=["preamble", "epilogue", "blanks after the boundary", "no headers"],
+)
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_what_rfc_2046_allows_around_parts_is_no_content(piece, body, vm, client):
+    pieces = (body[i : i + piece] for i in range(0, len(body), piece))
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    assert client.call("POST", SOFTWARE + "/package", data=pieces, headers=headers).status_code == 200
+    assert [(i.file_name, i.path.read_bytes()) for i in vm.images] == [("a-1.0.bin", b"x\r\n--Bx")]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("filename*=UTF-8''%C3%BC%20a.bin", "ü a.bin"),
+        ("filename*=UTF-8''b.bin; filename=a.bin", "a.bin"),
+        ("filename=a.bin; filename*=UTF-8''b.bin", "a.bin"),
+        ('filename="ü;\\".bin"', 'ü;".bin'),
+    ],
+)
+def test_a_file_part_is_named_by_filename_or_else_in_the_extended_way(given, name, vm, client):
+    body = f"--B\r\nContent-Disposition: form-data; name=file; {given}\r\n\r\nx\r\n--B--\r\n".encode()
+    headers = {"Content-Type": 'multipart/form-data; charset=utf-8; boundary="B"'}
+    assert client.call("POST", SOFTWARE + "/package", data=body, headers=headers).status_code == 200
+    assert [i.file_name for i in vm.images] == [name]
+
+
+def test_headers_of_a_part_that_never_end_are_refused(vm, client):
+    headers = {"Content-Type": "multipart/form-data; boundary=B"}
+    answer = client.call("POST", SOFTWARE + "/package", data=b"--B\r\nX: " + bytes(200_000), headers=headers)
+    assert (answer.status_code, "no end" in answer.text, vm.images) == (400, True, [])
+
+
 def test_a_client_that_dies_in_the_middle_of_an_upload_leaves_nothing(vm, client):
     address = urlsplit(vm.url)
     context = ssl.create_default_context(cafile=vm.ca_bundle)
@@ -240,6 +283,20 @@ def test_which_body_registers_an_image_depends_on_the_release(version, old, new,
         assert listed[-1]["versionName"] == "--"
         assert "files" in listed[-1]["versionType"]
         assert json.loads(listed[-1]["remoteServers"])[0]["remoteServerId"] == server_id
+
+
+@pytest.mark.parametrize("bad", [None, 5, "", ["a"], {}])
+def test_what_registers_an_image_is_text(bad, vm, client):
+    server_id = vm.add_remote_server("files")
+    good = {"versionName": "1.0", "versionURL": "ftp://h/"}, {"remoteServerId": server_id, "fileName": "a.bin"}
+    for body in good:
+        for key in body:
+            answer = client.call("POST", SOFTWARE, json={**body, key: bad})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "SIM-IMAGE-URL-BODY")
+    assert client.images() == []
+    vm.add_image("", version="1.0", url="ftp://h/")
+    answer = client.call("PUT", f"{SOFTWARE}/{vm.images[0].version_id}", json={"versionURL": bad})
+    assert (answer.status_code, vm.images[0].url) == (400, "ftp://h/")
 
 
 def test_a_url_entry_is_unique_by_version_and_can_be_changed(simulate, connect):
@@ -330,6 +387,12 @@ def test_devices_appear_in_the_list_of_their_type(vm, client):
     assert client.images("/dataservice/system/device/controllers?model=vmanage&&&&")[0]["version"] == vm.version
     with pytest.raises(ValueError, match="toaster"):
         vm.add_device("x", "toaster")
+
+
+@pytest.mark.parametrize("path", ["device/action/install/devices/nope", "system/device/nope"])
+def test_a_device_list_that_there_is_not_is_an_error(path, client):
+    answer = client.call("GET", f"/dataservice/{path}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "SIM-UNKNOWN-DEVICE-LIST")
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,19 @@ def test_an_unknown_page_is_an_error_that_says_so(vm, connect):
     assert client.call("GET", "/nowhere").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("version", "hosts", "status"),
+    [("1.1", [], 400), ("1.1", ["a", "a"], 400), ("1.0", [], 200), ("1.1", ["a"], 200)],
+)
+def test_a_request_of_http_1_1_names_one_host(version, hosts, status, simulate):
+    address = urlsplit(simulate(tls=False).url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as raw:
+        lines = [f"GET /welcome.html HTTP/{version}", *(f"Host: {host}" for host in hosts), "Connection: close"]
+        raw.sendall("\r\n".join([*lines, "", ""]).encode())
+        with raw.makefile("rb") as answer:
+            assert answer.read().split()[1] == str(status).encode()
+
+
 def test_importing_the_package_imports_no_server():
     script = "import sys, airflow_provider_vmanage.simulator; sys.exit('uvicorn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
