@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_vmanage.simulator import Simulator
 
-DAG_FILE = Path(__file__).parents[1] / "example_dags" / "upgrade_prep.py"
+DAG_FILE = Path(__file__).parent / "dags" / "upgrade_prep.py"
 NEW, OLD = "vmanage-20.12.4-x86_64.tar.gz", "vmanage-20.12.3-x86_64.tar.gz"
 
 

@@ -1,7 +1,8 @@
-"""A maintenance window: what runs, what would change, a person's approval, the change, and what is there afterwards.
+"""A maintenance window: what runs, what would change, a person's approval, upload, wait, the rest of it, a report.
 
 The plan is shown to whoever approves, and applied only if the manager is still as the plan saw it. Nothing that a
-device runs or boots is removed. The upload has to end before the window does (``not_after``).
+device runs or boots is removed. The upload has to end before the window does (``not_after``), and nothing is removed
+before the manager lists the new image; nobody holds a worker meanwhile.
 
 Wants Airflow's human-in-the-loop operators (Airflow 3.1 and the standard provider): answer under *Required actions*.
 """
@@ -21,13 +22,14 @@ from airflow_provider_vmanage.operators.software_repository import (
     UploadImageOperator,
 )
 from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator
+from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 
 #: where the images lie: a folder that all workers see, or s3://conn@bucket
 IMAGES = os.environ.get("VMANAGE_IMAGES", "/images")
 
 with DAG(
     dag_id="maintenance_window",
-    description="Plan the repository, have the plan approved, apply it, report",
+    description="Plan the repository, have the plan approved, upload, wait for the image, apply the rest, report",
     doc_md=__doc__,
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
@@ -98,10 +100,20 @@ with DAG(
         not_after="{{ params.not_after }}",
     )
 
+    # [START wait]
+    wait = ImageVersionSensor(
+        task_id="wait",
+        file_name="{{ ti.xcom_pull('upload')['file_name'] }}",
+        deferrable=True,
+        poke_interval=60,
+        timeout=1800,
+    )
+    # [END wait]
+
     # [START apply]
     apply = ApplyRepositoryOperator(task_id="apply", plan="{{ ti.xcom_pull('plan') }}", max_deletions=5)
     # [END apply]
 
     report = ListImagesOperator(task_id="report")
 
-    [device_software, plan, rehearse_upload] >> approve >> upload >> apply >> report
+    [device_software, plan, rehearse_upload] >> approve >> upload >> wait >> apply >> report

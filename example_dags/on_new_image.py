@@ -38,7 +38,7 @@ def on_new_image() -> None:
 
     @task
     def new_rows(triggering_asset_events: Any) -> list[dict[str, Any]]:
-        """Return the rows of the images: several events may share a run."""
+        """Return the rows of the images: several events may share a run, and one that you trigger has none."""
         return [event.extra["payload"] for event in triggering_asset_events[new_images]]
 
     new_rows()

@@ -1,6 +1,6 @@
 """Upkeep of a repository: the image server is known to the manager, its image is in the list, old images are gone.
 
-For releases that know remote servers (Cisco documents them for 20.16 and newer): the image stays on the server. Its
+For managers that take images on remote servers (Cisco documents it for 20.16 and newer): the image stays there. Its
 address, user and password are those of the connection ``image_server``. Nothing is deleted unless ``delete`` is set:
 before that, ``prune`` only tells what would go.
 """
@@ -27,11 +27,12 @@ with DAG(
     max_active_runs=1,
     render_template_as_native_obj=True,  # a list of a param arrives as a list
     default_args={
-        "vmanage_conn_id": "vmanage_default",
+        "vmanage_conn_id": "{{ params.manager }}",
         "retries": 2,
         "retry_delay": timedelta(minutes=2),
     },
     params={
+        "manager": Param("vmanage_default", type="string", title="Id of the connection"),
         "server": Param("image-server", type="string", title="Name of the remote server on the manager"),
         "image": Param("vmanage-20.18.2-x86_64.tar.gz", type="string", title="Name of the image on the remote server"),
         "protect": Param([], type="array", items={"type": "string"}, title="Patterns of what stays in any case"),

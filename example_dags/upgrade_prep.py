@@ -1,14 +1,18 @@
 """Prepare an upgrade: the right image on the manager before the window, verified, and the previous one gone.
 
 Run it as often as you like: what is done already shows as ``unchanged``. ``make demo`` runs it against the simulator.
+
+A manager that knows remote servers only (Cisco documents that for 20.16 and newer) takes no URL of a repository, and
+``add_repository`` fails there: clear ``repository_url``, which leaves that task out. See ``repository_upkeep.py``.
 """
 
 from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Param, task
 
 from airflow_provider_vmanage.operators.software_repository import (
     AddRepoOperator,
@@ -36,7 +40,11 @@ with DAG(
     },
     params={
         "repository_name": Param("17.12.4", type="string", title="Name of the repository entry"),
-        "repository_url": Param("https://images.example.com/sd-wan/17.12.4/", type="string", title="Its URL"),
+        "repository_url": Param(
+            "https://images.example.com/sd-wan/17.12.4/",
+            type=["null", "string"],
+            title="Its URL; empty where the manager knows remote servers only",
+        ),
         "image": Param(f"{IMAGES}/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
         "checksum": Param(
             os.environ.get("VMANAGE_CHECKSUM"),
@@ -48,6 +56,11 @@ with DAG(
     },
     tags=["vmanage", "example"],
 ):
+
+    @task.short_circuit(ignore_downstream_trigger_rules=False)
+    def url_is_given(params: dict[str, Any] | None = None) -> bool:
+        return bool((params or {})["repository_url"])
+
     # [START add_repo]
     add_repository = AddRepoOperator(
         task_id="add_repository",
@@ -61,6 +74,7 @@ with DAG(
         task_id="upload_image",
         source="{{ params.image }}",
         checksum="{{ params.checksum or '' }}",
+        trigger_rule="none_failed",  # also where no URL was to be added
         # One upload at a time per manager: create a pool with one slot and name it here.
         # pool="vmanage_default",
     )
@@ -86,4 +100,4 @@ with DAG(
 
     list_images = ListImagesOperator(task_id="list_images")
 
-    add_repository >> upload_image >> wait_for_version >> delete_previous >> list_images
+    url_is_given() >> add_repository >> upload_image >> wait_for_version >> delete_previous >> list_images

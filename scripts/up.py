@@ -37,6 +37,7 @@ STATE = ROOT / ".up"
 IMAGE_SIZE = 64 * MEGABYTE
 NEW, OLD = "20.12.4", "20.12.3"
 EDGE_VERSION = "17.09.05a"
+WATCHED = "20.15.3"  # on_new_image waits for one of its release
 
 #: by the id of the connection: the release, and the images of the very first start with their age in days
 MANAGERS = {
@@ -81,42 +82,67 @@ def site(state: Path, ports: list[int]) -> Iterator[Site]:
     :param state: folder that keeps all of it.
     :param ports: of Airflow and of each manager.
     """
-    check_disk(state, 6 * IMAGE_SIZE)
-    images = state / "images"
-    images.mkdir(exist_ok=True)
-    image, checksums = sample_image(images, NEW, IMAGE_SIZE), images / "SHA512SUMS"
-    checksums.write_text(f"{sha512_of(image)}  {image.name}\n")
     home = state / "airflow"
-    home.mkdir(exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     settings = {
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
-        "VMANAGE_IMAGES": str(images),
-        "VMANAGE_CHECKSUM": f"file:{checksums}",
+        **sample_images(state),
     }
+    with run_managers(state, ports[1:]) as managers:
+        say("Starting Airflow")
+        with Standalone(home, {}, ROOT / "example_dags", port=ports[0], settings=settings) as airflow:
+            write(airflow, "connections", connections(managers, state))
+            write(airflow, "pools", pools(managers))
+            yield Site(airflow, managers)
+
+
+def sample_images(state: Path) -> dict[str, str]:
+    """Make the images that the example DAGs upload; return what tells the DAGs of them."""
+    check_disk(state, 6 * IMAGE_SIZE)
+    images = state / "images"
+    images.mkdir(exist_ok=True)
+    made = [sample_image(images, NEW, IMAGE_SIZE), sample_image(images, WATCHED, MEGABYTE)]
+    checksums = images / "SHA512SUMS"
+    checksums.write_text("".join(f"{sha512_of(image)}  {image.name}\n" for image in made))
+    return {"VMANAGE_IMAGES": str(images), "VMANAGE_CHECKSUM": f"file:{checksums}"}
+
+
+@contextmanager
+def run_managers(state: Path, ports: list[int]) -> Iterator[Mapping[str, Simulator]]:
+    """Run the managers, by the id of their connection."""
     with ExitStack() as stack:
         managers = {}
-        for (name, (version, held)), port in zip(MANAGERS.items(), ports[1:], strict=True):
+        for (name, (version, held)), port in zip(MANAGERS.items(), ports, strict=True):
             managers[name] = stack.enter_context(manager(version, state / name, held, port))
         managers["vmanage_default"].add_device("edge-1", version=EDGE_VERSION)  # which keeps its image from deletion
-        say("Starting Airflow")
-        airflow = Standalone(home, {}, ROOT / "example_dags", port=ports[0], settings=settings)
-        stack.enter_context(airflow)
-        introduce(airflow, managers)
-        yield Site(airflow, managers)
+        yield managers
 
 
-def introduce(airflow: Standalone, managers: Mapping[str, Simulator]) -> None:
-    """Write connections and pool into Airflow's database, where its pages show them."""
-    connections = []
+def connections(managers: Mapping[str, Simulator], state: Path) -> list[dict[str, Any]]:
+    """Return all connections that the example DAGs name."""
+    found = []
     for name, vm in managers.items():
         fields = connection_to(vm)
         about = f"Simulated vManage {vm.version}"
-        extra = json.dumps(fields["extra"])
-        connections.append({**fields, "connection_id": name, "description": about, "extra": extra})
-    write(airflow, "connections", connections)
+        found.append(
+            {**fields, "connection_id": name, "description": about, "extra": json.dumps(fields["extra"])},
+        )
+    database = {"conn_type": "sqlite", "host": str(state / "inventory.db"), "description": "Table of inventory_export"}
+    # The managers only note where it is: nobody fetches from it.
+    server = {"conn_type": "generic", "host": "images.example.com", "login": "sdwan", "password": "made-up"}
+    about = "Image server of repository_upkeep, made up"
+    return [
+        *found,
+        {**database, "connection_id": "inventory_db"},
+        {**server, "connection_id": "image_server", "description": about},
+    ]
+
+
+def pools(managers: Mapping[str, Simulator]) -> list[dict[str, Any]]:
+    """Return all pools that the example DAGs name."""
     about = "Uploads to managers: as many at once as there are slots"
-    write(airflow, "pools", [{"name": "vmanage_uploads", "slots": len(managers), "description": about}])
+    return [{"name": "vmanage_uploads", "slots": len(managers), "description": about}]
 
 
 def write(airflow: Standalone, what: str, entities: list[dict[str, Any]]) -> None:
@@ -163,7 +189,7 @@ def welcome(running: Site) -> str:
         lines.append(f"{name:16} {vm.url}/  vManage {vm.version}; its user: {vm.username} / {vm.password}")
     lines += [
         "",
-        f"Trigger upgrade_prep as it is, or fleet_upload with the managers {', '.join(managers)}.",
+        f"Trigger any DAG as it is, or fleet_upload with the managers {', '.join(managers)}.",
         "A browser warns of the managers' certificates: each has an authority of its own.",
         f"Airflow's log is in {os.path.relpath(airflow.log)}. Ctrl-C ends all of it.",
     ]

@@ -33,7 +33,8 @@ def test_approval_stands_between_the_plan_and_every_change(dag: DAG) -> None:
     order = {name: task.upstream_task_ids for name, task in dag.task_dict.items()}
     assert order["approve"] == {"device_software", "plan", "rehearse_upload"}
     assert order["upload"] == {"approve"}
-    assert order["apply"] == {"upload"}
+    assert order["wait"] == {"upload"}  # nothing is removed before the new image is listed
+    assert order["apply"] == {"wait"}
     assert order["report"] == {"apply"}
 
 
@@ -67,6 +68,8 @@ def test_what_was_approved_is_what_is_done(
     assert "is in use on branch-1" in body
 
     assert work("upload")["action"] == "uploaded"
+    assert getattr(dag.task_dict["wait"], "deferrable")  # noqa: B009
+    assert work("wait")["file_name"] == NEW
     row = work("apply")
     assert [one["file_name"] for one in row["removed"]] == [OLD]
     assert sorted(one["file_name"] for one in work("report")) == [USED, NEW]

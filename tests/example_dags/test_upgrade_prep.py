@@ -24,6 +24,17 @@ class Airflow:
     """An Airflow of its own, with a database that is thrown away."""
 
     def __init__(self, home: Path, vm: Simulator) -> None:
+        self.home = home
+        self.environment = {
+            **os.environ,
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        }
+        self.connect(vm)
+        self.run("db", "migrate")
+
+    def connect(self, vm: Simulator) -> None:
         connection = {
             "conn_type": "vmanage",
             "host": vm.url,
@@ -31,15 +42,7 @@ class Airflow:
             "password": vm.password,
             "extra": {"ca_bundle": vm.ca_bundle},
         }
-        self.home = home
-        self.environment = {
-            **os.environ,
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW_CONN_VMANAGE_DEFAULT": json.dumps(connection),
-        }
-        self.run("db", "migrate")
+        self.environment["AIRFLOW_CONN_VMANAGE_DEFAULT"] = json.dumps(connection)
 
     def run(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "airflow", *arguments]
@@ -53,8 +56,8 @@ class Airflow:
             return {task: json.loads(value) for task, value in rows}
 
 
-@pytest.mark.timeout(180)
-def test_the_demo_dag_prepares_an_upgrade_and_finds_everything_done_the_second_time(tmp_path: Path) -> None:
+@pytest.mark.timeout(240)
+def test_the_demo_dag_prepares_an_upgrade_finds_all_done_the_second_time_and_needs_no_url(tmp_path: Path) -> None:
     content = os.urandom(3_000_000)
     image = tmp_path / NEW
     image.write_bytes(content)
@@ -68,6 +71,11 @@ def test_the_demo_dag_prepares_an_upgrade_and_finds_everything_done_the_second_t
         first = airflow.results()
         airflow.run("dags", "test", "upgrade_prep", "2026-01-02", "--conf", conf)
         second = airflow.results()
+        with Simulator(version="20.18.2") as newer:  # knows remote servers only
+            airflow.connect(newer)
+            without_url = json.dumps({**json.loads(conf), "repository_url": None})
+            airflow.run("dags", "test", "upgrade_prep", "2026-01-03", "--conf", without_url)
+            assert [image.file_name for image in newer.images] == [NEW]
 
         assert [image.file_name for image in vm.images if image.file_name] == [NEW]
         assert [image.sha512 for image in vm.images if image.file_name] == [sha512]

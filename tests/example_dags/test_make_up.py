@@ -1,0 +1,89 @@
+"""Every example DAG ends well with the images, managers and connections of ``make up``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import up
+from scripts.simulated import MEGABYTE, ROOT, image_name
+
+EXAMPLES = {file.stem for file in (ROOT / "example_dags").glob("*.py")}
+
+#: what a person chooses in the form, where a DAG is not run just as it is
+CHOSEN: list[tuple[str, dict[str, Any]]] = [
+    ("upgrade_prep", {}),
+    ("fleet_upload", {"managers": [*up.MANAGERS]}),
+    ("fleet_upload", {"image": image_name(up.WATCHED)}),
+    ("maintenance_window", {}),
+    ("inventory_export", {"managers": [*up.MANAGERS]}),
+    ("repository_upkeep", {}),
+    ("repository_upkeep", {"manager": "vmanage_branch"}),
+    ("on_new_image", {}),
+]
+
+# One Airflow for all of them, since its start is what takes the time. Somebody approves; nobody waits for a retry.
+RUN = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+dags = DagBag(sys.argv[1]).dags
+for task in (task for dag in dags.values() for task in dag.tasks):
+    task.retries = 0
+for name, conf in json.loads(sys.argv[2]):
+    state = dags[name].test(run_conf=conf, mark_success_pattern="approve").state
+    print("ended:", name, state, flush=True)
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """As ``make up`` hands it over, but for the pages: connections in the environment, images that are small."""
+    monkeypatch.setattr(up, "IMAGE_SIZE", MEGABYTE)
+    settings = {
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
+        **up.sample_images(tmp_path),
+    }
+    with up.run_managers(tmp_path, [0] * len(up.MANAGERS)) as managers:
+        for fields in up.connections(managers, tmp_path):
+            name = fields.pop("connection_id")
+            del fields["description"]  # which the environment does not take
+            settings[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(fields)
+        yield {**os.environ, **settings}
+
+
+@pytest.mark.timeout(180)
+def test_every_example_ends_well_in_what_make_up_starts(environment: dict[str, str], tmp_path: Path) -> None:
+    def run(*arguments: str) -> str:
+        ended = subprocess.run(
+            [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout + ended.stderr
+
+    run("-m", "airflow", "db", "migrate")
+    run("-m", "airflow", "dags", "reserialize")
+    conf = [(name, _paths(given, environment, tmp_path)) for name, given in CHOSEN]
+    log = run("-c", RUN, environment["AIRFLOW__CORE__DAGS_FOLDER"], json.dumps(conf))
+
+    ended = [line.split()[1:] for line in log.splitlines() if line.startswith("ended:")]
+    assert ended == [[name, "success"] for name, _ in CHOSEN], log
+    assert {name for name, _ in CHOSEN} == EXAMPLES
+    with closing(sqlite3.connect(tmp_path / "inventory.db")) as database:
+        managers = database.execute("SELECT DISTINCT connection FROM vmanage_images ORDER BY 1").fetchall()
+    assert [name for (name,) in managers] == sorted(up.MANAGERS)
+
+
+def _paths(given: dict[str, Any], environment: dict[str, str], folder: Path) -> dict[str, Any]:
+    if "image" in given:
+        return {**given, "image": f"{environment['VMANAGE_IMAGES']}/{given['image']}"}
+    return {**given, "folder": str(folder)}
