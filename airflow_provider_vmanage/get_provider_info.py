@@ -103,22 +103,22 @@ def get_provider_info() -> dict[str, Any]:
                     "connect_timeout": {
                         "label": "Connect timeout (s)",
                         "description": "10 s unless given",
-                        "schema": {"type": ["number", "null"], "minimum": 0},
+                        "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 86400},
                     },
                     "read_timeout": {
                         "label": "Read timeout (s)",
                         "description": "60 s unless given: longest silence of the manager within an answer",
-                        "schema": {"type": ["number", "null"], "minimum": 0},
+                        "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 86400},
                     },
                     "upload_read_timeout": {
                         "label": "Upload read timeout (s)",
                         "description": "1800 s unless given: from the last byte of an image to the manager's answer",
-                        "schema": {"type": ["number", "null"], "minimum": 0},
+                        "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 86400},
                     },
                     "requests_per_second": {
                         "label": "Requests per second",
                         "description": "20 unless given, from each process; managers take 100 from all clients",
-                        "schema": {"type": ["number", "null"], "minimum": 0, "maximum": 100},
+                        "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 100},
                     },
                 },
             }

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 
-#: what a repository elsewhere may be reached by (the manager fetches it, not we)
+#: what a repository elsewhere may be reached by; not by us (whether by the manager or by its devices, no source says)
 REPOSITORY_SCHEMES = ("http", "https", "ftp", "scp", "sftp", "tftp")
 
 MASK = "***"

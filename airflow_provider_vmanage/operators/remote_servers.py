@@ -111,7 +111,8 @@ class RemoteServerOperator(VManageOperator):
 class AddRemoteImageOperator(VManageOperator):
     """Add an image that lies on a remote server to the software repository.
 
-    Lists first and again afterwards, so it is safe to run again. The manager does not look whether the file is there.
+    Lists first and again afterwards, so it is safe to run again. Whether the file is there is not looked at, by the
+    manager neither (a comment in Cisco's Ansible collection).
 
     Returns one row, as :class:`.AddRepoOperator`; ``action`` is ``added`` or ``unchanged``.
 

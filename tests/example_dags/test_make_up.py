@@ -34,7 +34,10 @@ CHOSEN: list[tuple[str, dict[str, Any]]] = [
 # One Airflow for all of them, since its start is what takes the time. Somebody approves; nobody waits for a retry.
 RUN = """
 import json, sys
-from airflow.dag_processing.dagbag import DagBag
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:  # Airflow 3.1
+    from airflow.models.dagbag import DagBag
 dags = DagBag(sys.argv[1]).dags
 for task in (task for dag in dags.values() for task in dag.tasks):
     task.retries = 0

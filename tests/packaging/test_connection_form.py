@@ -12,6 +12,8 @@ from unittest.mock import MagicMock
 import pytest
 from airflow import __version__ as airflow_version
 
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.settings import read_settings
 from airflow_provider_vmanage.get_provider_info import get_provider_info
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 
@@ -67,6 +69,18 @@ def test_a_field_is_of_the_same_kind_by_both_ways_and_secrets_are_hidden(name: s
     kind = "PasswordField" if schema.get("format") == "password" else kinds[schema["type"][0]]
     assert type(VManageHook.get_connection_form_widgets()[name]) is getattr(wtforms, kind)
     assert (kind == "PasswordField") == (name == "api_key")
+
+
+NUMBERS = [name for name, field in FIELDS.items() if field["schema"]["type"][0] == "number"]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_the_bounds_of_a_number_in_the_form_are_those_that_the_task_takes(name: str) -> None:
+    lowest, highest = (FIELDS[name]["schema"][bound] for bound in ("minimum", "maximum"))
+    for value in (lowest, highest):
+        read_settings(host="a", login="b", password="c", extra={name: value})
+    with pytest.raises(VManageConfigurationError, match=name):
+        read_settings(host="a", login="b", password="c", extra={name: highest + 1})
 
 
 def test_both_ways_hide_rename_and_hint_at_the_same_standard_fields() -> None:

@@ -114,6 +114,25 @@ def sentences() -> set[str]:
     return {re.sub(f"{ANYTHING}+", ANYTHING, sentence) for sentence in found}
 
 
+def words_of(node: ast.expr) -> str:
+    """A text as the page quotes it, with … for what is filled in; "" for one that is made elsewhere."""
+    if isinstance(node, ast.JoinedStr):
+        filled = "".join(part.value if isinstance(part, ast.Constant) else ANYTHING for part in node.values)  # type: ignore[misc]
+        return re.sub(f"{ANYTHING}+", ANYTHING, filled)
+    return str(node.value) if isinstance(node, ast.Constant) else ""
+
+
+def configuration_errors() -> set[str]:
+    """What users are told of fields and arguments, but for what only hands on another text (`Connection …: …`)."""
+    calls = (
+        node
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(text(file)))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "VManageConfigurationError"
+    )
+    return {words for call in calls if (words := words_of(call.args[0])) and not words.endswith(f": {ANYTHING}")}
+
+
 def quoted_messages() -> list[str]:
     ours, _, _ = text(DOCS / "troubleshooting.md").partition("\n## Airflow's own messages")
     return re.findall(r"^\| `([^`]+)` \|", ours, re.MULTILINE)
@@ -124,6 +143,13 @@ def test_the_page_of_troubles_quotes_what_the_package_says() -> None:
     said = "\n".join(sentences())
     assert len(quoted) > 60
     assert [message for message in quoted if message.removesuffix(f" {ANYTHING}") not in said] == []
+
+
+def test_every_error_of_a_field_or_an_argument_is_on_the_page_of_troubles() -> None:
+    quoted = [message.removesuffix(f" {ANYTHING}") for message in quoted_messages()]
+    errors = configuration_errors()
+    assert len(errors) > 60
+    assert sorted(error for error in errors if not any(message in error for message in quoted)) == []
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,14 @@ import psutil
 import pytest
 import requests
 
-from scripts.simulated import ROOT
+from scripts.simulated import ROOT, image_name
+from scripts.standalone import Standalone
+from scripts.up import MANAGERS, WATCHED, site
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(590)]
+
+LIST = "/dataservice/device/action/software"
+AS_IT_IS = ("upgrade_prep", "fleet_upload", "inventory_export", "repository_upkeep")  # nobody is here to approve
 
 WITH_STATE = (
     "import sys; from pathlib import Path; from scripts import up; up.STATE = Path(sys.argv[1]); sys.exit(up.main())"
@@ -57,8 +62,10 @@ def test_it_tells_where_everything_is_and_ctrl_c_leaves_no_process(up: subproces
         http.headers["Authorization"] = f"Bearer {token['access_token']}"
         known = http.get(f"{airflow}/api/v2/connections").json()["connections"]
         pools = http.get(f"{airflow}/api/v2/pools").json()["pools"]
-    assert {one["connection_id"]: f"https://{one['host']}:{one['port']}" for one in known} == managers
+    addresses = {one["connection_id"]: f"https://{one['host']}:{one['port']}" for one in known}
+    assert managers.items() < addresses.items()
     assert len(managers) == 2
+    assert sorted(addresses.keys() - managers.keys()) == ["image_server", "inventory_db"]
     assert "vmanage_uploads" in [pool["name"] for pool in pools]
     started = psutil.Process(up.pid).children(recursive=True)
     assert len(started) > 5
@@ -75,3 +82,24 @@ def test_it_tells_where_everything_is_and_ctrl_c_leaves_no_process(up: subproces
     assert up.wait(60) == 0
 
     assert [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def states(airflow: Standalone, dag_id: str) -> list[str]:
+    return [run["state"] for run in airflow.call("GET", f"dags/{dag_id}/dagRuns?limit=100")["dag_runs"]]
+
+
+def test_the_examples_end_well_as_they_are_and_an_image_starts_the_one_that_waits_for_it(tmp_path: Path) -> None:
+    with site(tmp_path, [0] * (1 + len(MANAGERS))) as running:
+        airflow, vm = running.airflow, running.managers["vmanage_default"]
+        airflow.unpause("on_new_image")
+        airflow.wait(lambda: LIST in [request.path for request in vm.requests], 120, "first look of the triggerer")
+        for dag_id in AS_IT_IS:
+            airflow.start_run(dag_id)
+        for dag_id in AS_IT_IS:
+            airflow.wait(lambda dag_id=dag_id: states(airflow, dag_id) == ["success"], 240, f"good end of {dag_id}")
+
+        airflow.start_run("fleet_upload", image=str(tmp_path / "images" / image_name(WATCHED)))
+        airflow.wait(lambda: states(airflow, "on_new_image") == ["success"], 180, "run that the image starts")
+        (run,) = airflow.call("GET", "dags/on_new_image/dagRuns")["dag_runs"]
+        (row,) = airflow.result("on_new_image", run["dag_run_id"], "new_rows")
+        assert row["file_name"] == image_name(WATCHED)

@@ -1,4 +1,4 @@
-"""An operator of somebody's own that waits for an image, as docs/triggers/image-version-trigger.md shows it."""
+"""An operator of somebody's own that waits for an image, as docs/triggers/image-version.md shows it."""
 
 from __future__ import annotations
 
