@@ -30,7 +30,7 @@ from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
 from airflow_provider_vmanage.client.sources import file_name_of
 from airflow_provider_vmanage.connection_settings import settings_of
-from airflow_provider_vmanage.masking import mask, masked
+from airflow_provider_vmanage.masking import mask, mask_url, masked
 from airflow_provider_vmanage.object_storage import open_checksum, open_source
 
 if TYPE_CHECKING:
@@ -204,6 +204,7 @@ class VManageHook(BaseHook):
 
         See :meth:`airflow_provider_vmanage.client.software_repository.SoftwareRepository.add_url`.
         """
+        mask_url(str(version_url or ""))
         return self._repository(check_mode=check_mode).add_url(version_name, version_url, if_exists=if_exists)
 
     def upload_image(
@@ -224,6 +225,8 @@ class VManageHook(BaseHook):
         See :class:`airflow_provider_vmanage.operators.software_repository.UploadImageOperator` for the arguments.
         All of them, and the source, are checked before anything is sent.
         """
+        for given in (source, checksum):
+            mask_url(str(given or ""))
         expected = open_checksum(checksum, file_name_of(source))
         upload = ImageUpload(
             self._repository(check_mode=check_mode),
@@ -373,7 +376,10 @@ class VManageHook(BaseHook):
         return SoftwareRepository(self.get_conn(), check_mode=check_mode)
 
     def _masked_password_hint(self) -> str:
-        hidden = self.get_connection(self.vmanage_conn_id).password == "***"  # noqa: S105 - what Airflow's form shows
+        try:
+            hidden = self._find_connection().password == "***"  # noqa: S105 - what Airflow's form shows
+        except VManageConfigurationError:
+            return ""  # there is no connection, as the words say already
         return " The password arrived as '***': type it anew in the form." if hidden else ""
 
 
