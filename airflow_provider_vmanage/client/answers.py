@@ -66,12 +66,14 @@ class SessionDead(Exception):
 
     :param shape: how it said so.
     :param token_only: it may only be the XSRF token that is stale.
+    :param by_page: only presumed, from a page under 200; the request may have been carried out.
     """
 
-    def __init__(self, shape: str, *, token_only: bool = False) -> None:
+    def __init__(self, shape: str, *, token_only: bool = False, by_page: bool = False) -> None:
         super().__init__(shape)
         self.shape = shape
         self.token_only = token_only
+        self.by_page = by_page
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def raise_if_session_dead(call: Call, answer: requests.Response) -> None:
     if 300 <= status < 400 and "/welcome.html" in str(answer.headers.get("Location", "")):
         raise SessionDead("redirect to the welcome page")
     if status == 200 and call.path.startswith(API_ROOT) and body.startswith("<"):
-        raise SessionDead("login page instead of data")
+        raise SessionDead("login page instead of data", by_page=True)
     if status == 403 and "SessionTokenFilter" in body:
         raise SessionDead("XSRF token not accepted", token_only=True)
 

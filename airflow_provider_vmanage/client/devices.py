@@ -27,6 +27,7 @@ class Device:
     :param default: version that the next boot takes.
     :param available: versions installed beside them.
     :param reachable: whether the manager can talk to it.
+    :param partition: version of ``current-partition``, where it is another than ``running``.
     :param role: such as ``vedge``, ``vsmart``, ``vbond`` or ``vmanage``, as the manager says it.
     """
 
@@ -36,10 +37,11 @@ class Device:
     available: tuple[str, ...] = ()
     reachable: bool = True
     role: str | None = None
+    partition: str | None = None
 
     def needs(self, version: str) -> bool:
         """Tell whether the device runs or boots the version, or may need it and cannot be asked."""
-        wanted = [self.running, self.default, *(() if self.reachable else self.available)]
+        wanted = [self.running, self.partition, self.default, *(() if self.reachable else self.available)]
         return any(same_version(version, other) for other in wanted if other)
 
     def as_row(self) -> dict[str, Any]:
@@ -64,8 +66,8 @@ def list_devices(session: ManagerSession, device_type: str | None = None) -> lis
     if device_type is not None:
         check_choice(device_type, DEVICE_TYPES, "device_type")
     kinds = DEVICE_TYPES if device_type is None else (device_type,)
-    lists = (session.request("GET", f"{_PATH}/{kind}", params={"groupId": "all"}).rows for kind in kinds)
-    return [_parse_device(row) for rows in lists for row in rows]
+    lists = [session.request("GET", f"{_PATH}/{kind}", params={"groupId": "all"}) for kind in kinds]
+    return [device for one in lists for device in one.parsed(_parse_devices)]
 
 
 def devices_that_need(devices: Sequence[Device], version: str) -> list[str]:
@@ -88,20 +90,30 @@ def _comparable(version: str) -> str:
     return ".".join(text.split(".")[:5]) if re.fullmatch(r"\d+(\.\d+[a-z]?){4,5}", text, re.ASCII) else text
 
 
+def _parse_devices(rows: list[dict[str, Any]]) -> list[Device]:
+    return [_parse_device(row) for row in rows]
+
+
 def _parse_device(row: dict[str, Any]) -> Device:
+    # Both fields are documented (OpenAPI of release 26.1, with the same value), and what they differ in is not. A
+    # device that has only one of them runs that one; where they differ, it counts as running both.
+    running, partition = _version(row.get("version")), _version(row.get("current-partition"))
     name = row.get("host-name") or row.get("uuid") or row.get("system-ip") or "unnamed device"
     return Device(
         name=str(name),
-        running=_version(row.get("version")),
+        running=running or partition,
         default=_version(row.get("defaultVersion")),
         available=_versions(row.get("availableVersions")),
         reachable=row.get("reachability") in (None, "reachable"),
         role=str(row.get("personality") or row.get("device-type") or "") or None,
+        partition=partition if running and partition != running else None,
     )
 
 
 def _version(value: Any) -> str | None:
     """Return a version; one that cannot be read is an error, since it may be the one that is asked for."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
     if value is not None and not isinstance(value, str):
         raise VManageProtocolError(f"A version of a device is {type(value).__name__}, not text")
     return (value or "").strip() or None

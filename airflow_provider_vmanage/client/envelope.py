@@ -7,10 +7,17 @@ an answer as "no data" have reported empty lists and successful uploads that nev
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError, VManageRejectedError
+
+T = TypeVar("T")
+
+#: half of a character outside of the first 65536, as JSON can write it
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 #: how much of a foreign text goes into an error
 MAX_QUOTED = 200
@@ -60,6 +67,17 @@ class Envelope:
             raise self._unexpected('has a "data" that is not an object')
         return data
 
+    def parsed(self, parse: Callable[[list[dict[str, Any]]], T]) -> T:
+        """Return what a parser makes of the rows; its errors are given the call.
+
+        :param parse: raises a protocol error for rows that it cannot read.
+        """
+        try:
+            return parse(self.rows)
+        except VManageProtocolError as err:
+            err.status, err.method, err.path = self.status, self.method, self.path
+            raise
+
     def member(self, name: str) -> Any:
         """Return a member of a bare answer such as ``{"id": "…"}``; missing or empty is a protocol error."""
         value = self.body.get(name) if isinstance(self.body, dict) else None
@@ -98,7 +116,7 @@ def parse_envelope(text: str, *, status: int, method: str, path: str) -> Envelop
 def error_of(text: str) -> dict[str, Any] | None:
     """Return the ``error`` object of a body, or ``None`` where the body is anything else."""
     try:
-        body = json.loads(text)
+        body = _loads(text)
     except (ValueError, RecursionError):
         return None
     return _error_in(body)
@@ -139,7 +157,16 @@ def _parse_json(text: str, where: dict[str, Any]) -> Any:
     if text.lstrip().startswith("<"):
         raise VManageProtocolError("The manager answered with a page instead of JSON", **where)
     try:
-        return json.loads(text)
+        return _loads(text)
     except (ValueError, RecursionError) as err:
         reason = str(err)[:MAX_QUOTED]
         raise VManageProtocolError(f"The manager's answer is not JSON ({reason})", **where) from err
+
+
+def _loads(text: str) -> Any:
+    """Parse JSON. Half a character (a lone surrogate) becomes U+FFFD: no file, log or database could take it."""
+    body = json.loads(text)
+    if not _SURROGATE.search(text):
+        return body
+    whole = json.dumps(body, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return json.loads(whole)

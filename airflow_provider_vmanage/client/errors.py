@@ -241,9 +241,16 @@ class VManageUnavailableError(VManageError):
 
 
 class VManageSessionExpiredError(VManageError):
-    """The session was dead, was renewed, and was dead again within the same call. A retry is safe."""
+    """The session was dead, was renewed, and was dead again within the same call. A retry is safe.
+
+    :param repeat: whether a change may be sent again at once, where the list shows that it was not made.
+    """
 
     retryable = True
+
+    def __init__(self, message: str, *, repeat: bool = False, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.repeat = repeat
 
 
 class VManageProtocolError(VManageError):

@@ -19,7 +19,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
+from airflow_provider_vmanage.client.java_text import are_told_apart, inner_text, parse_file_names, parse_java_map
 from airflow_provider_vmanage.client.urls import masked_url
+
+#: the first number of milliseconds that a 64-bit integer cannot hold, as the tables of images promise one
+_TOO_LATE = 2**63
 
 # Local images carry a URL of the manager itself, with the placeholder left in:
 # http://<VMANAGE_HOST>:8080/software/package/
@@ -43,6 +47,7 @@ class SoftwareImage:
     :param updated_on: milliseconds since 1970, as the manager sends it.
     :param url: ``versionURL`` as listed.
     :param record_files: names of all files of the same record.
+    :param names_unsure: the names of the record hold commas and cannot be told apart: ``file_name`` is the whole list.
     :param remote_server_ids: remote servers that hold the file, by ``remoteServerId`` and ``remoteServers``.
     :param needs_version: ``smuCompatibleVersion``: the version that a maintenance update is installed onto.
     """
@@ -58,6 +63,7 @@ class SoftwareImage:
     updated_on: int | None = None
     url: str | None = None
     record_files: tuple[str, ...] = ()
+    names_unsure: bool = False
     remote_server_ids: tuple[str, ...] = ()
     needs_version: str | None = None
 
@@ -149,37 +155,13 @@ def parse_images(records: Iterable[Mapping[str, Any]]) -> list[SoftwareImage]:
     return [image for record in records for image in _parse_record(record)]
 
 
-def parse_file_names(value: Any) -> tuple[str, ...]:
-    """Return the names in ``availableFiles``: bare, bracketed, joined by commas, or a JSON list."""
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        text = value.strip()
-        if text.startswith("[") and text.endswith("]"):
-            text = text[1:-1]
-        value = text.split(",")
-    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
-        raise VManageProtocolError(f"availableFiles of an image record is {type(value).__name__}, not text")
-    return tuple(dict.fromkeys(name.strip() for name in value if name.strip()))
-
-
-def parse_java_map(value: Any) -> dict[str, str]:
-    """Return the pairs in the text of a Java map, ``{key=value, key=value}``; anything else has none."""
-    if isinstance(value, dict):
-        return {str(key): str(item) for key, item in value.items()}
-    if not isinstance(value, str):
-        return {}
-    text = value.strip()
-    if text.startswith("{") and text.endswith("}"):
-        text = text[1:-1]
-    pairs = (part.partition("=") for part in text.split(","))
-    return {key.strip(): item.strip() for key, equals, item in pairs if equals and key.strip()}
-
-
 def _parse_record(record: Mapping[str, Any]) -> list[SoftwareImage]:
-    listed = parse_file_names(record.get("availableFiles"))
     uploaded = parse_java_map(record.get("fileNameMap"))
     ids = parse_java_map(record.get("versionIdMap"))
+    known = {*uploaded, *uploaded.values(), *ids}
+    if not are_told_apart(record.get("availableFiles"), known):
+        return [_whole_list(record)]
+    listed = parse_file_names(record.get("availableFiles"), known)
     # A name that only fileNameMap knows is still a file that somebody uploaded.
     hidden = [name for key, name in uploaded.items() if name and key not in listed and name not in listed]
     if len(listed) == len(hidden) == len(uploaded) == 1:
@@ -198,6 +180,19 @@ def _parse_record(record: Mapping[str, Any]) -> list[SoftwareImage]:
         )
         for name in files
     ]
+
+
+def _whole_list(record: Mapping[str, Any]) -> SoftwareImage:
+    """Return all files as one that nobody can delete alone: no name is guessed, and the list is kept as it came."""
+    text = str(record["availableFiles"])
+    name = inner_text(text, "[]").strip()
+    return SoftwareImage(
+        file_name=name,
+        uploaded_name=name,
+        record_files=(name, *parse_file_names(text)),
+        names_unsure=True,
+        **_shared_fields(record),
+    )
 
 
 def _shared_fields(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -239,12 +234,13 @@ def _text(record: Mapping[str, Any], name: str) -> str | None:
 def _families(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = parse_file_names(value)
-    return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else ()
+    return tuple(str(item) for item in value if item is not None) if isinstance(value, (list, tuple)) else ()
 
 
 def _milliseconds(value: Any) -> int | None:
-    if isinstance(value, bool):
+    """Return whole milliseconds, or ``None`` for what is no number or fits no 64-bit integer, the column's type."""
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,19}\s*", value, re.ASCII):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    if isinstance(value, (int, float)):
-        return int(value) if value == value and abs(value) != float("inf") else None
-    return int(value) if isinstance(value, str) and re.fullmatch(r"\s*\d{1,18}\s*", value, re.ASCII) else None
+    return int(value) if -_TOO_LATE <= value < _TOO_LATE else None

@@ -47,7 +47,7 @@ def parse_rules(keep: Any, protect: Any = (), older_than: Any = None) -> PruneRu
     :param older_than: a timedelta, or text such as ``90d``, ``12h``, ``4w``.
     :raises VManageConfigurationError: naming field, value and mend.
     """
-    if parse_limit(keep, "keep") < 1:
+    if parse_limit(keep, "keep", least=1) < 1:
         raise VManageConfigurationError("keep is 0: give 1 or more, so that some version stays")
     return PruneRules(keep, parse_patterns(protect, "protect"), _age(older_than))
 

@@ -6,34 +6,23 @@ release 20.16. Every change lists first and again afterwards, so running it twic
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from airflow_provider_vmanage.client.arguments import check_choice, require_text
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
-    VManageError,
     VManageInUseError,
     VManageNotFoundError,
-    VManageOutcomeUnknownError,
     VManageRejectedError,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.releases import explain_refused_remote
 from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, RemoteServer, parse_remote_server
-from airflow_provider_vmanage.client.software_repository import (
-    CONFIRM_TIMEOUT,
-    OUTCOME_OPEN,
-    PATH,
-    Change,
-    SoftwareRepository,
-)
+from airflow_provider_vmanage.client.selection import path_below
+from airflow_provider_vmanage.client.software_repository import PATH, Change, SoftwareRepository
 from airflow_provider_vmanage.client.upload import check_file_name
-
-log = logging.getLogger(__name__)
 
 SERVERS = "device/action/remote-server"
 
@@ -84,7 +73,7 @@ class RemoteServers:
         :raises VManageError: as any read.
         """
         try:
-            return [parse_remote_server(row) for row in self.session.request("GET", SERVERS).rows]
+            return self.session.request("GET", SERVERS).parsed(_parse_servers)
         except VManageRejectedError as err:
             raise explain_refused_remote(err, self.session.server) from None
 
@@ -126,10 +115,13 @@ class RemoteServers:
             raise _still_referred_to(old, images)
         if check_mode:
             return ServerChange("deleted", old, applied=False)
-        lost = self._send("DELETE", _path_of(old), None)
-        if self.repository.wait_for(lambda: self._find(name) is None, CONFIRM_TIMEOUT):
-            return ServerChange("deleted", old)
-        raise _unconfirmed(f"The remote server {name!r} is still listed", "DELETE") from lost
+        self._make_change(
+            "DELETE",
+            _path_of(old),
+            look=lambda: self._find(name) is None,
+            until=f"The remote server {name!r} is still listed",
+        )
+        return ServerChange("deleted", old)
 
     def add_image(self, remote_server: str, file_name: str, platform_family: str | None = None) -> Change:
         """Add an image that lies on a remote server; safe to run again. Nobody looks whether the file is there.
@@ -151,10 +143,13 @@ class RemoteServers:
             return Change(
                 "added", SoftwareImage(file_name=file_name, platform_family=tuple(family.values())), applied=False
             )
-        lost = self._send("POST", PATH, {"remoteServerId": server.server_id, "fileName": file_name, **family})
-        found = self.repository.wait_for(lambda: self._listed(server, file_name), CONFIRM_TIMEOUT)
-        if found is None:
-            raise _unconfirmed(f"{file_name} on the remote server {server.name!r} is not listed", "POST") from lost
+        found = self._make_change(
+            "POST",
+            PATH,
+            {"remoteServerId": server.server_id, "fileName": file_name, **family},
+            look=lambda: self._listed(server, file_name),
+            until=f"{file_name} on the remote server {server.name!r} is not listed",
+        )
         return Change("added", found)
 
     def named(self, text: str) -> RemoteServer:
@@ -175,24 +170,25 @@ class RemoteServers:
         wanted = change.server
         if self.repository.check_mode:
             return ServerChange(change.action, wanted, change.differs, applied=False)
-        lost = self._send(method, path, wanted.as_body(password))
-        if lost is not None and "password" in change.differs:
-            raise lost  # no list can tell whether a password has arrived
-        found = self.repository.wait_for(lambda: self._as_wanted(wanted), CONFIRM_TIMEOUT)
-        if found is None:
-            raise _unconfirmed(f"The remote server {wanted.name!r} is not listed as it was sent", method) from lost
+        if password:
+            self.session.keep_secret(password)
+        found = self._make_change(
+            method,
+            path,
+            wanted.as_body(password),
+            look=lambda: self._as_wanted(wanted),
+            until=f"The remote server {wanted.name!r} is not listed as it was sent",
+            tells="password" not in change.differs,  # no list can tell whether a password has arrived
+        )
         return ServerChange(change.action, found, change.differs)
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> VManageError | None:
-        """Send a change; return the error that leaves its outcome open."""
+    def _make_change(self, method: str, path: str, body: Mapping[str, Any] | None = None, **how: Any) -> Any:
         try:
-            self.session.request(method, path, json=body)
+            return self.repository.make_change(method, path, body, **how)
         except VManageRejectedError as err:
+            if err.method == "GET":  # the list that confirms
+                raise
             raise explain_refused_remote(err, self.session.server) from None
-        except OUTCOME_OPEN as err:
-            log.warning("%s; looking at the list", err)
-            return err
-        return None
 
     def _as_wanted(self, wanted: RemoteServer) -> RemoteServer | None:
         found = self._find(wanted.name)
@@ -226,7 +222,11 @@ def refers_to(image: SoftwareImage, server: RemoteServer) -> bool:
 
 
 def _path_of(server: RemoteServer) -> str:
-    return f"{SERVERS}/{quote(server.server_id or '', safe='')}"
+    return path_below(SERVERS, server.server_id or "")
+
+
+def _parse_servers(rows: Sequence[Mapping[str, Any]]) -> list[RemoteServer]:
+    return [parse_remote_server(row) for row in rows]
 
 
 def _still_referred_to(server: RemoteServer, images: Sequence[SoftwareImage]) -> VManageInUseError:
@@ -236,7 +236,3 @@ def _still_referred_to(server: RemoteServer, images: Sequence[SoftwareImage]) ->
         f"The remote server {server.name!r} holds {len(images)} images of the repository, so it stays; delete them "
         f"first: {names}{more}"
     )
-
-
-def _unconfirmed(text: str, method: str) -> VManageError:
-    return VManageOutcomeUnknownError(f"{text} {CONFIRM_TIMEOUT:.0f} s after the change was sent", method=method)

@@ -26,6 +26,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageError,
     VManageSessionExpiredError,
 )
+from airflow_provider_vmanage.client.hidden import Secrets
 from airflow_provider_vmanage.client.models import ServerInfo
 from airflow_provider_vmanage.client.retry import retrying
 from airflow_provider_vmanage.client.server import enter_tenant, read_server, read_token
@@ -52,7 +53,8 @@ class ManagerSession:
 
     def __init__(self, settings: ManagerSettings, *, on_secret: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
-        self._on_secret = on_secret
+        self._secrets = Secrets(settings.password, settings.api_key)
+        self._tell = on_secret
         self._login = login_for(settings)
         self._connection = ManagerConnection(settings)
         self._refused: VManageAuthenticationError | None = None
@@ -88,6 +90,7 @@ class ManagerSession:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        repeat_after_page: bool = True,
     ) -> Envelope:
         """Send one call and return its envelope; logs in first where needed.
 
@@ -98,10 +101,24 @@ class ManagerSession:
         :param path: path below ``/dataservice``, with or without that and a leading slash.
         :param params: query parameters.
         :param json: body of plain JSON types.
+        :param repeat_after_page: false where the caller looks first whether the change was made: a page under 200
+            looks like a dead session, but unlike a refusal (401, 403, a redirect) it does not prove one.
+        :raises VManageSessionExpiredError: such a page, with ``repeat`` set; the next call opens another session.
         :raises VManageError: one of :mod:`airflow_provider_vmanage.client.errors`.
         """
         call = self._call(method, path)
-        return self._run(call, lambda: judge(call, self._send(call, params=params, json=json)))
+
+        def send() -> Envelope:
+            try:
+                return judge(call, self._send(call, params=params, json=json))
+            except SessionDead as dead:
+                if repeat_after_page or not dead.by_page:
+                    raise
+                self._note_death(dead)
+                text = "A change was answered with the login page; whether it was made is not told"
+                raise VManageSessionExpiredError(text, repeat=True, status=200, **call.where) from dead
+
+        return self._run(call, send)
 
     def send_body(self, path: str, body: Any, content_type: str) -> Envelope:
         """POST a body that can be read only once; never repeated here, since nothing would be left to send.
@@ -118,7 +135,8 @@ class ManagerSession:
         limits = self.settings.timeouts
         options = {"headers": {"Content-Type": content_type}, "timeout": (limits.connect, limits.upload_read)}
         try:
-            return judge(call, self._send(call, data=body, **options))
+            with self._secrets.hidden():
+                return judge(call, self._send(call, data=body, **options))
         except VManageAuthenticationError as refused:
             self._refused = refused
             raise
@@ -152,6 +170,15 @@ class ManagerSession:
         if self.is_open and self._login.renewable and time.monotonic() - self._opened_at > seconds:
             log.info("The session is older than %d s: opening a new one", seconds)
             self._end()
+
+    def keep_secret(self, *secrets: str) -> None:
+        """Keep what is secret in the next calls out of every error, whatever the manager quotes.
+
+        :param secrets: such as the password in a URL that is sent.
+        """
+        self._secrets.add(*secrets)
+        for secret in secrets:
+            self._tell(secret)
 
     def close(self) -> None:
         """Log out, where a session is open, and close the connections; a failed logout is only logged."""
@@ -193,7 +220,7 @@ class ManagerSession:
         """Do the action in an open session; a death of each kind (session, token) is mended once."""
         deaths: set[bool] = set()
         for attempt in retrying(self.sleep):
-            with attempt:
+            with attempt, self._secrets.hidden():
                 while True:
                     try:
                         self._ensure_open()
@@ -236,18 +263,17 @@ class ManagerSession:
 
     def _log_in(self) -> None:
         credentials = self._login.open(self._connection.send)
-        for secret in credentials.secrets:
-            self._on_secret(secret)
+        self.keep_secret(*credentials.secrets)
         self._credentials, self._opened_at = credentials, time.monotonic()
 
     def _get_ready(self) -> None:
         own_token = self._credentials.token if self._credentials else None
         self._server = read_server(self._fetch, own_token=own_token)
         if self._server.token:
-            self._on_secret(self._server.token)
+            self.keep_secret(self._server.token)
         if self.settings.tenant and not self._tenant_session:
             self._tenant_session = enter_tenant(self._fetch, self._server, self.settings.tenant)
-            self._on_secret(self._tenant_session)
+            self.keep_secret(self._tenant_session)
         self._ready = True
         log.info("Session with %s (release %s) is open", self.settings.base_url, self._server.version or "unknown")
 
@@ -297,7 +323,8 @@ class ManagerSession:
     def _get_ready_to_leave(self) -> None:
         """Ask for the token, which a POST logout needs, in both ways before giving up."""
         try:
-            self._get_ready()
+            with self._secrets.hidden():
+                self._get_ready()
         except VManageError as err:
             log.debug("What a logout needs to know could not be asked: %s", err)
             with contextlib.suppress(VManageError):

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import quote
 
+from airflow_provider_vmanage.client.answers import API_ROOT
 from airflow_provider_vmanage.client.arguments import (
     IF_EXISTS,
     IF_MISSING,
@@ -21,7 +21,6 @@ from airflow_provider_vmanage.client.arguments import (
     require_text,
 )
 from airflow_provider_vmanage.client.errors import (
-    VManageAmbiguousError,
     VManageConfigurationError,
     VManageConflictError,
     VManageError,
@@ -34,8 +33,9 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.models import SoftwareImage, parse_images
 from airflow_provider_vmanage.client.releases import explain_refused_url, url_entries_are_gone
+from airflow_provider_vmanage.client.selection import fits, is_selected, made_up, only_one, path_below
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.urls import check_repository_url, masked_url
+from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, secrets_in_url
 from airflow_provider_vmanage.client.usage import read_usage
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class SoftwareRepository:
         :param image_type: only this type, such as ``software``. Releases that state no type (16.3) match none.
         :raises VManageError: as any read; a broken list is an error, never an empty one.
         """
-        images = parse_images(self.session.request("GET", PATH).rows)
+        images = self.session.request("GET", PATH).parsed(parse_images)
         return [image for image in images if image_type is None or image.image_type == image_type]
 
     def find_images(self, *, version: str | None = None, file_name: str | None = None) -> list[SoftwareImage]:
@@ -112,7 +112,7 @@ class SoftwareRepository:
             raise VManageConfigurationError("version and file_name are both missing: give at least one")
         version = None if version is None else require_text(version, "version")
         file_name = None if file_name is None else require_text(file_name, "file_name")
-        return [image for image in self.list_images() if _fits(image, version, file_name)]
+        return [image for image in self.list_images() if fits(image, version, file_name)]
 
     def add_url(self, version_name: str, version_url: str, *, if_exists: str = "skip") -> Change:
         """Add the URL of a repository elsewhere; safe to run again.
@@ -130,6 +130,7 @@ class SoftwareRepository:
         require_text(version_url, "version_url")
         url = check_repository_url(version_url)
         check_choice(if_exists, IF_EXISTS, "if_exists")
+        self.session.keep_secret(*secrets_in_url(url))
         entries = [image for image in self.list_images() if image.is_url_entry and image.version == name]
         same = [entry for entry in entries if entry.url == url]
         if same and if_exists != "fail":
@@ -138,10 +139,10 @@ class SoftwareRepository:
             raise _url_conflict(name, same or entries, differs=not same)
         if self.check_mode:
             for old in entries:
-                self._only([old], f"version {name!r}")
+                only_one([old], f"version {name!r}")
             return self._would_add(name, url, "replaced" if entries else "added")
         for old in entries:
-            self._only([old], f"version {name!r}")
+            only_one([old], f"version {name!r}")
         return self._replace_urls(entries, name, url) if entries else Change("added", self._post_url(name, url))
 
     def delete_image(
@@ -171,13 +172,13 @@ class SoftwareRepository:
         selectors = {"version_id": version_id, "version": version, "file_name": file_name}
         field, value = one_selector(selectors)
         check_choice(if_missing, IF_MISSING, "if_missing")
-        images = [image for image in self.list_images() if _selected(image, field, value)]
+        images = [image for image in self.list_images() if is_selected(image, field, value)]
         if not images:
             if if_missing == "fail":
                 raise VManageNotFoundError(f"No image has the {field} {value!r}, and if_missing is 'fail'")
             log.info("No image has the %s %r: nothing to delete", field, value)
-            return Change("unchanged", _made_up(field, value), applied=not self.check_mode)
-        image = self._only(images, f"{field} {value!r}")
+            return Change("unchanged", made_up(field, value), applied=not self.check_mode)
+        image = only_one(images, f"{field} {value!r}")
         if not allow_in_use:
             read_usage(self.session).refuse(image, "delete it after the devices have moved on, or set allow_in_use")
         return self.remove(image)
@@ -188,7 +189,7 @@ class SoftwareRepository:
         :raises VManageAmbiguousError: its record holds other files, and the manager shows no id for this one.
         :raises VManageOutcomeUnknownError: sent, but still listed after a minute.
         """
-        self._only([image], image.describe())
+        only_one([image], image.describe())
         if self.check_mode:
             return Change("deleted", image, applied=False)
         return Change("deleted" if self._remove(image) else "unchanged", image)
@@ -199,7 +200,53 @@ class SoftwareRepository:
         :raises VManageAmbiguousError: otherwise.
         """
         if images:
-            self._only(images, what)
+            only_one(images, what)
+
+    def make_change(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        look: Callable[[], T | None],
+        until: str,
+        tells: bool = True,
+    ) -> T:
+        """Send a change and return what the list then shows of it.
+
+        A page in place of its answer looks like a dead session, and does not tell whether the change was made: the
+        list decides, and only what was not made is sent again, once.
+
+        :param look: lists, and returns a truthy result once the change is made.
+        :param until: what is the case until then, for the error.
+        :param tells: false where no list can tell whether it was made. An open outcome stays open then, and a page is
+            taken for a dead session: only for what may be sent twice.
+        :raises VManageRejectedError: the manager said no.
+        :raises VManageOutcomeUnknownError: sent, but not seen within a minute; it carries what the answer said.
+        """
+        fields, lost = self._send(method, path, json, repeat_after_page=not tells)
+        if lost is not None and not tells:
+            raise lost
+        if isinstance(lost, VManageSessionExpiredError) and lost.repeat:
+            if found := self.wait_for(look, 0):
+                return found
+            fields, lost = self._send(method, path, json, repeat_after_page=False)
+        if found := self.wait_for(look, CONFIRM_TIMEOUT, lost=lost):
+            return found
+        why = f" ({lost.message})" if lost else ""
+        text = f"{until} {CONFIRM_TIMEOUT:.0f} s after the change was sent{why}"
+        raise VManageOutcomeUnknownError(text, **fields) from lost
+
+    def _send(
+        self, method: str, path: str, json: Any, *, repeat_after_page: bool
+    ) -> tuple[dict[str, Any], VManageError | None]:
+        """Send a change; return the fields for an error, and the error that leaves its outcome open."""
+        try:
+            sent = self.session.request(method, path, json=json, repeat_after_page=repeat_after_page)
+        except OUTCOME_OPEN as err:
+            log.warning("%s; looking at the list", err)
+            return err.fields, err
+        return {"status": sent.status, "method": sent.method, "path": sent.path}, None
 
     def wait_for(self, look: Callable[[], T | None], timeout: float, *, lost: VManageError | None = None) -> T | None:
         """Return what ``look`` finds within the timeout, or ``None``; a busy manager is asked again.
@@ -241,15 +288,17 @@ class SoftwareRepository:
             return Change("replaced", self._post_url(name, url))
         except VManageError as err:
             if deleted:
-                err.add(self._put_back(deleted, err))
+                err.add(self._put_back(deleted, err, name, url))
             raise
 
-    def _put_back(self, deleted: Sequence[SoftwareImage], err: VManageError) -> str:
+    def _put_back(self, deleted: Sequence[SoftwareImage], err: VManageError, name: str, url: str) -> str:
         """Add the old entries again where the new one surely was not made; return what became of them."""
         urls = ", ".join(masked_url(old.url or "") for old in deleted)
         if not isinstance(err, (VManageRejectedError, VManageUnavailableError)) or err.method == "GET":
             return f"the entry of before is deleted: {urls}"
         try:
+            if self._url_entry(name, url) is not None:  # refused, and made all the same
+                return f"the new entry is listed nevertheless, and the entry of before is deleted: {urls}"
             for old in deleted:
                 self._post_url(old.version or "", old.url or "")
         except VManageError as again:
@@ -258,26 +307,22 @@ class SoftwareRepository:
 
     def _would_add(self, name: str, url: str, action: str) -> Change:
         if known := url_entries_are_gone(self.session.server):
-            raise VManageRejectedError(known, method="POST", path=PATH)
+            raise VManageRejectedError(known, method="POST", path=f"{API_ROOT}/{PATH}")
         return Change(action, SoftwareImage(version=name, url=url), applied=False)
 
     def _post_url(self, name: str, url: str) -> SoftwareImage:
-        lost: VManageError | None = None
         try:
-            self.session.request("POST", PATH, json={"versionName": name, "versionURL": url})
+            return self.make_change(
+                "POST",
+                PATH,
+                {"versionName": name, "versionURL": url},
+                look=lambda: self._url_entry(name, url),
+                until=f"The entry {name!r} with {masked_url(url)} is not listed",
+            )
         except VManageRejectedError as err:
+            if err.method == "GET":  # the list that confirms
+                raise
             raise explain_refused_url(err, self.session.server) from None
-        except OUTCOME_OPEN as err:
-            lost = err
-            log.warning("%s; looking at the list", err)
-        found = self.wait_for(lambda: self._url_entry(name, url), CONFIRM_TIMEOUT, lost=lost)
-        if found is None:
-            raise VManageOutcomeUnknownError(
-                f"The entry {name!r} with {masked_url(url)} is not listed {CONFIRM_TIMEOUT:.0f} s after it was sent",
-                method="POST",
-                path=PATH,
-            ) from lost
-        return found
 
     def _url_entry(self, name: str, url: str) -> SoftwareImage | None:
         images = self.list_images()
@@ -285,71 +330,31 @@ class SoftwareRepository:
 
     def _remove(self, image: SoftwareImage) -> bool:
         """Delete by id and confirm; return false where somebody else had deleted it."""
-        refused: VManageRejectedError | None = None
-        lost: VManageError | None = None
         try:
-            self.session.request("DELETE", f"{PATH}/{quote(image.version_id or '', safe='')}")
+            return self.make_change(
+                "DELETE",
+                path_below(PATH, image.version_id or ""),
+                look=lambda: not self._is_listed(image),
+                until=f"{image.describe()} is still listed",
+            )
         except VManageRejectedError as err:
-            refused = err
-        except OUTCOME_OPEN as err:
-            lost = err
-            log.warning("%s; looking at the list", err)
-        timeout = 0 if refused else CONFIRM_TIMEOUT
-        gone = self.wait_for(lambda: not self._is_listed(image) or None, timeout, lost=lost)
-        if gone:
-            return refused is None
-        if refused is not None:
-            raise refused
-        raise VManageOutcomeUnknownError(
-            f"{image.describe()} is still listed {CONFIRM_TIMEOUT:.0f} s after its deletion was sent",
-            method="DELETE",
-            path=PATH,
-        ) from lost
+            # What a manager says to the id of something that is gone is not documented. Under 4xx it did nothing; under
+            # any other status it may have deleted the image itself, which is for the reader to know.
+            did_nothing = err.method == "DELETE" and err.status is not None and 400 <= err.status < 500
+            if not did_nothing or self.wait_for(lambda: self._is_listed(image), 0):
+                raise
+            log.warning("%s; but somebody else has deleted %s meanwhile", err, image.describe())
+            return False
 
     def _is_listed(self, image: SoftwareImage) -> bool:
         # By any of its ids: once the others of its record are gone, a file is listed under the record's own.
         wanted = image.version_id or ""
         return any(one.has_id(wanted) and one.file_name == image.file_name for one in self.list_images())
 
-    def _only(self, images: Sequence[SoftwareImage], what: str) -> SoftwareImage:
-        if len(images) > 1:
-            found = [image.describe() for image in images]
-            raise VManageAmbiguousError(
-                f"{what} fits {len(images)} images, so nothing was changed; select one by its version_id or "
-                f"file_name: {'; '.join(found)}",
-                candidates=found,
-            )
-        image = images[0]
-        if not image.version_id:
-            others = [name for name in image.record_files if name != image.file_name]
-            raise VManageAmbiguousError(
-                f"{what} shares its record with {', '.join(others) or 'nothing that is named'}, and the manager shows "
-                "no id for it alone; nothing was changed",
-                candidates=[image.describe()],
-            )
-        return image
-
 
 def _asked(err: VManageError | None) -> float:
     asked = err.retry_after if isinstance(err, (VManageUnavailableError, VManageOutcomeUnknownError)) else None
     return asked or 0.0
-
-
-def _fits(image: SoftwareImage, version: str | None, file_name: str | None) -> bool:
-    if version is not None and image.version != version:
-        return False
-    return file_name is None or image.has_file_name(file_name)
-
-
-def _selected(image: SoftwareImage, field: str, value: str) -> bool:
-    if field == "version_id":
-        return image.has_id(value)
-    return image.has_file_name(value) if field == "file_name" else image.version == value
-
-
-def _made_up(field: str, value: str) -> SoftwareImage:
-    asked_for: dict[str, Any] = {"record_id" if field == "version_id" else field: value}
-    return SoftwareImage(**asked_for)
 
 
 def _url_conflict(name: str, entries: Sequence[SoftwareImage], *, differs: bool) -> VManageConflictError:

@@ -135,13 +135,15 @@ def parse_plain(value: Any, field: str) -> Any:
         raise VManageConfigurationError(f"{field} is text that is neither JSON nor a Python literal") from None
 
 
-def parse_limit(value: Any, field: str) -> int:
-    """Return a number of images, 0 or more.
+def parse_limit(value: Any, field: str, *, least: int = 0) -> int:
+    """Return a number of images.
+
+    :param least: the smallest number that is of use, for the error; the caller says why a smaller one is not.
 
     :raises VManageConfigurationError: it is anything else.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise VManageConfigurationError(f"{field} is {value!r}: give a whole number, 0 or more")
+        raise VManageConfigurationError(f"{field} is {value!r}: give a whole number, {least} or more")
     return value
 
 

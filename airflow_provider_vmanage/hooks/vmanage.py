@@ -30,7 +30,7 @@ from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
 from airflow_provider_vmanage.client.sources import file_name_of
 from airflow_provider_vmanage.connection_settings import settings_of
-from airflow_provider_vmanage.masking import mask, masked
+from airflow_provider_vmanage.masking import mask, mask_url, masked
 from airflow_provider_vmanage.object_storage import checksum_of, source_of
 
 if TYPE_CHECKING:
@@ -204,6 +204,7 @@ class VManageHook(BaseHook):
 
         See :meth:`airflow_provider_vmanage.client.software_repository.SoftwareRepository.add_url`.
         """
+        mask_url(str(version_url or ""))
         return self._repository(check_mode=check_mode).add_url(version_name, version_url, if_exists=if_exists)
 
     def upload_image(
@@ -225,6 +226,8 @@ class VManageHook(BaseHook):
         All of them are checked before anything is sent. The source, and the list of a checksum, are opened only where
         the manager's list says that they are needed.
         """
+        for given in (source, checksum):
+            mask_url(str(given or ""))
         expected = checksum_of(checksum, file_name_of(source))
         upload = ImageUpload(
             self._repository(check_mode=check_mode),
@@ -374,7 +377,10 @@ class VManageHook(BaseHook):
         return SoftwareRepository(self.get_conn(), check_mode=check_mode)
 
     def _masked_password_hint(self) -> str:
-        hidden = self.get_connection(self.vmanage_conn_id).password == "***"  # noqa: S105 - what Airflow's form shows
+        try:
+            hidden = self._find_connection().password == "***"  # noqa: S105 - what Airflow's form shows
+        except VManageConfigurationError:
+            return ""  # there is no connection, as the words say already
         return " The password arrived as '***': type it anew in the form." if hidden else ""
 
 

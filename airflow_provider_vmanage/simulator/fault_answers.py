@@ -53,7 +53,7 @@ async def free_status(context: FaultContext) -> None:
 
 
 def error(code: int) -> Act:
-    """The body is read, nothing is done, and the answer is an error envelope."""
+    """The body is read, nothing is done unless asked for, and the answer is an error envelope."""
 
     async def act(context: FaultContext) -> None:
         options = context.options
@@ -170,7 +170,7 @@ async def no_token(context: FaultContext) -> None:
 
 
 async def _instead(context: FaultContext, answer: Response) -> None:
-    await context.exchange.drain()
+    await (context.carry_out() if context.options.get("done") else context.exchange.drain())
     await context.exchange.answer(answer)
 
 

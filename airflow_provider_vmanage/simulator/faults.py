@@ -71,7 +71,7 @@ def _expired(about: str, shape: str) -> FaultKind:
     return FaultKind(about, answers.expired(shape), needs_session=True)
 
 
-_ERROR = {"message": "Simulated failure", "details": "Switched on as a fault", "code": "SIM-FAULT"}
+_ERROR = {"message": "Simulated failure", "details": "Switched on as a fault", "code": "SIM-FAULT", "done": False}
 
 FAULTS: dict[str, FaultKind] = {
     "expired_a": _expired("session dead: 200 and the HTML login page", "a"),
@@ -99,11 +99,17 @@ FAULTS: dict[str, FaultKind] = {
         content_type="text/html;charset=UTF-8",
         retry_after=None,
     ),
-    "error_200": _any("an {error} under status 200, nothing done", answers.error(200), **_ERROR),
-    "error_4xx": _any("an {error} under status= (400), nothing done", answers.error(400), status=400, **_ERROR),
-    "error_500": _any("an {error} under status 500, nothing done", answers.error(500), **_ERROR),
+    "error_200": _any("an {error} under status 200; nothing done unless done=True", answers.error(200), **_ERROR),
+    "error_4xx": _any(
+        "an {error} under status= (400); nothing done unless done=True", answers.error(400), status=400, **_ERROR
+    ),
+    "error_500": _any("an {error} under status 500; nothing done unless done=True", answers.error(500), **_ERROR),
     "forbidden": _any("403 with an HTML body: the role is missing", answers.forbidden),
-    "html_200": _any("200 with an HTML page although the session is alive, nothing done", answers.html_200),
+    "html_200": _any(
+        "200 with an HTML page although the session is alive; nothing done unless done=True",
+        answers.html_200,
+        done=False,
+    ),
     "redirect": _any("302 to location=", answers.redirect, location="https://sso.example.invalid/login"),
     "empty_body": _any("the request is carried out and answered with 200 and no body", answers.empty_body),
     "gzip": _any("the answer is compressed with gzip", answers.gzipped),

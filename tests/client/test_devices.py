@@ -56,6 +56,7 @@ def test_a_list_that_cannot_be_read_is_an_error_and_never_no_devices(
     [
         (Device("a", running="20.12.4"), True),
         (Device("a", default="20.12.4"), True),
+        (Device("a", running="20.9.4", partition="20.12.4"), True),
         (Device("a", available=("20.12.4",)), False),
         (Device("a", available=("20.12.4",), reachable=False), True),
         (Device("a", running="20.12.40", default="20.12", available=("20.12.4.1",), reachable=False), False),
@@ -105,6 +106,13 @@ def test_a_device_of_the_documentation_is_read() -> None:
         ({}, Device("unnamed device")),
         ({"uuid": "u", "system-ip": "10.0.0.1"}, Device("u")),
         ({"system-ip": "10.0.0.1", "version": " "}, Device("10.0.0.1")),
+        ({"host-name": "a", "current-partition": "20.9.4"}, Device("a", running="20.9.4")),
+        ({"host-name": "a", "version": "20.9.4", "current-partition": "20.9.4"}, Device("a", running="20.9.4")),
+        (
+            {"host-name": "a", "version": "20.9.4", "current-partition": "20.9.3"},
+            Device("a", running="20.9.4", partition="20.9.3"),
+        ),
+        ({"host-name": "a", "version": 20.9, "availableVersions": [20]}, Device("a", "20.9", available=("20",))),
         ({"host-name": "a", "reachability": "unreachable"}, Device("a", reachable=False)),
         ({"host-name": "a", "reachability": "auth-failed"}, Device("a", reachable=False)),
         ({"host-name": "a", "availableVersions": None}, Device("a")),

@@ -166,3 +166,18 @@ def test_whatever_text_comes_only_our_errors_come_out(text: str) -> None:
     error_of(text)
     with suppress(VManageProtocolError, VManageRejectedError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (r'{"data": ["a\ud800.bin"]}', "a\ufffd.bin"),
+        (r'{"data": ["a\uDFFF"]}', "a\ufffd"),
+        (r'{"data": ["a\ud83d\ude00"]}', "a\U0001f600"),
+        (r'{"data": ["a\\ud800"]}', r"a\ud800"),
+    ],
+)
+def test_half_a_character_is_replaced_since_nothing_could_take_it(text: str, name: str) -> None:
+    envelope = parse_envelope(text, status=200, method="GET", path="/dataservice/x")
+    assert envelope.data == [name]
+    assert name.encode()

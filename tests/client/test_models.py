@@ -11,14 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
-from airflow_provider_vmanage.client.models import (
-    ServerInfo,
-    SoftwareImage,
-    parse_file_names,
-    parse_images,
-    parse_java_map,
-    parse_server_info,
-)
+from airflow_provider_vmanage.client.java_text import parse_file_names, parse_java_map
+from airflow_provider_vmanage.client.models import ServerInfo, SoftwareImage, parse_images, parse_server_info
 
 LOCAL = "http://<VMANAGE_HOST>:8080/software/package/"
 
@@ -121,6 +115,37 @@ def test_the_id_of_a_file_is_found_by_its_listed_or_uploaded_name() -> None:
     assert [image.version_id for image in parse_images([{**record, "versionId": "group"}])] == ["id-a", "id-b"]
 
 
+@pytest.mark.parametrize(
+    ("files", "name_map", "ids", "names"),
+    [
+        ("[a,b.bin]", "{a,b.bin=a,b.bin}", "{a,b.bin=9}", ["a,b.bin"]),
+        ("[a,b.bin]", None, "{a,b.bin=9}", ["a,b.bin"]),
+        ("[a,b.bin]", "{x=a,b.bin}", None, ["a,b.bin"]),
+        ("[a, b.bin]", "{a, b.bin=a, b.bin}", "{a, b.bin=9}", ["a, b.bin"]),
+        ("[a,b, c,d]", "{a,b=a,b, c,d=c,d}", "{a,b=1, c,d=2}", ["a,b", "c,d"]),
+        ("[c, a,b, d]", "{c=c, a,b=a,b, d=d}", None, ["c", "a,b", "d"]),
+        ("[a,b, a]", None, "{a,b=1, a=2}", ["a,b", "a"]),
+        ("a.bin,b.bin", "{a.bin=a.bin,b.bin=b.bin}", "{a.bin=1,b.bin=2}", ["a.bin", "b.bin"]),
+        ("[canonical.bin]", "{canonical.bin=a,b.bin}", "{a,b.bin=9}", ["canonical.bin"]),
+    ],
+)
+def test_a_comma_in_a_name_is_told_by_the_maps(
+    files: str, name_map: str | None, ids: str | None, names: list[str]
+) -> None:
+    found = parse_images([{"availableFiles": files, "fileNameMap": name_map, "versionIdMap": ids, "versionId": "1"}])
+    assert [image.file_name for image in found] == names
+    assert [image.file_id is not None for image in found] == [ids is not None] * len(names)
+    assert not any(image.names_unsure for image in found)
+
+
+@pytest.mark.parametrize(
+    ("files", "ids"), [("[a, b.bin, c.bin]", "{x, b.bin=9}"), ("[a, b, a, b]", "{a=1, b=2, a, b=3}")]
+)
+def test_names_with_commas_that_cannot_be_told_apart_are_kept_as_they_came(files: str, ids: str) -> None:
+    image = one(availableFiles=files, versionIdMap=ids, versionId="1")
+    assert (image.file_name, image.version_id, image.names_unsure) == (files.strip("[]"), None, True)
+
+
 @pytest.mark.parametrize("field", ["versionName", "versionId", "versionType", "versionURL", "imageType"])
 @pytest.mark.parametrize("value", [{}, [], {"a": 1}, ["20.12"]])
 def test_a_field_of_a_wrong_type_is_a_protocol_error(field: str, value: Any) -> None:
@@ -154,6 +179,12 @@ def test_every_field_may_be_missing() -> None:
         (float("inf"), None),
         ([], None),
         ("9" * 30, None),
+        (2**63 - 1, 2**63 - 1),
+        (2**63, None),
+        (2**70, None),
+        (str(2**63), None),
+        (1e30, None),
+        (-1e30, None),
     ],
 )
 def test_the_time_of_an_update_is_milliseconds_or_unknown(value: Any, expected: int | None) -> None:
@@ -164,6 +195,7 @@ def test_the_time_of_an_update_is_milliseconds_or_unknown(value: Any, expected: 
     ("value", "families"),
     [
         (["isr4200", "c8000v"], ("isr4200", "c8000v")),
+        (["isr4200", None, 5], ("isr4200", "5")),
         ("[isr4200, c8000v]", ("isr4200", "c8000v")),
         ("isr", ("isr",)),
         (None, ()),

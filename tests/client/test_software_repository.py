@@ -141,7 +141,7 @@ def test_a_release_that_takes_remote_servers_only_refuses_a_url(vm: Simulator, r
     asked = len(vm.requests)
     with pytest.raises(VManageRejectedError, match="documented to know remote servers only") as caught:
         SoftwareRepository(repository.session, check_mode=True).add_url("20.12", URL)
-    assert (caught.value.method, caught.value.path) == ("POST", "device/action/software")
+    assert (caught.value.method, caught.value.path) == ("POST", "/dataservice/device/action/software")
     assert [one.method for one in vm.requests[asked:]] == ["GET"]
 
 
@@ -205,6 +205,18 @@ def test_a_replacement_that_is_refused_brings_the_old_url_back_and_says_so(
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
+def test_a_replacement_that_is_refused_but_listed_does_not_bring_the_old_url_back(
+    vm: Simulator, repository: SoftwareRepository
+) -> None:
+    vm.add_image("", version="20.12", url=OTHER)
+    vm.faults.add("error_500", method="POST", path="device/action/software", done=True)
+    text = f"the new entry is listed nevertheless, and the entry of before is deleted: {OTHER}"
+    with pytest.raises(VManageRejectedError, match=f"Simulated failure; {text}"):
+        repository.add_url("20.12", URL, if_exists="replace")
+    assert urls(vm) == [("20.12", URL)]
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
 def test_an_old_url_that_cannot_be_put_back_is_told(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("", version="20.12", url=SECRET_URL)
     vm.faults.add("error_4xx", method="POST", path="device/action/software", times=None)
@@ -237,6 +249,27 @@ def test_an_entry_whose_answer_is_lost_is_found_and_not_added_again(
     assert repository.add_url("20.12", URL).action == "added"
     assert after_login() == [LIST, POST, LIST]
     assert len(vm.images) == 1
+
+
+@pytest.mark.parametrize(("done", "times"), [(True, 1), (False, 2)])
+@pytest.mark.parametrize("release", BY_URL)
+def test_a_page_in_place_of_the_answer_adds_no_second_entry(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], *, done: bool, times: int
+) -> None:
+    vm._manager.second_copies = True
+    vm.faults.add("html_200", method="POST", path="device/action/software", done=done)
+    assert repository.add_url("20.12", URL).action == "added"
+    assert urls(vm) == [("20.12", URL)]
+    assert [one for one in after_login() if "device" in one] == [LIST, *[POST, LIST] * times]
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
+def test_an_error_of_the_parser_tells_the_call(vm: Simulator, repository: SoftwareRepository) -> None:
+    vm.add_record({"versionId": "id", "availableFiles": 7})
+    with pytest.raises(VManageProtocolError, match=r"availableFiles .* is int") as caught:
+        repository.list_images()
+    where = (caught.value.method, caught.value.path, caught.value.status)
+    assert where == ("GET", "/dataservice/device/action/software", 200)
 
 
 @pytest.mark.parametrize("fault", ["reset_before", "http_502", "http_500", "html_200"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
     VManageNotFoundError,
     VManageOutcomeUnknownError,
+    VManageProtocolError,
     VManageRejectedError,
     VManageUnavailableError,
 )
@@ -212,23 +214,72 @@ def test_a_deletion_whose_answer_is_lost_is_found_and_not_sent_again(
 
 
 @pytest.mark.parametrize(
-    ("fault", "options"),
-    [("status", {"status": 200}), ("http_502", {}), ("http_500", {}), ("reset_before", {}), ("redirect", {})],
+    ("fault", "options", "status", "reason"),
+    [
+        ("status", {"status": 200}, 200, ""),
+        ("status", {"status": 200, "body": "{"}, 200, r" \(The manager's answer is not JSON .*\)"),
+        ("http_502", {}, 502, r" \(The answer to a change was lost on its way\)"),
+        ("http_503", {"retry_after": 1}, 503, r" \(.* the manager asked to wait 1 s\)"),
+        ("reset_before", {}, None, r" \(The answer to a change was lost \(.*\)\)"),
+        ("redirect", {}, 302, r" \(The manager redirects to .*\)"),
+    ],
 )
-def test_an_image_that_stays_listed_is_an_unknown_outcome(
+def test_an_image_that_stays_listed_is_an_unknown_outcome_that_tells_the_reason(
     fault: str,
     options: dict[str, Any],
+    status: int | None,
+    reason: str,
     vm: Simulator,
     repository: SoftwareRepository,
     after_login: Callable[[], list[str]],
 ) -> None:
-    vm.add_image("a.bin", version="20.1")
+    image = vm.add_image("a.bin", version="20.1")
     vm.faults.add(fault, **ON_DELETE, **options)
-    with pytest.raises(VManageOutcomeUnknownError, match=r"a\.bin .* is still listed") as caught:
+    said = rf"^a\.bin .* is still listed 60 s after the change was sent{reason}$"
+    with pytest.raises(VManageOutcomeUnknownError) as caught:
         repository.delete_image(version="20.1")
+    assert re.match(said, caught.value.message)
     assert caught.value.retryable
-    assert (caught.value.method, caught.value.path) == ("DELETE", "device/action/software")
+    path = f"/dataservice/device/action/software/{image.version_id}"
+    assert (caught.value.method, caught.value.path, caught.value.status) == ("DELETE", path, status)
     assert sum(call.startswith("DELETE") for call in after_login()) == 1
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
+@pytest.mark.parametrize(("done", "times"), [(True, 1), (False, 2)])
+def test_a_page_in_place_of_the_answer_is_settled_by_the_list_before_anything_is_sent_again(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], *, done: bool, times: int
+) -> None:
+    image = vm.add_image("a.bin", version="20.1")
+    vm.faults.add("html_200", **ON_DELETE, done=done)
+    change = repository.delete_image(version="20.1")
+    assert (change.action, vm.images) == ("deleted", [])
+    sent = [one for one in after_login() if "device" in one]
+    assert sent == [LIST, *[delete(image.version_id), LIST] * times]
+    assert vm.counters.logins == 2
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
+def test_a_list_that_is_refused_after_the_deletion_is_no_refused_deletion(
+    vm: Simulator, repository: SoftwareRepository
+) -> None:
+    vm.add_image("a.bin", version="20.1")
+    (image,) = repository.list_images()
+    vm.faults.add("forbidden", method="GET", path="device/action/software")
+    with pytest.raises(VManageRejectedError) as caught:
+        repository.remove(image)
+    assert (caught.value.method, vm.images) == ("GET", [])
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
+def test_a_refusal_of_what_was_deleted_all_the_same_is_told(vm: Simulator, repository: SoftwareRepository) -> None:
+    for fault in ("error_500", "error_200"):
+        vm.add_image("a.bin", version="20.1")
+        vm.faults.add(fault, **ON_DELETE, done=True)
+        with pytest.raises(VManageRejectedError, match=r"Simulated failure .* code SIM-FAULT"):
+            repository.delete_image(version="20.1")
+        assert vm.images == []
+        assert repository.delete_image(version="20.1").action == "unchanged"
 
 
 def test_a_refusal_goes_out_with_the_words_of_the_manager(
@@ -273,6 +324,44 @@ def test_a_busy_manager_is_asked_again_and_a_busier_one_is_left_alone(
         repository.delete_image(version="20.1")
     assert naps == [3.0]
     assert names(vm) == ["a.bin"]
+
+
+def test_an_id_that_would_lead_elsewhere_is_not_sent(vm: Simulator, repository: SoftwareRepository) -> None:
+    vm.add_record({"versionId": "x/../y", "versionName": "20.1", "availableFiles": "a.bin"})
+    with pytest.raises(VManageProtocolError, match=r"lists the id 'x/\.\./y', which cannot be part of a path"):
+        repository.delete_image(version="20.1")
+    assert [one for one in vm.requests if one.method == "DELETE"] == []
+
+
+def test_an_image_without_an_id_is_refused_in_these_words(vm: Simulator, repository: SoftwareRepository) -> None:
+    vm.add_record({"versionName": "20.1", "availableFiles": "a.bin"})
+    with pytest.raises(VManageAmbiguousError, match=r"^version '20\.1' is listed without an id; nothing was changed$"):
+        repository.delete_image(version="20.1")
+
+
+ONE_NAME = {"availableFiles": "[a,b.bin]", "fileNameMap": "{a,b.bin=a,b.bin}", "versionIdMap": "{a,b.bin=99}"}
+UNSURE = {"availableFiles": "[a, b.bin, c.bin]", "versionIdMap": "{x, b.bin=99}"}
+
+
+def test_a_part_of_a_name_with_a_comma_selects_nothing(vm: Simulator, repository: SoftwareRepository) -> None:
+    vm.add_record({"versionId": "id", "versionName": "20.1", **ONE_NAME})
+    assert repository.find_images(file_name="b.bin") == []
+    assert repository.delete_image(file_name="b.bin").action == "unchanged"
+    assert repository.delete_image(file_name="a,b.bin").action == "deleted"
+    assert repository.list_images() == []
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [{"version": "20.1"}, {"version_id": "id"}, {"file_name": "b.bin"}, {"file_name": "a, b.bin, c.bin"}],
+)
+def test_names_that_cannot_be_told_apart_are_not_deleted(
+    selector: dict[str, str], vm: Simulator, repository: SoftwareRepository
+) -> None:
+    vm.add_record({"versionId": "id", "versionName": "20.1", **UNSURE})
+    assert repository.find_images(file_name="b.bin") == []
+    with pytest.raises(VManageAmbiguousError, match="no id for it alone"):
+        repository.delete_image(**selector)
 
 
 def test_an_id_with_odd_signs_is_one_part_of_the_path(vm: Simulator, repository: SoftwareRepository) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator
 
@@ -78,3 +79,25 @@ def test_nothing_that_a_session_knows_shows_in_its_text(vm: Simulator, connect: 
         secrets = [vm.password, headers["x-xsrf-token"], headers["cookie"].partition("=")[2]]
         shown = f"{session!r} {hook.settings!r} {session.server!r} {session._credentials!r} {vars(hook)!r}"
     assert [secret for secret in secrets if secret in shown] == []
+
+
+SIGNED = "https://joe:url-password@images.example.com/20.12/?sig=signed-123"
+
+
+def test_what_is_secret_in_a_url_is_masked_when_the_hook_is_called_without_an_operator(
+    vm: Simulator, connect: Callable[..., None], redact: Callable[[str], str]
+) -> None:
+    connect(vm)
+    with VManageHook() as hook:
+        hook.add_repo("20.12", SIGNED, check_mode=True)
+    assert redact("url-password signed-123") == f"{MASKED} {MASKED}"
+
+
+def test_what_is_secret_in_a_source_or_a_checksum_is_masked_before_it_is_opened(
+    vm: Simulator, connect: Callable[..., None], redact: Callable[[str], str]
+) -> None:
+    connect(vm)
+    other = SIGNED.replace("url-password", "list-password").replace("example.com", "invalid")
+    with VManageHook() as hook, pytest.raises(VManageError):
+        hook.upload_image(SIGNED.replace("example.com", "invalid"), file_name="a.bin", checksum=f"file:{other}")
+    assert redact("url-password list-password signed-123") == f"{MASKED} {MASKED} {MASKED}"

@@ -50,6 +50,13 @@ def test_a_refused_login_is_told_with_its_consequence(vm_of_release: Simulator, 
     assert vm_of_release.counters.refused_logins == 1
 
 
+def test_a_connection_that_is_not_there_is_told_and_not_raised(vm: Simulator, supervisor: None) -> None:
+    ok, text = VManageHook("missing").test_connection()
+    assert not ok
+    assert text.startswith("Connection 'missing' is not there (")
+    assert vm.requests == []
+
+
 def test_a_masked_password_of_the_form_is_recognised(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm, password="***")
     assert VManageHook().test_connection()[1].endswith("The password arrived as '***': type it anew in the form.")

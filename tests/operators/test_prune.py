@@ -167,7 +167,8 @@ def test_devices_that_cannot_be_listed_keep_every_image(vm: Simulator, prune: Ca
     ("options", "words"),
     [
         ({"keep": 0}, "keep is 0: give 1 or more"),
-        ({"keep": "3"}, "keep is '3': give a whole number"),
+        ({"keep": -1}, "keep is -1: give a whole number, 1 or more"),
+        ({"keep": "3"}, "keep is '3': give a whole number, 1 or more"),
         ({"keep": 1, "protect": [7]}, "protect is .*: give a list of patterns"),
         ({"keep": 1, "protect": "[broken"}, "protect is text that is neither"),
         ({"keep": 1, "older_than": "90"}, "older_than is '90': give a timedelta"),

@@ -175,6 +175,16 @@ def test_a_lost_answer_is_settled_by_the_list(vm: Simulator, server: Callable[..
     assert len(known(vm)) == 1
 
 
+@pytest.mark.parametrize("done", [True, False])
+def test_a_page_in_place_of_the_answer_makes_no_second_server(
+    vm: Simulator, server: Callable[..., Any], *, done: bool
+) -> None:
+    vm.faults.add("html_200", path=SERVERS, method="POST", done=done)
+    assert server()["action"] == "added"
+    assert len(known(vm)) == 1
+    assert sum(one.method == "POST" and one.path.endswith(SERVERS) for one in vm.requests) == (1 if done else 2)
+
+
 def test_a_lost_answer_to_a_new_password_stays_unknown(vm: Simulator, server: Callable[..., Any]) -> None:
     server(password="hunter2")
     vm.faults.add("reply_lost", path=f"{SERVERS}/*", method="PUT")

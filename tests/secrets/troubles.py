@@ -84,7 +84,7 @@ FAULT_TROUBLES = {name: _fault(name) for name in FAULTS}
 """Each fault of the simulator, for as long as the task runs: a new one is in the table by itself."""
 OTHER_TROUBLES: dict[str, Trouble] = {
     "dies once": _fault("expired_a", times=1),
-    "busy during the login": _fault("http_503", path="j_security_check"),
+    "busy during the login": _fault("http_503", path="/j_security_check"),
     "busy after the login": _fault("http_503", path="client/*"),
     "page after the login": _fault("html_200", path="client/server"),
     "logout fails": _fault("http_500", path="/logout"),
@@ -104,7 +104,7 @@ ECHOES: dict[str, Trouble] = {
     "echo in an error": _fault("error_4xx", **_ECHO),
     "echo in a success": _fault("error_200", **_ECHO),
     "echo in a page": _fault("status", status=403, body=f"<html>{_ECHO['message']}</html>"),
-    "echo in a refused login": _fault("status", path="j_security_check", status=200, body={"error": _ECHO}),
+    "echo in a refused login": _fault("status", path="/j_security_check", status=200, body={"error": _ECHO}),
     "echo in a redirect": _fault("redirect", location=f"https://joe:{URL_PASSWORD}@sso.invalid/?sig={SIGNATURE}"),
 }
 """A manager that says back what it was told. Only Airflow's masker can know all of that as secret."""
