@@ -30,6 +30,7 @@ from airflow_provider_vmanage.client.software_repository import (
     PATH,
     Change,
     SoftwareRepository,
+    is_refusal,
 )
 from airflow_provider_vmanage.client.upload import check_file_name
 
@@ -190,6 +191,8 @@ class RemoteServers:
         except VManageRejectedError as err:
             raise explain_refused_remote(err, self.session.server) from None
         except OUTCOME_OPEN as err:
+            if is_refusal(err):
+                raise
             log.warning("%s; looking at the list", err)
             return err
         return None

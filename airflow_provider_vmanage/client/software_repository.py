@@ -51,6 +51,11 @@ CONFIRM_TIMEOUT = 60.0
 OUTCOME_OPEN = (VManageOutcomeUnknownError, VManageProtocolError, VManageSessionExpiredError)
 
 
+def is_refusal(err: VManageError) -> bool:
+    """Tell whether a session error refuses the change by name (403 SessionTokenFilter): it surely was not made."""
+    return isinstance(err, VManageSessionExpiredError) and err.status == 403
+
+
 @dataclass(frozen=True)
 class Change:
     """What a changing call did.
@@ -268,6 +273,8 @@ class SoftwareRepository:
         except VManageRejectedError as err:
             raise explain_refused_url(err, self.session.server) from None
         except OUTCOME_OPEN as err:
+            if is_refusal(err):
+                raise
             lost = err
             log.warning("%s; looking at the list", err)
         found = self.wait_for(lambda: self._url_entry(name, url), CONFIRM_TIMEOUT, lost=lost)
@@ -292,6 +299,8 @@ class SoftwareRepository:
         except VManageRejectedError as err:
             refused = err
         except OUTCOME_OPEN as err:
+            if is_refusal(err):
+                raise
             lost = err
             log.warning("%s; looking at the list", err)
         timeout = 0 if refused else CONFIRM_TIMEOUT
