@@ -65,13 +65,15 @@ class SessionDead(Exception):
     """The manager does not know our session any more. Never leaves this package.
 
     :param shape: how it said so.
+    :param status: HTTP status of the answer.
     :param token_only: it may only be the XSRF token that is stale.
     :param by_page: only presumed, from a page under 200; the request may have been carried out.
     """
 
-    def __init__(self, shape: str, *, token_only: bool = False, by_page: bool = False) -> None:
+    def __init__(self, shape: str, status: int, *, token_only: bool = False, by_page: bool = False) -> None:
         super().__init__(shape)
         self.shape = shape
+        self.status = status
         self.token_only = token_only
         self.by_page = by_page
 
@@ -112,11 +114,24 @@ def judge(call: Call, answer: requests.Response) -> Envelope:
     where = {**call.where, "status": status}
     if status == 401 and not call.renewable:
         raise VManageAuthenticationError("The API key is not accepted: create a new one", **where)
-    raise_if_session_dead(call, answer)
+    try:
+        raise_if_session_dead(call, answer)
+    except SessionDead as dead:
+        if call.renewable or dead.token_only:
+            raise
+        raise _no_session_to_renew(dead, where) from None
     raise_if_rate_limited(call, answer)
     if status >= 300:
         _raise_for_bad_status(call, answer, where)
     return parse_envelope(answer.text, status=status, method=call.method, path=call.path)
+
+
+def _no_session_to_renew(dead: SessionDead, where: dict[str, Any]) -> VManageProtocolError:
+    return VManageProtocolError(
+        f"The manager answered the API key as it answers somebody who is not logged in ({dead.shape}); a key has no "
+        "session that could be renewed: is it the user's current key, and is the release 20.18 or newer?",
+        **where,
+    )
 
 
 def raise_if_session_dead(call: Call, answer: requests.Response) -> None:
@@ -128,13 +143,13 @@ def raise_if_session_dead(call: Call, answer: requests.Response) -> None:
     """
     status, body = answer.status_code, answer.text.lstrip()
     if status == 401:
-        raise SessionDead("401")
+        raise SessionDead("401", status)
     if 300 <= status < 400 and "/welcome.html" in str(answer.headers.get("Location", "")):
-        raise SessionDead("redirect to the welcome page")
+        raise SessionDead("redirect to the welcome page", status)
     if status == 200 and call.path.startswith(API_ROOT) and body.startswith("<"):
-        raise SessionDead("login page instead of data", by_page=True)
+        raise SessionDead("login page instead of data", status, by_page=True)
     if status == 403 and "SessionTokenFilter" in body:
-        raise SessionDead("XSRF token not accepted", token_only=True)
+        raise SessionDead("XSRF token not accepted", status, token_only=True)
 
 
 def raise_if_rate_limited(call: Call, answer: requests.Response) -> None:

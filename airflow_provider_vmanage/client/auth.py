@@ -24,9 +24,11 @@ from airflow_provider_vmanage.client.answers import (
     raise_if_rate_limited,
     raise_if_session_dead,
 )
+from airflow_provider_vmanage.client.cookies import SESSION_COOKIE, session_cookies
 from airflow_provider_vmanage.client.envelope import error_of, parse_envelope, raise_for_error
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
+    VManageConfigurationError,
     VManageRejectedError,
     VManageUnavailableError,
 )
@@ -51,15 +53,19 @@ class Credentials:
     """What an opened login adds to each request.
 
     :param headers: headers to send.
+    :param cookies: cookies to send.
     :param token: XSRF token, where the login itself gives one.
     :param secrets: values that must not show up anywhere.
     :param opened: whether the manager keeps a session that has to be logged out.
+    :param unfit: why it must not be used for more than its logout.
     """
 
     headers: dict[str, str] = field(default_factory=dict, repr=False)
+    cookies: dict[str, str] = field(default_factory=dict, repr=False)
     token: str | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     opened: bool = True
+    unfit: VManageConfigurationError | None = None
 
 
 class Login(Protocol):
@@ -92,7 +98,7 @@ class SessionLogin:
         _raise_if_redirected(answer, LOGIN)
         if answer.status_code != 200 or answer.text.strip():
             raise _refused(answer, LOGIN, self._settings)
-        cookies = [str(cookie.value) for cookie in answer.cookies if cookie.name == "JSESSIONID" and cookie.value]
+        cookies = session_cookies(answer)
         if not cookies:
             # No success, so not tried again either: nobody knows whether it counts as a failed login.
             raise VManageAuthenticationError(
@@ -100,7 +106,9 @@ class SessionLogin:
                 status=answer.status_code,
                 **LOGIN.where,
             )
-        return Credentials(secrets=tuple(cookies))
+        values = tuple(str(cookie.value) for cookie in cookies)
+        unfit = _secure_over_http(self._settings) if cookies[0].secure else None
+        return Credentials(cookies={SESSION_COOKIE: values[0]}, secrets=values, unfit=unfit)
 
 
 class JWTLogin:
@@ -127,7 +135,7 @@ class JWTLogin:
         token, csrf = _jwt_fields(answer.text)
         if answer.status_code != 200 or not token:
             raise _refused(answer, JWT_LOGIN, self._settings)
-        return Credentials(_bearer(token), csrf or None, tuple(filter(None, (token, csrf))))
+        return Credentials(_bearer(token), token=csrf or None, secrets=tuple(filter(None, (token, csrf))))
 
 
 class ApiKeyLogin:
@@ -153,7 +161,6 @@ def login_for(settings: ManagerSettings) -> Login:
 
 def log_out(
     send: Send,
-    headers: dict[str, str],
     release: tuple[int, int] | None,
     sleep: Callable[[float], Any],
     *,
@@ -162,8 +169,7 @@ def log_out(
 ) -> None:
     """End the session on the manager: POST from release 20.12, GET before; both where the release is unknown.
 
-    :param send: sends a request, unjudged.
-    :param headers: of the session.
+    :param send: sends a request of the session, unjudged.
     :param release: first two numbers of the release.
     :param sleep: waits that many seconds.
     :param repeats: how often at most a logout is sent again that the manager could not take.
@@ -177,7 +183,7 @@ def log_out(
         params = {"nocache": int(time.time())} if verb == "GET" else None
         for attempt in retrying(sleep, repeats=repeats, seconds=seconds):
             with attempt:
-                answer = send(call, headers=headers, params=params)
+                answer = send(call, params=params)
                 raise_if_away(call, answer)
         if answer.status_code < 400:
             _raise_unless_done(answer, call)
@@ -190,6 +196,20 @@ def _raise_unless_done(answer: requests.Response, call: Call) -> None:
     """Raise for ``{"error": ...}`` or cut JSON; where a logout leads differs by release, so any page is good."""
     if answer.status_code < 300 and not answer.text.lstrip().startswith("<"):
         parse_envelope(answer.text, status=answer.status_code, method="POST", path=call.path)
+
+
+def _secure_over_http(settings: ManagerSettings) -> VManageConfigurationError | None:
+    """Return what is wrong where a cookie for TLS only came without: it must not travel so with every call.
+
+    That it goes back once, with the logout, tells a listener nothing that the login's own answer has not.
+    """
+    if not settings.base_url.startswith("http://"):
+        return None
+    return VManageConfigurationError(
+        "schema is http, but the manager allows its session cookie over TLS only (Secure): set schema to https, and "
+        "port to that of https",
+        **LOGIN.where,
+    )
 
 
 def _bearer(token: str) -> dict[str, str]:

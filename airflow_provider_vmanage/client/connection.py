@@ -12,6 +12,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_vmanage.client.answers import Call, malformed_redirect, transport_error
+from airflow_provider_vmanage.client.cookies import NoSessionCookie
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageConfigurationError,
@@ -45,6 +46,7 @@ class ManagerConnection:
         self._stopped = threading.Event()
         self._adapter = ManagerAdapter(send_timeout=settings.timeouts.read, stopped=self._stopped)
         self._http = requests.Session()
+        self._http.cookies.set_policy(NoSessionCookie())
         for prefix in ("https://", "http://"):
             self._http.mount(prefix, self._adapter)
         self._http.headers["User-Agent"] = settings.user_agent
@@ -55,7 +57,7 @@ class ManagerConnection:
         """Send one request when its turn comes and return the answer, whatever it is; redirects are not followed.
 
         :param call: method and path.
-        :param options: for ``requests``: headers, params, json, data, timeout.
+        :param options: for ``requests``: headers, cookies, params, json, data, timeout.
         :raises VManageError: there was no whole answer.
         """
         self.raise_if_stopped()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, quote_plus
 
@@ -24,18 +24,22 @@ class Secrets:
     """The secrets of one session, of which its repr shows none.
 
     :param known: from the beginning.
+    :param on_secret: told those that come up later.
     """
 
-    def __init__(self, *known: str | None) -> None:
+    def __init__(self, *known: str | None, on_secret: Callable[[str], None] = lambda _: None) -> None:
         self._known = set(known)
+        self._tell = on_secret
 
     def __repr__(self) -> str:
         """Tell their number."""
         return f"<{len(self._known)} secrets>"
 
     def add(self, *secrets: str) -> None:
-        """Hide these too from now on."""
+        """Hide these too from now on, and tell them."""
         self._known.update(secrets)
+        for secret in secrets:
+            self._tell(secret)
 
     @contextmanager
     def hidden(self) -> Iterator[None]:

@@ -25,7 +25,13 @@ from airflow_provider_vmanage.client.errors import (
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.software_repository import OUTCOME_OPEN, PATH, Change, SoftwareRepository
+from airflow_provider_vmanage.client.software_repository import (
+    OUTCOME_OPEN,
+    PATH,
+    Change,
+    SoftwareRepository,
+    is_refusal,
+)
 from airflow_provider_vmanage.client.sources import ImageSource
 from airflow_provider_vmanage.client.upload import MultipartImage, check_file_name, digest_of, quoted_file_name
 from airflow_provider_vmanage.client.upload_notes import UploadNote, UploadNotes
@@ -203,9 +209,10 @@ class ImageUpload:
                 lost = err
             except OUTCOME_OPEN as err:
                 lost = err
-                sent = body if body.complete else sent
+                is_open = body.complete and not is_refusal(err)
+                sent = body if is_open else sent
                 log.warning("%s; %d of %d bytes were sent; looking at the list", err, body.sent, len(body))
-                image = self._wait_listed(self.listing_timeout if body.complete else 0, lost=err)
+                image = self._wait_listed(self.listing_timeout if is_open else 0, lost=err)
             else:
                 lost, sent = None, body
                 image = self._wait_listed(self.listing_timeout)

@@ -22,11 +22,10 @@ from airflow_provider_vmanage.client.settings import is_header_value
 Fetch = Callable[..., tuple[Call, requests.Response]]
 
 
-def read_server(fetch: Fetch, *, own_token: str | None) -> ServerInfo:
-    """Return release, tenancy and XSRF token; one call where its answer has the token, as from release 19.2 on.
+def read_server(fetch: Fetch) -> ServerInfo:
+    """Return release and tenancy, and the XSRF token where the answer has it, as from release 19.2 on.
 
     :param fetch: sends a request of the session.
-    :param own_token: token that the login itself gave.
     :raises VManageError: as any read.
     """
     try:
@@ -34,9 +33,8 @@ def read_server(fetch: Fetch, *, own_token: str | None) -> ServerInfo:
     except VManageRejectedError as err:
         if err.status not in (403, 404):
             raise
-        info = ServerInfo()  # a role or a release without this call still has its token
-    token = own_token or info.token or read_token(fetch)
-    return replace(info, token=_sendable(token, "XSRF token") if token else None)
+        return ServerInfo()  # a role or a release without this call still has its token
+    return replace(info, token=_sendable(info.token, "XSRF token") if info.token else None)
 
 
 def enter_tenant(fetch: Fetch, server: ServerInfo, wanted: str) -> str:
@@ -74,7 +72,7 @@ def read_token(fetch: Fetch) -> str | None:
     text = answer.text.strip()
     if answer.status_code == 200 and text.isascii() and text.isalnum():
         return text
-    return str(judge(call, answer).member("token"))
+    return _sendable(str(judge(call, answer).member("token")), "XSRF token")
 
 
 def _sendable(value: str, what: str) -> str:
@@ -88,4 +86,4 @@ def _envelope(exchange: tuple[Call, requests.Response]) -> Envelope:
 
 
 def _names(row: dict[str, Any]) -> tuple[Any, ...]:
-    return row.get("name"), row.get("subDomain"), row["tenantId"]
+    return row.get("name"), row.get("subDomain"), str(row["tenantId"])  # an id may come as a number

@@ -3,21 +3,25 @@
 Login is lazy. After it one call, ``/dataservice/client/server``, gives the XSRF token and the release, which decides
 how to log out. A dead session is renewed once per call, silently. What was opened is logged out, on errors too: a
 manager keeps 100 to 250 sessions (Cisco's documents disagree), and evicts those of others.
+
+That a session is dead is only believed once the new one gets a good answer to the same call: where that is answered
+like a dead session too, the first may be alive, and is logged out as well.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from copy import copy
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from airflow_provider_vmanage.client.answers import API_ROOT, Call, SessionDead, judge
-from airflow_provider_vmanage.client.auth import Credentials, log_out, login_for
+from airflow_provider_vmanage.client.auth import login_for
 from airflow_provider_vmanage.client.connection import ManagerConnection
 from airflow_provider_vmanage.client.envelope import Envelope
 from airflow_provider_vmanage.client.errors import (
@@ -28,12 +32,9 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.hidden import Secrets
 from airflow_provider_vmanage.client.models import ServerInfo
+from airflow_provider_vmanage.client.opened_session import OpenedSession
 from airflow_provider_vmanage.client.retry import retrying
-from airflow_provider_vmanage.client.server import enter_tenant, read_server, read_token
 from airflow_provider_vmanage.client.settings import ManagerSettings
-
-if TYPE_CHECKING:
-    import requests
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,8 @@ _STAYS = "Logout failed; the session stays until the manager ends it: %s"
 class ManagerSession:
     """Session with a manager; a context manager that logs out at its end.
 
-    Not for several threads at once, but :meth:`abort` may come from anywhere.
+    Not for several threads at once, but :meth:`abort` may come from anywhere. One that is dropped without an end is
+    logged out where Python collects it, with a warning: that can be late, and never where the process is killed.
 
     :param settings: how to reach the manager, and as whom.
     :param on_secret: told every secret of a login (cookie, tokens) as soon as it is known, for masking.
@@ -53,16 +55,16 @@ class ManagerSession:
 
     def __init__(self, settings: ManagerSettings, *, on_secret: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
-        self._secrets = Secrets(settings.password, settings.api_key)
-        self._tell = on_secret
+        self._secrets = Secrets(settings.password, settings.api_key, on_secret=on_secret)
         self._login = login_for(settings)
         self._connection = ManagerConnection(settings)
-        self._refused: VManageAuthenticationError | None = None
-        self._credentials: Credentials | None = None
-        self._server = ServerInfo()
-        self._tenant_session = ""
-        self._opened_at = 0.0
-        self._ready = False
+        #: waits that many seconds; raises VManageCancelledError where abort was called meanwhile. No method: what
+        #: repeats a call keeps it in a reference cycle, and a dropped session would be collected late.
+        self.sleep: Callable[[float], None] = self._connection.sleep
+        self._refused: VManageError | None = None
+        self._current: OpenedSession | None = None
+        # by the call (method, path) whose answer spoke against them
+        self._given_up: dict[tuple[str, str], OpenedSession] = {}
 
     def __enter__(self) -> ManagerSession:
         """Return the session; nothing is sent before the first call."""
@@ -76,6 +78,15 @@ class ManagerSession:
     ) -> None:
         """Log out and close the connections."""
         self.close()
+
+    def __del__(self) -> None:
+        """Log out where nobody did; never raises."""
+        if sys.is_finalizing() or "_given_up" not in self.__dict__:
+            return  # nothing can be sent while the interpreter ends, and a failed __init__ opened nothing
+        if any(opened.must_be_logged_out for opened in self._all_opened()):
+            with contextlib.suppress(Exception):
+                log.warning("%r was dropped and is logged out only now: use it, or its hook, in a with statement", self)
+                self.close()
 
     def __repr__(self) -> str:
         """Name manager and user, and no secret."""
@@ -108,15 +119,15 @@ class ManagerSession:
         """
         call = self._call(method, path)
 
-        def send() -> Envelope:
+        def send(opened: OpenedSession) -> Envelope:
             try:
-                return judge(call, self._send(call, params=params, json=json))
+                return judge(call, opened.send(call, params=params, json=json))
             except SessionDead as dead:
                 if repeat_after_page or not dead.by_page:
                     raise
-                self._note_death(dead)
+                self._note_death(call, dead)
                 text = "A change was answered with the login page; whether it was made is not told"
-                raise VManageSessionExpiredError(text, repeat=True, status=200, **call.where) from dead
+                raise VManageSessionExpiredError(text, repeat=True, status=dead.status, **call.where) from dead
 
         return self._run(call, send)
 
@@ -126,23 +137,28 @@ class ManagerSession:
         :param path: path below ``/dataservice``.
         :param body: iterable of bytes with a length.
         :param content_type: of the request.
-        :raises VManageSessionExpiredError: the session was dead; the next call opens another.
+        :raises VManageSessionExpiredError: the session was dead; the next call opens another. Under status 403 the
+            manager has refused the body by name.
         :raises VManageOutcomeUnknownError: no answer, or none that comes from the manager.
         :raises VManageError: as any change.
         """
         call = self._call("POST", path)
-        _ = self.server
+        opened = self._run(self._call("GET", "client/server"), lambda opened: opened)
         limits = self.settings.timeouts
         options = {"headers": {"Content-Type": content_type}, "timeout": (limits.connect, limits.upload_read)}
         try:
             with self._secrets.hidden():
-                return judge(call, self._send(call, data=body, **options))
+                envelope = judge(call, opened.send(call, data=body, **options))
+            self._given_up.pop(_key(call), None)
+            return envelope
         except VManageAuthenticationError as refused:
-            self._refused = refused
+            self._refused = copy(refused)
             raise
         except SessionDead as dead:
-            self._note_death(dead)
-            raise VManageSessionExpiredError(f"The session died ({dead.shape})", **call.where) from dead
+            self._note_death(call, dead)
+            raise VManageSessionExpiredError(
+                f"The session died ({dead.shape})", status=dead.status, **call.where
+            ) from dead
         finally:
             # A connection whose request was cut short by an early answer must not serve another one.
             self._connection.drop()
@@ -153,23 +169,25 @@ class ManagerSession:
 
         :raises VManageError: as :meth:`request`.
         """
-        return self._run(self._call("GET", "client/server"), lambda: self._server)
+        return self._run(self._call("GET", "client/server"), lambda opened: opened.server)
 
     # -- life ------------------------------------------------------------------------------------------------------
 
     @property
     def is_open(self) -> bool:
         """Tell whether a login was made that is not known to be dead."""
-        return self._credentials is not None
+        return self._current is not None
 
     def renew_if_older(self, seconds: float) -> None:
         """Log out where the session was opened longer ago, so that something long begins with a new one.
 
         :param seconds: age that is still young enough.
         """
-        if self.is_open and self._login.renewable and time.monotonic() - self._opened_at > seconds:
+        opened = self._current
+        if opened is not None and self._login.renewable and time.monotonic() - opened.opened_at > seconds:
             log.info("The session is older than %d s: opening a new one", seconds)
-            self._end()
+            self._put_away()
+            self._end(opened)
 
     def keep_secret(self, *secrets: str) -> None:
         """Keep what is secret in the next calls out of every error, whatever the manager quotes.
@@ -177,26 +195,20 @@ class ManagerSession:
         :param secrets: such as the password in a URL that is sent.
         """
         self._secrets.add(*secrets)
-        for secret in secrets:
-            self._tell(secret)
 
     def close(self) -> None:
         """Log out, where a session is open, and close the connections; a failed logout is only logged."""
+        opened = self._all_opened()
+        self._given_up.clear()
+        self._put_away()
         try:
-            self._end()
+            self._end(*opened)
         finally:
             self._connection.drop()
 
     def abort(self) -> None:
         """Break off whatever is under way; for a signal handler or another thread. Only :meth:`close` works then."""
         self._connection.stop()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait that many seconds.
-
-        :raises VManageCancelledError: :meth:`abort` was called meanwhile.
-        """
-        self._connection.sleep(seconds)
 
     def raise_if_aborted(self) -> None:
         """Do nothing unless :meth:`abort` was called.
@@ -216,89 +228,94 @@ class ManagerSession:
             raise VManageConfigurationError(f"path is {below!r}: give a path below {API_ROOT}")
         return Call(method.upper(), f"{API_ROOT}/{relative}", renewable=self._login.renewable, query=query)
 
-    def _run(self, call: Call, action: Callable[[], T]) -> T:
-        """Do the action in an open session; a death of each kind (session, token) is mended once."""
-        deaths: set[bool] = set()
+    def _run(self, call: Call, action: Callable[[OpenedSession], T]) -> T:
+        """Do the action in an open session; it is recovered once, whatever it died of."""
+        deaths: list[bool] = []  # of each: whether it was only the token that was refused
         for attempt in retrying(self.sleep):
             with attempt, self._secrets.hidden():
                 while True:
                     try:
-                        self._ensure_open()
-                        return action()
+                        result = action(self._ensure_open())
                     except SessionDead as dead:
-                        self._note_death(dead)
-                        if dead.token_only in deaths:
-                            raise _dead_again(call, dead) from dead
-                        deaths.add(dead.token_only)
+                        self._recover(call, dead, deaths)
                     except VManageAuthenticationError as refused:
-                        self._refused = refused
+                        self._refused = copy(refused)
                         raise
+                    else:
+                        self._given_up.pop(_key(call), None)
+                        return result
         raise AssertionError("the last attempt returns or raises")
 
-    def _fetch(self, method: str, path: str, **options: Any) -> tuple[Call, requests.Response]:
-        call = self._call(method, path)
-        return call, self._send(call, **options)
+    def _recover(self, call: Call, dead: SessionDead, deaths: list[bool]) -> None:
+        """Note the death; a second one in one call is an error, but where it is found while a new token is asked for.
 
-    def _send(self, call: Call, **options: Any) -> requests.Response:
-        options["headers"] = {**self._headers(), **options.get("headers", {})}
-        return self._connection.send(call, **options)
-
-    def _headers(self) -> dict[str, str]:
-        headers = dict(self._credentials.headers) if self._credentials else {}
-        if self._server.token:
-            headers["X-XSRF-TOKEN"] = self._server.token
-        if self._tenant_session:
-            headers["VSessionId"] = self._tenant_session
-        return headers
+        :raises VManageSessionExpiredError: it is the second one.
+        """
+        is_ready = self._current is not None and self._current.is_ready
+        self._note_death(call, dead)
+        is_first = not deaths or (deaths[-1] and not dead.token_only and not is_ready)
+        deaths.append(dead.token_only)
+        if not is_first:
+            self._end(self._given_up.pop(_key(call), None))
+            raise _dead_again(call, dead, token_first=deaths[0]) from dead
 
     # -- one session -----------------------------------------------------------------------------------------------
 
-    def _ensure_open(self) -> None:
+    def _ensure_open(self) -> OpenedSession:
         if self._refused is not None:
-            raise self._refused  # one refused login per session: more of them lock the account
-        if self._credentials is None:
-            self._log_in()
-        if not self._ready:
-            self._get_ready()
+            raise copy(self._refused)  # one refused login per session: more of them lock the account
+        if self._current is None:
+            self._current = self._log_in()
+        if not self._current.is_ready:
+            self._current.get_ready(self.settings.tenant)
+            version = self._current.server.version or "unknown"
+            log.info("Session with %s (release %s) is open", self.settings.base_url, version)
+        return self._current
 
-    def _log_in(self) -> None:
+    def _log_in(self) -> OpenedSession:
         credentials = self._login.open(self._connection.send)
-        self.keep_secret(*credentials.secrets)
-        self._credentials, self._opened_at = credentials, time.monotonic()
+        self._secrets.add(*credentials.secrets)
+        opened = OpenedSession(
+            credentials, self._connection.send, renewable=self._login.renewable, on_secret=self._secrets.add
+        )
+        if credentials.unfit is not None:
+            self._refused = credentials.unfit
+            self._end(opened)
+            raise copy(credentials.unfit)
+        return opened
 
-    def _get_ready(self) -> None:
-        own_token = self._credentials.token if self._credentials else None
-        self._server = read_server(self._fetch, own_token=own_token)
-        if self._server.token:
-            self.keep_secret(self._server.token)
-        if self.settings.tenant and not self._tenant_session:
-            self._tenant_session = enter_tenant(self._fetch, self._server, self.settings.tenant)
-            self.keep_secret(self._tenant_session)
-        self._ready = True
-        log.info("Session with %s (release %s) is open", self.settings.base_url, self._server.version or "unknown")
+    def _note_death(self, call: Call, dead: SessionDead) -> None:
+        if self._current is None:
+            return
+        if dead.token_only:
+            # The session may live: ask for the token before giving it up.
+            log.info("The XSRF token is not accepted: asking for it again")
+            self._current.forget_token()
+            return
+        log.info("The session is dead (%s)", dead.shape)
+        doubtful, self._given_up[_key(call)] = self._given_up.get(_key(call)), self._current
+        self._put_away()
+        self._end(doubtful)  # what spoke against it speaks against a newer one too
 
-    def _note_death(self, dead: SessionDead) -> None:
-        log.info("The session is dead (%s): opening it anew", dead.shape)
-        if dead.token_only and self._credentials is not None:
-            # The session may live: ask for the token before giving it up, and no longer trust that of the login.
-            self._credentials = replace(self._credentials, token=None)
-            self._server = replace(self._server, token=None)
-            self._ready = False
-        else:
-            self._forget()
-
-    def _forget(self) -> None:
-        self._credentials = None
-        self._server = ServerInfo()
-        self._tenant_session = ""
-        self._ready = False
+    def _put_away(self) -> None:
+        self._current = None
         self._connection.forget_cookies()
 
-    def _end(self) -> None:
+    def _all_opened(self) -> list[OpenedSession]:
+        current = [self._current] if self._current is not None else []
+        return [*current, *self._given_up.values()]
+
+    def _end(self, *sessions: OpenedSession | None) -> None:
+        ours = [opened for opened in sessions if opened is not None and opened.must_be_logged_out]
+        if ours:
+            with self._connection.last_words() as hasty:
+                for opened in ours:
+                    self._log_out(opened, repeats=0 if hasty else 2)
+
+    def _log_out(self, opened: OpenedSession, *, repeats: int) -> None:
         try:
-            if self._credentials is not None and self._credentials.opened:
-                with self._connection.last_words() as hasty:
-                    self._say_goodbye(repeats=0 if hasty else 2)
+            with self._secrets.hidden():
+                opened.log_out(self.sleep, repeats=repeats)
         except SessionDead as dead:
             if dead.token_only:
                 log.warning(_STAYS, dead)
@@ -306,34 +323,19 @@ class ManagerSession:
                 log.info("The session had ended before its logout (%s)", dead.shape)
         except VManageError as err:
             log.warning(_STAYS, err)
-        finally:
-            self._forget()
-
-    def _say_goodbye(self, *, repeats: int, with_new_token: bool = False) -> None:
-        if not self._ready:
-            self._get_ready_to_leave()
-        try:
-            log_out(self._connection.send, self._headers(), self._server.release, self.sleep, repeats=repeats)
-        except SessionDead as dead:
-            if not dead.token_only or with_new_token:
-                raise
-            self._note_death(dead)
-            self._say_goodbye(repeats=repeats, with_new_token=True)
-
-    def _get_ready_to_leave(self) -> None:
-        """Ask for the token, which a POST logout needs, in both ways before giving up."""
-        try:
-            with self._secrets.hidden():
-                self._get_ready()
-        except VManageError as err:
-            log.debug("What a logout needs to know could not be asked: %s", err)
-            with contextlib.suppress(VManageError):
-                self._server = replace(self._server, token=self._server.token or read_token(self._fetch))
 
 
-def _dead_again(call: Call, dead: SessionDead) -> VManageSessionExpiredError:
+def _key(call: Call) -> tuple[str, str]:
+    return call.method, call.path
+
+
+def _dead_again(call: Call, dead: SessionDead, *, token_first: bool) -> VManageSessionExpiredError:
+    happened = "The session was opened anew and is dead again"
+    if token_first:
+        happened = "The XSRF token was asked for anew, and the call is refused again"
     return VManageSessionExpiredError(
-        f"The session was opened anew and is dead again ({dead.shape}): is another client logging this user out, or "
-        "does a load balancer spread the calls over several managers?",
+        f"{happened} ({dead.shape}): is another client logging this user out, or does a load balancer spread the "
+        "calls over several managers?",
+        status=dead.status,
         **call.where,
     )

@@ -51,6 +51,11 @@ CONFIRM_TIMEOUT = 60.0
 OUTCOME_OPEN = (VManageOutcomeUnknownError, VManageProtocolError, VManageSessionExpiredError)
 
 
+def is_refusal(err: VManageError) -> bool:
+    """Tell whether a session error refuses the change by name (403 SessionTokenFilter): it surely was not made."""
+    return isinstance(err, VManageSessionExpiredError) and err.status == 403
+
+
 @dataclass(frozen=True)
 class Change:
     """What a changing call did.
@@ -244,6 +249,8 @@ class SoftwareRepository:
         try:
             sent = self.session.request(method, path, json=json, repeat_after_page=repeat_after_page)
         except OUTCOME_OPEN as err:
+            if is_refusal(err):
+                raise
             log.warning("%s; looking at the list", err)
             return err.fields, err
         return {"status": sent.status, "method": sent.method, "path": sent.path}, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,8 @@ class VManageHook(BaseHook):
     """Session with a vManage, described by a connection of type ``vmanage``.
 
     Nothing is read or sent before the first call. Use it as a context manager: at its end the session is logged out,
-    of which a manager keeps 100 to 250 only.
+    of which a manager keeps 100 to 250 only. A hook that is dropped without that, or :meth:`close`, is logged out when
+    Python collects its session, with a warning: mostly at once, late after an error, never where the process is killed.
 
     .. code-block:: python
 
@@ -76,7 +77,8 @@ class VManageHook(BaseHook):
         self._session: ManagerSession | None = None
         self._aborted = False
         # A function, since a connection shows its password where it is printed.
-        self._find_connection: Callable[[], Connection] = lambda: self.get_connection(vmanage_conn_id)
+        # By way of the class: a reference to itself would keep a dropped hook, and its session, for the collector.
+        self._find_connection: Callable[[], Connection] = partial(type(self).get_connection, vmanage_conn_id)
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Connection:

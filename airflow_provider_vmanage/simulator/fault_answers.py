@@ -93,6 +93,25 @@ async def gzipped(context: FaultContext) -> None:
     await context.exchange.answer(packed)
 
 
+async def stray_cookie(context: FaultContext) -> None:
+    """Done, with a session cookie that belongs to no session, or with one that deletes the client's."""
+    answer = await context.carry_out()
+    secure = context.exchange.base_url.startswith("https")
+    text = answers.cookie(answers.stray_session_id(), secure=secure)
+    answer.headers.append(
+        "set-cookie", text + ("; Expires=Thu, 01 Jan 1970 00:00:00 GMT" * bool(context.options["expired"]))
+    )
+    await context.exchange.answer(answer)
+
+
+async def secure_cookie(context: FaultContext) -> None:
+    """Done, and the cookies are for TLS only, even where there is none."""
+    answer = await context.carry_out()
+    if "set-cookie" in answer.headers:
+        answer.headers["set-cookie"] += "; secure"
+    await context.exchange.answer(answer)
+
+
 async def slow(context: FaultContext) -> None:
     """Done at once, answered late."""
     answer = await context.carry_out()

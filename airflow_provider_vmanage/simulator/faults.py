@@ -113,6 +113,11 @@ FAULTS: dict[str, FaultKind] = {
     "redirect": _any("302 to location=", answers.redirect, location="https://sso.example.invalid/login"),
     "empty_body": _any("the request is carried out and answered with 200 and no body", answers.empty_body),
     "gzip": _any("the answer is compressed with gzip", answers.gzipped),
+    "stray_cookie": _any(
+        "the request is carried out, the answer sets a JSESSIONID of no session; expired=True: one of 1970",
+        answers.stray_cookie,
+        expired=False,
+    ),
     "slow": _any("the request is carried out, the answer comes after delay= seconds", answers.slow, delay=1.0),
     "trickle": _any(
         "the request is carried out, the answer has size= blanks, one every pause= seconds",
@@ -175,6 +180,9 @@ FAULTS: dict[str, FaultKind] = {
     ),
     "never_listing": _upload("the upload succeeds and no list ever shows the image", answers.never_listing),
     "login_refused": FaultKind("a right password is refused", answers.login_refused, ("POST",), LOGINS),
+    "secure_cookie": FaultKind(
+        "the cookie of a good login is Secure over plain http too", answers.secure_cookie, ("POST",), LOGINS
+    ),
     "no_token": FaultKind("/client/token is 404, /client/server has no CSRFToken", answers.no_token, ("GET",), TOKENS),
 }
 

@@ -29,7 +29,7 @@ class Tenants:
 
     def switch(self, tenant_id: str) -> str | None:
         """A new VSessionId for the tenant; None if there is no such tenant."""
-        if tenant_id not in [t["tenantId"] for t in self.known]:
+        if tenant_id not in [str(t["tenantId"]) for t in self.known]:
             return None
         session = base64.b64encode(uuid.uuid4().bytes).decode()
         self.open[session] = tenant_id

@@ -151,7 +151,7 @@ def test_a_session_of_ten_minutes_is_opened_anew_before_the_transfer(
     calls: Callable[..., list[str]],
 ) -> None:
     _ = repository.session.server
-    repository.session._opened_at -= age
+    repository.session._current.opened_at -= age
     assert upload(NAME).run().action == "uploaded"
 
     assert vm.counters.logins == logins
@@ -170,7 +170,7 @@ def test_a_session_that_grows_old_while_the_source_is_read_is_opened_anew_too(
     vm.add_image(NAME)
 
     def open_late() -> IO[bytes]:
-        repository.session._opened_at -= 610
+        repository.session._current.opened_at -= 610
         return io.BytesIO(image)
 
     one = upload(

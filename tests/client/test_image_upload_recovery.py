@@ -376,8 +376,18 @@ def test_a_login_that_the_manager_could_not_process_is_not_sent_again_at_once(
 ) -> None:
     """Whether a 5xx counts towards the lockout of the account is not documented."""
     _ = repository.session.server
-    repository.session._opened_at -= 610
+    repository.session._current.opened_at -= 610
     vm.faults.add("http_503", times=None, path="/j_security_check")
     with pytest.raises(VManageUnavailableError):
         upload(NAME).run()
     assert calls(vm).count("POST /j_security_check") == 2  # the first one, and one
+
+
+def test_a_body_that_was_refused_by_name_is_not_waited_for(
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Callable[[], list[str]], naps: list[float]
+) -> None:
+    vm.faults.add("expired_f", **ON_PACKAGE)
+    assert upload(NAME, listing_timeout=60).run().action == "uploaded"
+    sent = [call for call in after_login() if call in (PACKAGE, LIST)]
+    assert sent == [LIST, PACKAGE, LIST, PACKAGE, LIST]
+    assert naps == []

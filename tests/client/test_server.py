@@ -22,6 +22,7 @@ SOFTWARE = "device/action/software"
 TENANTS = [
     {"name": "Acme", "subDomain": "acme.example.com", "tenantId": "t-1"},
     {"name": "Umbrella", "tenantId": "t-2"},
+    {"name": "Initech", "tenantId": 1567},
 ]
 
 
@@ -128,6 +129,14 @@ def test_a_provider_acts_as_a_tenant_named_in_any_way(
     assert vm.counters.open_sessions == 0
 
 
+def test_a_tenant_id_may_be_a_number(simulate: Callable[..., Simulator], connect: Connect, calls: Calls) -> None:
+    vm = simulate(tenants=TENANTS)
+    with connect(vm, tenant="1567") as session:
+        assert session.request("GET", SOFTWARE).rows == []
+    assert "POST tenant/1567/vsessionid" in calls(vm)
+    assert vm.counters.open_sessions == 0
+
+
 def test_a_renewed_session_acts_as_the_tenant_again(simulate: Callable[..., Simulator], connect: Connect) -> None:
     vm = simulate(tenants=TENANTS)
     session = connect(vm, tenant="Acme")
@@ -154,9 +163,9 @@ def test_a_lost_answer_to_the_tenant_switch_is_asked_for_again(
 @pytest.mark.parametrize(
     ("tenants", "tenant", "words"),
     [
-        (TENANTS, "acme", "fits 0 of 2"),
-        (TENANTS, "Acm", "fits 0 of 2"),
-        ([*TENANTS, {"name": "Acme", "tenantId": "t-3"}], "Acme", "fits 2 of 3"),
+        (TENANTS, "acme", "fits 0 of 3"),
+        (TENANTS, "Acm", "fits 0 of 3"),
+        ([*TENANTS, {"name": "Acme", "tenantId": "t-3"}], "Acme", "fits 2 of 4"),
         ([], "Acme", "no provider"),
     ],
 )

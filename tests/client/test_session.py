@@ -120,7 +120,7 @@ def test_a_logout_whose_token_stays_stale_is_given_up(
     vm.faults.add("expired_f", times=None, path="/logout")
     caplog.set_level("INFO")
     session.close()
-    assert calls(vm)[-3:] == ["POST /logout", "GET client/server", "POST /logout"]
+    assert calls(vm)[-3:] == ["POST /logout", "GET client/token", "POST /logout"]
     assert "the session stays until the manager ends it: XSRF token not accepted" in ours(caplog)[-1]
 
 

@@ -14,6 +14,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageOutcomeUnknownError,
     VManageProtocolError,
     VManageRejectedError,
+    VManageSessionExpiredError,
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
@@ -198,6 +199,19 @@ def test_the_last_file_of_a_record_is_still_there_although_the_list_shows_it_und
     with pytest.raises(error):
         repository.remove(other)
     assert names(vm) == ["b.bin"]
+
+
+def test_a_delete_that_is_refused_by_name_twice_is_an_error_at_once(
+    vm: Simulator, repository: SoftwareRepository, calls: Callable[..., list[str]], naps: list[float]
+) -> None:
+    vm.add_image("a.bin", version="20.1")
+    vm.faults.add("expired_f", times=2, **ON_DELETE)
+    with pytest.raises(VManageSessionExpiredError, match="XSRF token not accepted") as caught:
+        repository.delete_image(version="20.1")
+    assert caught.value.retryable
+    assert caught.value.status == 403
+    assert calls(vm)[-1].startswith("DELETE")
+    assert naps == []
 
 
 # -- answers that are lost, refused or false -------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from collections.abc import Callable
@@ -254,3 +255,18 @@ def test_a_hook_that_is_told_to_stop_before_its_first_call_sends_nothing(
     assert vm.requests == []
     with hook:  # after its end it can be used again
         assert hook.list_images() == []
+
+
+def test_a_hook_without_a_with_statement_is_logged_out_when_it_is_dropped(
+    vm: Simulator, connect: Callable[..., None]
+) -> None:
+    connect(vm)
+    gc.disable()  # at once, not when Python looks for cycles
+    try:
+        assert VManageHook().list_images() == []
+        assert (vm.counters.logouts, vm.counters.open_sessions) == (1, 0)
+        session = VManageHook().get_conn()
+        assert session.request("GET", "device/action/software").rows == []
+        assert vm.counters.open_sessions == 1
+    finally:
+        gc.enable()

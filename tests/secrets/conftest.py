@@ -198,6 +198,8 @@ def _shown(hook: VManageHook) -> str:
     shown = [repr(hook), str(hook), repr(vars(hook))]
     if "settings" in vars(hook):
         session = hook.get_conn()
-        parts = (session._credentials, session._server, session._connection, session._login, session._refused)
+        opened = session._current
+        known = (opened, opened._credentials, opened.server) if opened is not None else ()
+        parts = (*known, session._connection, session._login, session._refused)
         shown += map(repr, (hook.settings, session, *parts))
     return " ".join(shown)

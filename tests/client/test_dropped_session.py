@@ -1,0 +1,129 @@
+"""Sessions that nobody closed: logged out when they are dropped, but never those of a parent process."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.settings import ManagerSettings
+from airflow_provider_vmanage.simulator import Simulator
+
+SettingsOf = Callable[..., ManagerSettings]
+
+SOFTWARE = "device/action/software"
+
+
+@pytest.fixture(autouse=True)
+def _no_collector() -> Iterator[None]:
+    """A dropped session ends at once, not when Python looks for cycles."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.message for one in caplog.records if one.levelname == "WARNING" and "vmanage" in one.name]
+
+
+@pytest.mark.parametrize("fault", ["", "expired_a", "expired_f"])
+def test_a_dropped_session_is_logged_out_with_a_word_on_how_to_do_it_right(
+    vm: Simulator, settings_of: SettingsOf, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    path = f"{SOFTWARE}/{vm.add_image('vmanage-20.12.5.tar.gz').version_id}"
+    if fault:
+        vm.faults.add(fault, method="DELETE")
+    ManagerSession(settings_of(vm)).request("DELETE", path)
+    assert (vm.counters.logouts, vm.counters.open_sessions) == (1, 0)
+    assert len(warnings_of(caplog)) == 1
+    assert "with statement" in warnings_of(caplog)[0]
+
+
+def test_a_session_that_was_closed_or_never_opened_is_dropped_without_a_word(
+    vm: Simulator, settings_of: SettingsOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    ManagerSession(settings_of(vm))
+    with ManagerSession(settings_of(vm)) as session:
+        session.request("GET", SOFTWARE)
+    del session
+    assert vm.counters.logouts == 1
+    assert [one.path for one in vm.requests].count("/logout") == 1
+    assert warnings_of(caplog) == []
+
+
+def test_a_dropped_session_whose_manager_is_gone_raises_nothing(
+    vm: Simulator, settings_of: SettingsOf, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = ManagerSession(settings_of(vm))
+    session.request("GET", SOFTWARE)
+    session.sleep = lambda _: None
+    vm.stop()
+    del session
+    assert "Logout failed" in warnings_of(caplog)[-1]
+    assert [one for one in recwarn if "Unraisable" in one.category.__name__] == []
+
+
+def test_an_api_key_is_dropped_without_a_word(
+    simulate: Callable[..., Simulator], settings_of: SettingsOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    vm = simulate("20.18.2")
+    ManagerSession(settings_of(vm, auth="api_key", api_key=vm.api_key)).request("GET", SOFTWARE)
+    assert len(vm.requests) == 2
+    assert warnings_of(caplog) == []
+
+
+def test_a_session_that_could_not_be_made_is_dropped_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
+    with pytest.raises(AttributeError):
+        ManagerSession(None)  # type: ignore[arg-type]
+    assert list(recwarn) == []
+
+
+@pytest.mark.parametrize("ending", ["del session", "session.close()"])
+def test_a_child_process_leaves_the_session_of_its_parent_alone(
+    vm: Simulator, settings_of: SettingsOf, ending: str
+) -> None:
+    script = f"""
+import os
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.settings import ManagerSettings
+settings = ManagerSettings(base_url={vm.url!r}, username={vm.username!r}, password={vm.password!r},
+                           ca_bundle={str(vm.ca_bundle)!r})
+session = ManagerSession(settings)
+session.request("GET", {SOFTWARE!r})
+child = os.fork()
+if child == 0:
+    {ending}
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+session.request("GET", {SOFTWARE!r})
+session.close()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert [one.path.removeprefix("/dataservice/") for one in vm.requests] == [
+        "/j_security_check",
+        "client/server",
+        SOFTWARE,
+        SOFTWARE,
+        "/logout",
+    ]
+    assert vm.counters.open_sessions == 0
+
+
+def test_a_session_that_is_left_to_the_end_of_python_does_no_harm(vm: Simulator, settings_of: SettingsOf) -> None:
+    script = f"""
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.settings import ManagerSettings
+settings = ManagerSettings(base_url={vm.url!r}, username={vm.username!r}, password={vm.password!r},
+                           ca_bundle={str(vm.ca_bundle)!r})
+session = ManagerSession(settings)
+session.request("GET", {SOFTWARE!r})
+session.itself = session
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

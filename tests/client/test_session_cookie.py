@@ -1,0 +1,72 @@
+"""The session's cookie: the one of the login, whatever cookies come later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.simulator import Simulator
+
+Connect = Callable[..., ManagerSession]
+Calls = Callable[[Simulator], list[str]]
+
+SOFTWARE = "device/action/software"
+
+
+@pytest.mark.parametrize("expired", [False, True])
+@pytest.mark.parametrize("path", [SOFTWARE, "client/server"])
+def test_a_cookie_with_a_good_answer_changes_nothing(
+    vm_of_release: Simulator, connect: Connect, path: str, *, expired: bool
+) -> None:
+    vm = vm_of_release
+    vm.faults.add("stray_cookie", times=None, path=path, expired=expired)
+    with connect(vm) as session:
+        image = vm.add_image("vmanage-20.12.5.tar.gz")
+        for _ in range(3):
+            session.request("GET", SOFTWARE)
+        session.request("DELETE", f"{SOFTWARE}/{image.version_id}")
+    assert (vm.counters.logins, vm.counters.logouts, vm.counters.open_sessions) == (1, 1, 0)
+    assert len({one.headers["cookie"] for one in vm.requests[1:]}) == 1
+
+
+def test_a_cookie_that_is_not_ours_is_a_secret_too_but_not_without_end(vm: Simulator, connect: Connect) -> None:
+    told: list[str] = []
+    session = connect(vm, on_secret=told.append)
+    session.request("GET", SOFTWARE)
+    known = set(told)
+    vm.faults.add("stray_cookie", times=None)
+    session.request("GET", SOFTWARE)
+    stray = set(told) - known
+    assert [len(one) for one in stray] == [77]  # 40 characters, a point and a UUID
+    for _ in range(20):
+        session.request("GET", SOFTWARE)
+    assert len(set(told) - known) == 10
+
+
+def test_a_cookie_that_only_tls_may_carry_is_a_configuration_error_over_plain_http(
+    simulate: Callable[..., Simulator], connect: Connect, calls: Calls, release: str
+) -> None:
+    vm = simulate(release, tls=False)
+    vm.faults.add("secure_cookie")
+    session = connect(vm)
+    for _ in range(2):
+        with pytest.raises(VManageConfigurationError, match=r"schema is http.*set schema to https") as caught:
+            session.request("GET", SOFTWARE)
+    assert not caught.value.retryable
+    assert vm.counters.logins == 1
+    assert vm.counters.open_sessions == 0  # logged out at once
+    assert not any(SOFTWARE in call for call in calls(vm))
+
+
+@pytest.mark.parametrize("options", [{"tls": False}, {"tls": True}])
+def test_a_session_works_with_and_without_tls(
+    simulate: Callable[..., Simulator], connect: Connect, options: dict[str, Any]
+) -> None:
+    vm = simulate(**options)
+    with connect(vm) as session:
+        assert session.request("GET", SOFTWARE).rows == []
+    assert vm.counters.open_sessions == 0
