@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from copy import copy
+from functools import cached_property
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -58,9 +59,6 @@ class ManagerSession:
         self._secrets = Secrets(settings.password, settings.api_key, on_secret=on_secret)
         self._login = login_for(settings)
         self._connection = ManagerConnection(settings)
-        #: waits that many seconds; raises VManageCancelledError where abort was called meanwhile. No method: what
-        #: repeats a call keeps it in a reference cycle, and a dropped session would be collected late.
-        self.sleep: Callable[[float], None] = self._connection.sleep
         self._refused: VManageError | None = None
         self._current: OpenedSession | None = None
         # by the call (method, path) whose answer spoke against them
@@ -209,6 +207,12 @@ class ManagerSession:
     def abort(self) -> None:
         """Break off whatever is under way; for a signal handler or another thread. Only :meth:`close` works then."""
         self._connection.stop()
+
+    @cached_property
+    def sleep(self) -> Callable[[float], None]:
+        """Wait that many seconds; raises ``VManageCancelledError`` where :meth:`abort` was called meanwhile."""
+        # The connection's own: tenacity keeps it in a reference cycle, and a dropped session would be collected late.
+        return self._connection.sleep
 
     def raise_if_aborted(self) -> None:
         """Do nothing unless :meth:`abort` was called.
