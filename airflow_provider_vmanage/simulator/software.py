@@ -98,7 +98,11 @@ class SoftwarePages:
             return self._add_remote(body["remoteServerId"], body["fileName"], body)
         if release.url_body and _has_texts(body, "versionName", "versionURL"):
             return self._add_url(body["versionName"], body["versionURL"])
-        wanted = "remoteServerId and fileName" if release.remote_server_body else "versionName and versionURL"
+        bodies = [
+            ("versionName and versionURL", release.url_body),
+            ("remoteServerId and fileName", release.remote_server_body),
+        ]
+        wanted = " or ".join(names for names, taken in bodies if taken)
         return answers.error(
             400,
             "Failed to create image URL",
