@@ -47,8 +47,12 @@ class Secrets:
         try:
             yield
         except VManageError as err:
-            hide(err, self._known)
+            self.hide_in(err)
             raise
+
+    def hide_in(self, error: VManageError) -> None:
+        """Hide them in an error that is kept."""
+        hide(error, self._known)
 
 
 def hide(error: VManageError, secrets: Iterable[str | None]) -> None:

@@ -150,7 +150,7 @@ class ManagerSession:
             self._given_up.pop(_key(call), None)
             return envelope
         except VManageAuthenticationError as refused:
-            self._refused = copy(refused)
+            self._refuse_from_now_on(refused)
             raise
         except SessionDead as dead:
             self._note_death(call, dead)
@@ -243,12 +243,16 @@ class ManagerSession:
                     except SessionDead as dead:
                         self._recover(call, dead, deaths)
                     except VManageAuthenticationError as refused:
-                        self._refused = copy(refused)
+                        self._refuse_from_now_on(refused)
                         raise
                     else:
                         self._given_up.pop(_key(call), None)
                         return result
         raise AssertionError("the last attempt returns or raises")
+
+    def _refuse_from_now_on(self, refused: VManageAuthenticationError) -> None:
+        self._secrets.hide_in(refused)
+        self._refused = copy(refused)
 
     def _recover(self, call: Call, dead: SessionDead, deaths: list[bool]) -> None:
         """Note the death; a second one in one call is an error, but where it is found while a new token is asked for.
