@@ -20,6 +20,8 @@ Row = Mapping[str, Any]
 #: keys of an operator's row that an asset event carries
 _FACTS = ("action", "changed", "applied", "version", "version_id", "file_name", "size", "sha512")
 
+_UNTOUCHED: dict[str, Any] = {"action": "unchanged", "changed": False}
+
 #: what becomes of an image, in OpenLineage's words
 _STATES = {"uploaded": "CREATE", "added": "CREATE", "replaced": "OVERWRITE", "deleted": "DROP"}
 
@@ -46,14 +48,17 @@ def publish_change(operator: VManageOperator, context: Mapping[str, Any], result
 
 
 def _write_events(operator: VManageOperator, events: Any, result: Row) -> None:
-    told = {_asset_of(operator, row).uri: row for row in _rows(result) if row.get("file_name")}
+    rows = _rows(result)
+    told = {_asset_of(operator, row).uri: _facts(row) for row in rows if row.get("file_name")}
+    others = f"{create_asset(host=operator.hook.settings.base_url).uri}/" if "removed" in result else None
     for outlet in operator.outlets:
         if isinstance(outlet, AssetAlias):
-            for row in filter(_is_there_or_changed, _rows(result)):
+            for row in filter(_is_there_or_changed, rows):
                 events[outlet].add(_asset_of(operator, row), extra=_facts(row))
         elif isinstance(outlet, Asset):
-            # Of several rows the asset of one image is told its own, any other all of them.
-            facts = _facts(told[outlet.uri]) if outlet.uri in told else _facts(result)
+            # Of several rows the asset of one image is told its own, or that nothing became of it; any other all.
+            untouched = others is not None and outlet.uri.startswith(others)
+            facts = told.get(outlet.uri) or _facts(_UNTOUCHED | {"applied": result["applied"]} if untouched else result)
             events[outlet].extra = {**events[outlet].extra, **facts}
 
 

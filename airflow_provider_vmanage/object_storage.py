@@ -62,7 +62,7 @@ def source_of(source: str | os.PathLike[str] | ObjectStoragePath) -> Callable[[]
         raise VManageConfigurationError(f"source is {text!r}: give the path or URL of an image")
     scheme = text.partition("://")[0].lower() if "://" in text else ""
     if not scheme:
-        return lambda: local_file(Path(text).expanduser())
+        return lambda: local_file(_expanded(text))
     if scheme == "file":
         return lambda: local_file(unquote(urlsplit(text).path))
     if scheme in ("http", "https"):
@@ -80,6 +80,13 @@ def source_of(source: str | os.PathLike[str] | ObjectStoragePath) -> Callable[[]
             "know belongs in its connection"
         )
     return lambda: _stored(source, text)
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as err:
+        raise VManageConfigurationError(f"source {text!r} cannot be used: {err}") from err
 
 
 def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:

@@ -164,6 +164,17 @@ def test_the_event_of_an_applied_plan_tells_of_each_image(
     ]
 
 
+def test_the_event_of_an_image_that_a_plan_did_not_touch_says_so(
+    vm: Simulator, run: Callable[..., Any], apply: ApplyRepositoryOperator
+) -> None:
+    kept = vmanage_image(vm.url, "edge-17.9.1.bin")
+    apply.outlets = [kept]
+    events = new_events()
+    run(apply, {"outlet_events": events})
+    assert (events[kept].extra["action"], events[kept].extra["changed"]) == ("unchanged", False)
+    assert "images" not in events[kept].extra
+
+
 def test_the_collector_hears_of_each_image_of_a_plan(
     vm: Simulator, run: Callable[..., Any], apply: ApplyRepositoryOperator, collected: list[tuple[str, str]]
 ) -> None:

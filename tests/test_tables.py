@@ -101,6 +101,10 @@ UNUSABLE = {
     "https://example.com/images.csv": "has the scheme 'https', unknown here: use a path",
     "abfs://folder/images.csv": "install apache-airflow-providers-microsoft-azure",
     "/nowhere/images.csv": "output '/nowhere/images.csv' is in a folder that is not there: make it",
+    "~nobody-of-this-name/images.csv": "output '~nobody-of-this-name/images.csv' cannot be used: ",
+    "/tmp/a\0b.csv": "cannot be used: a path holds no null character",  # noqa: S108
+    "s3://[bad/images.csv": "cannot be used: ",
+    "{folder}": "is a folder: name a file in it",
     "file:///nowhere/images.csv": "is in a folder that is not there: make it",
 }
 
@@ -108,11 +112,18 @@ UNUSABLE = {
 @pytest.mark.parametrize("operator", [ListImagesOperator, ListDeviceSoftwareOperator])
 @pytest.mark.parametrize(("output", "says"), UNUSABLE.items())
 def test_an_output_that_cannot_be_used_is_refused_before_anything_is_sent(
-    output: str, says: str, operator: Any, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
+    output: str,
+    says: str,
+    operator: Any,
+    vm: Simulator,
+    connect: Callable[..., None],
+    run: Callable[..., Any],
+    tmp_path: Path,
 ) -> None:
     connect(vm)
+    (tmp_path / "folder.csv").mkdir()
     with pytest.raises(VManageFailException, match=says) as caught:
-        run(operator(task_id="t", output=output))
+        run(operator(task_id="t", output=output.replace("{folder}", str(tmp_path / "folder.csv"))))
     assert "canary" not in str(caught.value).lower()
     assert vm.requests == []
 

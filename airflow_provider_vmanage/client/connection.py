@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import requests
+from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_vmanage.client.answers import Call, malformed_redirect, transport_error
@@ -46,7 +47,7 @@ class ManagerConnection:
         self._stopped = threading.Event()
         self._adapter = ManagerAdapter(send_timeout=settings.timeouts.read, stopped=self._stopped)
         self._http = requests.Session()
-        self._http.cookies.set_policy(NoSessionCookie())
+        self.take_cookies()
         for prefix in ("https://", "http://"):
             self._http.mount(prefix, self._adapter)
         self._http.headers["User-Agent"] = settings.user_agent
@@ -108,9 +109,21 @@ class ManagerConnection:
         half = max(0.1, (self._deadline - time.monotonic()) / 2)
         return min(half, limits[0]), min(half, limits[1])
 
-    def forget_cookies(self) -> None:
-        """Drop all cookies: those of a dead session must not go with the next login."""
-        self._http.cookies.clear()
+    def take_cookies(self) -> RequestsCookieJar:
+        """Return all cookies and begin with none: those of a dead session must not go with the next login."""
+        taken = self._http.cookies
+        self._http.cookies = RequestsCookieJar(NoSessionCookie())
+        return taken
+
+    @contextmanager
+    def with_cookies(self, jar: RequestsCookieJar | None) -> Iterator[None]:
+        """Send these cookies instead of those that are there now: a load balancer knows a session's node by them."""
+        now = self._http.cookies
+        self._http.cookies = now if jar is None else jar
+        try:
+            yield
+        finally:
+            self._http.cookies = now
 
     def drop(self) -> None:
         """Close the idle connections; the next request opens a new one."""
@@ -138,10 +151,14 @@ class ManagerConnection:
             raise VManageCancelledError("Stopped on request; the next try looks at the list first")
 
     @contextmanager
-    def last_words(self) -> Iterator[bool]:
-        """Let requests through even after a stop, but with little time for all of them; tell whether there was one."""
+    def last_words(self, *, hasty: bool = False) -> Iterator[bool]:
+        """Let requests through even after a stop, but with little time for all of them; tell whether it is hasty.
+
+        :param hasty: as after a stop.
+        """
         was_stopped = self._stopped.is_set()
-        seconds = _HASTY if was_stopped else LOGOUT_SECONDS
+        hasty = hasty or was_stopped
+        seconds = _HASTY if hasty else LOGOUT_SECONDS
         self._deadline = time.monotonic() + seconds
         # The timeouts of a socket begin anew with each byte: an answer that trickles in keeps them all.
         end = threading.Timer(seconds, self._adapter.break_connections)
@@ -150,7 +167,7 @@ class ManagerConnection:
         if was_stopped:
             self._stopped.clear()
         try:
-            yield was_stopped
+            yield hasty
         finally:
             end.cancel()
             self._deadline = None

@@ -160,7 +160,8 @@ def _parse_json(text: str, where: dict[str, Any]) -> Any:
         return _loads(text)
     except (ValueError, RecursionError) as err:
         reason = str(err)[:MAX_QUOTED]
-        raise VManageProtocolError(f"The manager's answer is not JSON ({reason})", **where) from err
+        # Not chained: Python's error holds the whole answer, which may have a token in it.
+        raise VManageProtocolError(f"The manager's answer is not JSON ({reason})", **where) from None
 
 
 def _loads(text: str) -> Any:

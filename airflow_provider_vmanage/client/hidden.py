@@ -41,6 +41,10 @@ class Secrets:
         for secret in secrets:
             self._tell(secret)
 
+    def keep_silent(self) -> None:
+        """Tell nobody of those that come up from now on."""
+        self._tell = lambda _: None
+
     @contextmanager
     def hidden(self) -> Iterator[None]:
         """Hide them in the error that leaves."""

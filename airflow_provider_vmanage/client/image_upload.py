@@ -250,6 +250,8 @@ class ImageUpload:
             return image
         self._forget_note(unless=lost)
         if image is not None:
+            # Final under 5xx too: another try would find the name there, and call that a success.
+            err.retryable = False
             err.add("the list shows the file all the same: look at it before you use it")
         raise err
 

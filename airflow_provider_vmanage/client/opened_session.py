@@ -18,6 +18,7 @@ from airflow_provider_vmanage.client.server import enter_tenant, read_server, re
 
 if TYPE_CHECKING:
     import requests
+    from requests.cookies import RequestsCookieJar
 
 #: how many session cookies that are not ours are told as secrets; a manager might set another with every answer
 _FOREIGN_TOLD = 10
@@ -38,6 +39,8 @@ class OpenedSession:
         self.server = ServerInfo()
         self.is_ready = False
         self.opened_at = time.monotonic()
+        #: of load balancers, once it is put away: they lead to the node that knows it
+        self.cookies: RequestsCookieJar | None = None
         self._credentials = credentials
         self._send = send
         self._renewable = renewable
@@ -48,9 +51,14 @@ class OpenedSession:
         self._foreign_told = 0
 
     @property
+    def is_ours(self) -> bool:
+        """Tell whether this process opened it; a child of a fork shares neither it nor its connection."""
+        return self._process == os.getpid()
+
+    @property
     def must_be_logged_out(self) -> bool:
-        """Tell whether the manager keeps it for this process; a child of a fork must not end its parent's."""
-        return self._credentials.opened and self._process == os.getpid()
+        """Tell whether the manager keeps it for this process."""
+        return self._credentials.opened and self.is_ours
 
     def send(self, call: Call, **options: Any) -> requests.Response:
         """Send one request of this session and return the answer, unjudged."""

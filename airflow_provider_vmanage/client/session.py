@@ -10,9 +10,11 @@ like a dead session too, the first may be alive, and is logged out as well.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -40,6 +42,9 @@ from airflow_provider_vmanage.client.settings import ManagerSettings
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+#: seconds that whoever drops an open session waits for its logout
+_DROPPED_SECONDS = 4.0
 
 _STAYS = "Logout failed; the session stays until the manager ends it: %s"
 
@@ -83,8 +88,20 @@ class ManagerSession:
             return  # nothing can be sent while the interpreter ends, and a failed __init__ opened nothing
         if any(opened.must_be_logged_out for opened in self._all_opened()):
             with contextlib.suppress(Exception):
-                log.warning("%r was dropped and is logged out only now: use it, or its hook, in a with statement", self)
-                self.close()
+                self._log_out_dropped()
+
+    def _log_out_dropped(self) -> None:
+        # On a thread, which may have to wait: Python collects anywhere, in the middle of a call that holds a lock or in
+        # an event loop. Nobody is told secrets any more: Airflow would send them to its supervisor.
+        self._secrets.keep_silent()
+        leaving = threading.Thread(target=self._leave, daemon=True, name="vmanage-dropped-session")
+        leaving.start()
+        if not _in_an_event_loop():
+            leaving.join(_DROPPED_SECONDS)
+
+    def _leave(self) -> None:
+        log.warning("%r was dropped and is logged out only now: use it, or its hook, in a with statement", self)
+        self._close(hasty=True)
 
     def __repr__(self) -> str:
         """Name manager and user, and no secret."""
@@ -196,11 +213,14 @@ class ManagerSession:
 
     def close(self) -> None:
         """Log out, where a session is open, and close the connections; a failed logout is only logged."""
+        self._close()
+
+    def _close(self, *, hasty: bool = False) -> None:
         opened = self._all_opened()
         self._given_up.clear()
         self._put_away()
         try:
-            self._end(*opened)
+            self._end(*opened, hasty=hasty)
         finally:
             self._connection.drop()
 
@@ -270,6 +290,8 @@ class ManagerSession:
     # -- one session -----------------------------------------------------------------------------------------------
 
     def _ensure_open(self) -> OpenedSession:
+        if self._current is not None and not self._current.is_ours:
+            self._leave_to_parent()
         if self._refused is not None:
             raise copy(self._refused)  # one refused login per session: more of them lock the account
         if self._current is None:
@@ -279,6 +301,12 @@ class ManagerSession:
             version = self._current.server.version or "unknown"
             log.info("Session with %s (release %s) is open", self.settings.base_url, version)
         return self._current
+
+    def _leave_to_parent(self) -> None:
+        """Begin anew in the child of a fork: two processes on one TLS connection break it for each other."""
+        self._put_away()
+        self._given_up.clear()
+        self._connection.drop()
 
     def _log_in(self) -> OpenedSession:
         credentials = self._login.open(self._connection.send)
@@ -306,23 +334,25 @@ class ManagerSession:
         self._end(doubtful)  # what spoke against it speaks against a newer one too
 
     def _put_away(self) -> None:
+        cookies = self._connection.take_cookies()
+        if self._current is not None:
+            self._current.cookies = cookies
         self._current = None
-        self._connection.forget_cookies()
 
     def _all_opened(self) -> list[OpenedSession]:
         current = [self._current] if self._current is not None else []
         return [*current, *self._given_up.values()]
 
-    def _end(self, *sessions: OpenedSession | None) -> None:
+    def _end(self, *sessions: OpenedSession | None, hasty: bool = False) -> None:
         ours = [opened for opened in sessions if opened is not None and opened.must_be_logged_out]
         if ours:
-            with self._connection.last_words() as hasty:
+            with self._connection.last_words(hasty=hasty) as hasty:
                 for opened in ours:
                     self._log_out(opened, repeats=0 if hasty else 2)
 
     def _log_out(self, opened: OpenedSession, *, repeats: int) -> None:
         try:
-            with self._secrets.hidden():
+            with self._secrets.hidden(), self._connection.with_cookies(opened.cookies):
                 opened.log_out(self.sleep, repeats=repeats)
         except SessionDead as dead:
             if dead.token_only:
@@ -331,6 +361,14 @@ class ManagerSession:
                 log.info("The session had ended before its logout (%s)", dead.shape)
         except VManageError as err:
             log.warning(_STAYS, err)
+
+
+def _in_an_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _key(call: Call) -> tuple[str, str]:

@@ -52,8 +52,8 @@ OUTCOME_OPEN = (VManageOutcomeUnknownError, VManageProtocolError, VManageSession
 
 
 def is_refusal(err: VManageError) -> bool:
-    """Tell whether a session error refuses the change by name (403 SessionTokenFilter): it surely was not made."""
-    return isinstance(err, VManageSessionExpiredError) and err.status == 403
+    """Tell whether a session error refuses the change by its status (401, 403, a redirect): it surely was not made."""
+    return isinstance(err, VManageSessionExpiredError) and err.status not in (None, 200)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.poolmanager import PoolManager
 from urllib3.util.wait import wait_for_read
 
@@ -26,6 +27,9 @@ from airflow_provider_vmanage.client.interim import FinalAnswer, Replayed, is_fi
 
 #: bytes handed to the socket at once; one piece must leave within the read timeout
 PIECE = 1024 * 1024
+
+#: seconds after which an attempt to connect looks whether it is still wanted, and begins anew
+_STEP = 2.0
 
 #: bytes of an early answer that are read at once
 _LOOK = 4096
@@ -125,9 +129,29 @@ class _Watched(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         # A second handle of the same connection: TLS takes the first one away while it shakes hands, and a TLS
         # socket must not be shut down by a thread that does not own it.
-        sock = super()._new_conn()
+        sock = self._connect_in_steps()
         self._handle = sock.dup()
         return sock
+
+    def _connect_in_steps(self) -> socket.socket:
+        # There is no handle yet by which a kill could end it, so it asks for one itself, every other second.
+        whole: Any = self.timeout
+        if not isinstance(whole, (int, float)):
+            return super()._new_conn()
+        end = time.monotonic() + whole
+        try:
+            while True:
+                self.timeout = max(0.001, min(_STEP, end - time.monotonic()))
+                try:
+                    sock = super()._new_conn()
+                except ConnectTimeoutError:
+                    if self.stopped.is_set() or time.monotonic() >= end:
+                        raise
+                else:
+                    sock.settimeout(whole)
+                    return sock
+        finally:
+            self.timeout = whole
 
     def send(self, data: Any) -> None:
         """Send in pieces; an answer that is already there ends it.

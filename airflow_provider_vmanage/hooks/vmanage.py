@@ -56,7 +56,8 @@ class VManageHook(BaseHook):
 
     Nothing is read or sent before the first call. Use it as a context manager: at its end the session is logged out,
     of which a manager keeps 100 to 250 only. A hook that is dropped without that, or :meth:`close`, is logged out when
-    Python collects its session, with a warning: mostly at once, late after an error, never where the process is killed.
+    Python collects its session, with a warning: mostly at once, late after an error, never where the process ends first
+    (as a task of Airflow does).
 
     .. code-block:: python
 
@@ -172,7 +173,9 @@ class VManageHook(BaseHook):
     ) -> Envelope:
         """Send one call of the REST API; for what this provider has no method for.
 
-        Reads are repeated while the manager is unavailable; changes only where they surely were not received.
+        Reads are repeated while the manager is unavailable; changes only where they surely were not received, and once
+        where the answer says that the session is dead, a login page included: what must not be done twice is better
+        looked for first.
 
         :param method: HTTP method.
         :param path: path below ``/dataservice``.

@@ -94,10 +94,10 @@ async def gzipped(context: FaultContext) -> None:
 
 
 async def stray_cookie(context: FaultContext) -> None:
-    """Done, with a session cookie that belongs to no session, or with one that deletes the client's."""
+    """Done, with a session cookie that belongs to no session, with one that deletes the client's, or another cookie."""
     answer = await context.carry_out()
     secure = context.exchange.base_url.startswith("https")
-    text = answers.cookie(answers.stray_session_id(), secure=secure)
+    text = str(context.options["cookie"]) or answers.cookie(answers.stray_session_id(), secure=secure)
     answer.headers.append(
         "set-cookie", text + ("; Expires=Thu, 01 Jan 1970 00:00:00 GMT" * bool(context.options["expired"]))
     )

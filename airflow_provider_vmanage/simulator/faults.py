@@ -114,9 +114,10 @@ FAULTS: dict[str, FaultKind] = {
     "empty_body": _any("the request is carried out and answered with 200 and no body", answers.empty_body),
     "gzip": _any("the answer is compressed with gzip", answers.gzipped),
     "stray_cookie": _any(
-        "the request is carried out, the answer sets a JSESSIONID of no session; expired=True: one of 1970",
+        "carried out, the answer sets a JSESSIONID of no session; expired=True: one of 1970; cookie=: that cookie",
         answers.stray_cookie,
         expired=False,
+        cookie="",
     ),
     "slow": _any("the request is carried out, the answer comes after delay= seconds", answers.slow, delay=1.0),
     "trickle": _any(

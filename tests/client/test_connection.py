@@ -14,6 +14,7 @@ import requests
 import trustme
 
 from airflow_provider_vmanage.client import connection
+from airflow_provider_vmanage.client.answers import Call
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageConfigurationError,
@@ -22,7 +23,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.settings import ManagerSettings
+from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
 from airflow_provider_vmanage.simulator import Simulator
 
 Connect = Callable[..., ManagerSession]
@@ -333,3 +334,52 @@ def test_json_is_utf_8_unless_the_manager_says_otherwise(
     content_type = f"{kind};charset={charset}" if charset else kind
     vm.faults.add("status", status=200, path=f"*/{SOFTWARE}", body=body, content_type=content_type)
     assert list_images(connect(vm)) == [{"availableFiles": name}]
+
+
+# -- a manager that does not even accept the connection ----------------------------------------------------------------
+
+
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """A port whose queue of new connections is full: the kernel drops what else comes."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+        for one in waiting:
+            one.close()
+
+
+def test_a_kill_ends_an_attempt_to_connect(deaf: int) -> None:
+    session = ManagerSession(ManagerSettings(base_url=f"https://127.0.0.1:{deaf}", username="joe", password="secret"))
+    kill = threading.Timer(0.5, session.abort)
+    kill.start()
+    before = time.monotonic()
+    with session, pytest.raises(VManageCancelledError):
+        list_images(session)
+    assert time.monotonic() - before < 4
+    kill.join()
+
+
+def test_an_attempt_to_connect_takes_its_time_in_all(deaf: int) -> None:
+    limits = Timeouts(connect=3, read=1, upload_read=1)
+    session = ManagerSession(
+        ManagerSettings(base_url=f"https://127.0.0.1:{deaf}", username="joe", password="secret", timeouts=limits)
+    )
+    session.sleep = session.raise_if_aborted = lambda *_: None  # type: ignore[method-assign]
+    before = time.monotonic()
+    with pytest.raises(VManageUnavailableError, match=r"cannot be reached \(timed out\)"):
+        session._connection.send(Call("GET", "/dataservice/client/server"))
+    assert 2.9 < time.monotonic() - before < 6
+
+
+def test_an_answer_that_is_no_json_is_nowhere_in_the_error(vm: Simulator, connect: Connect) -> None:
+    vm.faults.add("status", path=SOFTWARE, status=200, body='{"CSRFToken": "c4nary", ')
+    with connect(vm) as session, pytest.raises(VManageError, match="not JSON") as caught:
+        list_images(session)
+    assert caught.value.__cause__ is None
+    assert "c4nary" not in str(vars(caught.value))

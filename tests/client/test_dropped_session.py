@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -81,6 +84,69 @@ def test_a_session_that_could_not_be_made_is_dropped_without_a_word(recwarn: pyt
     with pytest.raises(AttributeError):
         ManagerSession(None)  # type: ignore[arg-type]
     assert list(recwarn) == []
+
+
+def test_an_event_loop_does_not_wait_for_the_logout_of_a_dropped_session(
+    vm: Simulator, settings_of: SettingsOf
+) -> None:
+    session = ManagerSession(settings_of(vm))
+    session.request("GET", SOFTWARE)
+    vm.faults.add("slow", path="/logout", delay=2)
+    sessions = [session]
+    del session
+
+    async def drop() -> float:
+        before = time.monotonic()
+        sessions.clear()
+        return time.monotonic() - before
+
+    assert asyncio.run(drop()) < 1
+    (leaving,) = [thread for thread in threading.enumerate() if thread.name == "vmanage-dropped-session"]
+    leaving.join(10)
+    assert vm.counters.open_sessions == 0
+
+
+def test_nobody_waits_long_for_a_logout_that_is_not_answered(vm: Simulator, settings_of: SettingsOf) -> None:
+    session = ManagerSession(settings_of(vm))
+    session.request("GET", SOFTWARE)
+    vm.faults.add("slow", path="/logout", delay=20)
+    before = time.monotonic()
+    del session
+    assert time.monotonic() - before < 6
+
+
+def test_a_dropped_session_tells_nobody_secrets(vm: Simulator, settings_of: SettingsOf) -> None:
+    """Who is told may be in the middle of being told something else: Airflow holds a lock meanwhile."""
+    told: list[str] = []
+    session = ManagerSession(settings_of(vm), on_secret=told.append)
+    session.request("GET", SOFTWARE)
+    vm.faults.add("stray_cookie", path="/logout")
+    known = len(told)
+    del session
+    assert (vm.counters.open_sessions, len(told)) == (0, known)
+
+
+def test_a_child_process_opens_a_session_and_a_connection_of_its_own(vm: Simulator, settings_of: SettingsOf) -> None:
+    script = f"""
+import os
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.settings import ManagerSettings
+settings = ManagerSettings(base_url={vm.url!r}, username={vm.username!r}, password={vm.password!r},
+                           ca_bundle={str(vm.ca_bundle)!r})
+session = ManagerSession(settings)
+session.request("GET", {SOFTWARE!r})
+child = os.fork()
+if child == 0:
+    session.request("GET", {SOFTWARE!r})
+    session.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+session.request("POST", {SOFTWARE!r}, json={{"versionName": "v1", "versionURL": "https://x.example.com/"}})
+session.close()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert (vm.counters.logins, vm.counters.logouts, vm.counters.open_sessions) == (2, 2, 0)
 
 
 @pytest.mark.parametrize("ending", ["del session", "session.close()"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSessionExpiredError
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.simulator import Simulator
 
@@ -70,3 +70,42 @@ def test_a_session_works_with_and_without_tls(
     with connect(vm) as session:
         assert session.request("GET", SOFTWARE).rows == []
     assert vm.counters.open_sessions == 0
+
+
+# -- the cookies of load balancers ------------------------------------------------------------------------------------
+
+
+def nodes_of(vm: Simulator) -> list[tuple[str, str]]:
+    """What was asked, and the node that the load balancer's cookie leads to."""
+    found = []
+    for one in vm.requests:
+        cookies = dict(part.strip().partition("=")[::2] for part in one.headers.get("cookie", "").split(";"))
+        found.append((one.path.removeprefix("/dataservice/"), cookies.get("SERVERID", "")))
+    return found
+
+
+def test_a_logout_goes_to_the_node_of_its_login(vm: Simulator, connect: Connect) -> None:
+    vm.faults.add("stray_cookie", path="/j_security_check", cookie="SERVERID=node1; path=/")
+    with connect(vm) as session:
+        session.request("GET", SOFTWARE)
+    assert nodes_of(vm)[1:] == [("client/server", "node1"), (SOFTWARE, "node1"), ("/logout", "node1")]
+
+
+def test_the_logout_of_an_old_session_goes_to_the_node_of_that_one(vm: Simulator, connect: Connect) -> None:
+    with connect(vm) as session:
+        for node in ("node1", "node2"):
+            vm.faults.add("stray_cookie", path="/j_security_check", cookie=f"SERVERID={node}; path=/")
+            session.request("GET", SOFTWARE)
+            session.renew_if_older(0)
+    assert [node for path, node in nodes_of(vm) if path == "/logout"] == ["node1", "node2"]
+    assert [node for path, node in nodes_of(vm) if path == "/j_security_check"] == ["", ""]
+
+
+def test_both_sessions_that_a_page_spoke_against_are_ended_on_their_own_nodes(vm: Simulator, connect: Connect) -> None:
+    session = connect(vm)
+    vm.faults.add("html_200", path=SOFTWARE, times=2)
+    for node in ("node1", "node2"):
+        vm.faults.add("stray_cookie", path="/j_security_check", cookie=f"SERVERID={node}; path=/")
+    with session, pytest.raises(VManageSessionExpiredError):
+        session.request("GET", SOFTWARE)
+    assert sorted(node for path, node in nodes_of(vm) if path == "/logout") == ["node1", "node2"]
