@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME = "vmanage-20.12.4-x86_64.tar.gz"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_one_manager_that_refuses_stops_no_other_and_is_named_in_the_summary(tmp_path: Path) -> None:
     image = tmp_path / NAME
     image.write_bytes(b"an image")

@@ -58,7 +58,7 @@ class Inventory:
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_the_table_holds_what_each_manager_listed_last_however_often_the_dag_is_run(
     tmp_path: Path, connect: Callable[..., None]
 ) -> None:

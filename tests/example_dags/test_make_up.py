@@ -64,7 +64,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dic
         yield {**os.environ, **settings}
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_every_example_ends_well_in_what_make_up_starts(environment: dict[str, str], tmp_path: Path) -> None:
     def run(*arguments: str) -> str:
         ended = subprocess.run(

@@ -22,7 +22,7 @@ OLD = [f"vmanage-20.12.{number}-x86_64.tar.gz" for number in (1, 2, 3)]
 LONG_AGO = 1_600_000_000_000  # ms: in 2020
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_the_upkeep_adds_server_and_image_and_deletes_only_when_told_to(
     tmp_path: Path, connect: Callable[..., None]
 ) -> None:

@@ -22,7 +22,7 @@ from tests.secrets.conftest import OLD
 from tests.secrets.search import found, secrets_sent
 from tests.secrets.troubles import CANARIES, CONNECTION_FIELD, PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 UNMASKED = pytest.mark.skipif(
     Version(airflow_version) < Version("3.1.4"), reason="workers before that send rendered fields as they are"
