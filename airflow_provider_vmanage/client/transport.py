@@ -144,6 +144,8 @@ class _Watched(HTTPConnection):
                 self.timeout = max(0.001, min(_STEP, end - time.monotonic()))
                 try:
                     sock = super()._new_conn()
+                except NewConnectionError:  # refused: a kind of timeout to urllib3
+                    raise
                 except ConnectTimeoutError:
                     if self.stopped.is_set() or time.monotonic() >= end:
                         raise
