@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -95,7 +96,10 @@ class AirflowUI:
         self.page.get_by_test_id("trigger-dag-button").first.click()
         form = self.page.get_by_role("dialog")
         form.get_by_text(f"Unpause {dag_id} on trigger").wait_for()  # a quick click leaves it paused
-        with self.page.expect_response(lambda answer: _makes_run(answer, dag_id)) as told:
+        with (
+            self.page.expect_response(lambda answer: _unpauses(answer, dag_id)),  # or the next page comes before that
+            self.page.expect_response(lambda answer: _makes_run(answer, dag_id)) as told,
+        ):
             form.get_by_role("button", name="Trigger", exact=True).click()
         return str(told.value.json()["dag_run_id"])
 
@@ -131,6 +135,10 @@ class AirflowUI:
         """Return everything that the page tells: its text, its source and the values of its fields."""
         values = self.page.locator("input, textarea").evaluate_all("fields => fields.map(field => field.value)")
         return f"{self.page.content()}\n{json.dumps(values)}"
+
+
+def _unpauses(answer: Any, dag_id: str) -> bool:
+    return bool(answer.request.method == "PATCH" and urlsplit(answer.url).path.endswith(f"/dags/{dag_id}"))
 
 
 def _makes_run(answer: Any, dag_id: str) -> bool:
