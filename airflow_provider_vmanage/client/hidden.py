@@ -81,7 +81,7 @@ def _hidden(text: str, forms: Iterable[str]) -> str:
     was_cut = len(text) >= MAX_QUOTED  # perhaps in the middle of a secret
     for form in forms:
         text = text.replace(form, MASK)
-        begun = next((form[:n] for n in range(len(form) - 1, MIN_LENGTH - 1, -1) if text.endswith(form[:n])), "")
-        if was_cut and begun:
-            text = text.removesuffix(begun) + MASK
+        if was_cut:
+            begun = next((form[:n] for n in range(len(form) - 1, MIN_LENGTH - 1, -1) if text.endswith(form[:n])), "")
+            text = text.removesuffix(begun) + MASK if begun else text
     return text

@@ -30,6 +30,20 @@ def _no_collector() -> Iterator[None]:
     gc.enable()
 
 
+def run_in_another_process(vm: Simulator, script: str) -> subprocess.CompletedProcess[str]:
+    """Run Python that finds a ``session`` with one answered call."""
+    opened = f"""
+import os
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.settings import ManagerSettings
+settings = ManagerSettings(base_url={vm.url!r}, username={vm.username!r}, password={vm.password!r},
+                           ca_bundle={str(vm.ca_bundle)!r})
+session = ManagerSession(settings)
+session.request("GET", {SOFTWARE!r})
+"""
+    return subprocess.run([sys.executable, "-c", opened + script], capture_output=True, text=True, check=False)
+
+
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [one.message for one in caplog.records if one.levelname == "WARNING" and "vmanage" in one.name]
 
@@ -128,13 +142,6 @@ def test_a_dropped_session_tells_nobody_secrets(vm: Simulator, settings_of: Sett
 
 def test_a_child_process_opens_a_session_and_a_connection_of_its_own(vm: Simulator, settings_of: SettingsOf) -> None:
     script = f"""
-import os
-from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.settings import ManagerSettings
-settings = ManagerSettings(base_url={vm.url!r}, username={vm.username!r}, password={vm.password!r},
-                           ca_bundle={str(vm.ca_bundle)!r})
-session = ManagerSession(settings)
-session.request("GET", {SOFTWARE!r})
 child = os.fork()
 if child == 0:
     session.request("GET", {SOFTWARE!r})
@@ -144,7 +151,7 @@ assert os.waitpid(child, 0)[1] == 0
 session.request("POST", {SOFTWARE!r}, json={{"versionName": "v1", "versionURL": "https://x.example.com/"}})
 session.close()
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    ended = run_in_another_process(vm, script)
     assert ended.returncode == 0, ended.stderr
     assert (vm.counters.logins, vm.counters.logouts, vm.counters.open_sessions) == (2, 2, 0)
 
@@ -154,13 +161,6 @@ def test_a_child_process_leaves_the_session_of_its_parent_alone(
     vm: Simulator, settings_of: SettingsOf, ending: str
 ) -> None:
     script = f"""
-import os
-from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.settings import ManagerSettings
-settings = ManagerSettings(base_url={vm.url!r}, username={vm.username!r}, password={vm.password!r},
-                           ca_bundle={str(vm.ca_bundle)!r})
-session = ManagerSession(settings)
-session.request("GET", {SOFTWARE!r})
 child = os.fork()
 if child == 0:
     {ending}
@@ -169,7 +169,7 @@ assert os.waitpid(child, 0)[1] == 0
 session.request("GET", {SOFTWARE!r})
 session.close()
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    ended = run_in_another_process(vm, script)
     assert ended.returncode == 0, ended.stderr
     assert [one.path.removeprefix("/dataservice/") for one in vm.requests] == [
         "/j_security_check",
@@ -182,14 +182,8 @@ session.close()
 
 
 def test_a_session_that_is_left_to_the_end_of_python_does_no_harm(vm: Simulator, settings_of: SettingsOf) -> None:
-    script = f"""
-from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.settings import ManagerSettings
-settings = ManagerSettings(base_url={vm.url!r}, username={vm.username!r}, password={vm.password!r},
-                           ca_bundle={str(vm.ca_bundle)!r})
-session = ManagerSession(settings)
-session.request("GET", {SOFTWARE!r})
+    script = """
 session.itself = session
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    ended = run_in_another_process(vm, script)
     assert (ended.returncode, ended.stderr) == (0, "")
