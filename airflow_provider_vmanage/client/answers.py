@@ -34,8 +34,8 @@ API_ROOT = "/dataservice"
 LOGOUT_PATH = "/logout"
 LOGIN_PATHS = ("/j_security_check", "/jwt/login")
 
-#: statuses that a server or proxy gives while it is busy or away
-_AWAY = (500, 502, 503, 504)
+#: statuses that a server or proxy gives while it is busy or unavailable
+TRANSIENT_STATUSES = (500, 502, 503, 504)
 
 #: OpenSSL's words (they differ by release) for an answer to the handshake that is no TLS
 _NO_TLS = (
@@ -161,7 +161,7 @@ def raise_if_rate_limited(call: Call, answer: requests.Response) -> None:
 def raise_if_away(call: Call, answer: requests.Response) -> None:
     """Raise for a status that a server or a proxy gives while it is busy or away."""
     raise_if_rate_limited(call, answer)
-    if answer.status_code in _AWAY:
+    if answer.status_code in TRANSIENT_STATUSES:
         raise _unavailable("The manager is busy, restarting or out of reach behind its proxy", call, answer)
 
 
@@ -204,10 +204,11 @@ def transport_error(call: Call, err: requests.RequestException | HTTPError) -> V
 
 
 def malformed_redirect(call: Call) -> VManageError:
-    """Return what a redirect to no address means; after a login, final like any other redirect of it."""
-    text = "The manager's answer redirects to an address that is malformed"
-    kind = VManageAuthenticationError if call.path in LOGIN_PATHS else VManageProtocolError
-    return kind(text, **call.where)
+    """Return what a redirect to no address means; a login is not sent again inside the call."""
+    text = "The manager redirects to an address that is malformed"
+    if call.path in LOGIN_PATHS:
+        return VManageUnavailableError(text, repeat=False, **call.where)
+    return VManageProtocolError(text, **call.where)
 
 
 def _raise_for_bad_status(call: Call, answer: requests.Response, where: dict[str, Any]) -> None:
@@ -221,7 +222,7 @@ def _raise_for_bad_status(call: Call, answer: requests.Response, where: dict[str
     error = error_of(answer.text)
     if error is not None:
         raise_for_error({"error": error}, **where)
-    if status in _AWAY and not call.is_read:
+    if status in TRANSIENT_STATUSES and not call.is_read:
         seconds, asked = asked_to_wait(answer)
         raise VManageOutcomeUnknownError(
             f"The answer to a change was lost on its way{asked}", retry_after=seconds, **where
@@ -240,7 +241,7 @@ def _unavailable(text: str, call: Call, answer: requests.Response) -> VManageUna
 
 def asked_to_wait(answer: requests.Response) -> tuple[float | None, str]:
     """Return the seconds that ``Retry-After`` asks for, if it does, and the words for an error."""
-    seconds = parse_retry_after(answer.headers.get("Retry-After"))
+    seconds = parse_retry_after(answer.headers.get("Retry-After"), date=answer.headers.get("Date"))
     return seconds, f"; the manager asked to wait {seconds:g} s" if seconds is not None else ""
 
 

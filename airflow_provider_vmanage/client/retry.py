@@ -46,16 +46,27 @@ def retrying(
     )
 
 
-def parse_retry_after(value: str | None) -> float | None:
-    """Return the seconds a ``Retry-After`` header asks for (a number or an HTTP date), or ``None``."""
+def parse_retry_after(value: str | None, *, date: str | None = None) -> float | None:
+    """Return the seconds a ``Retry-After`` header asks for (a number or an HTTP date), or ``None``.
+
+    :param value: the header.
+    :param date: the ``Date`` header of the same response: a date is relative to the server's clock, not to ours.
+    """
     text = (value or "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", text, re.ASCII):
         return float(text)
+    moment = _timestamp(text)
+    if moment is None:
+        return None
+    now = _timestamp(date or "")
+    return max(0.0, math.ceil(moment - (time.time() if now is None else now)))
+
+
+def _timestamp(text: str) -> float | None:
     try:
-        moment = parsedate_to_datetime(text).timestamp()
+        return parsedate_to_datetime(text).timestamp()
     except (TypeError, ValueError, IndexError, OverflowError, OSError):
         return None
-    return max(0.0, math.ceil(moment - time.time()))
 
 
 def _may_repeat(err: BaseException) -> bool:

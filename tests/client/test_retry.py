@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from airflow_provider_vmanage.client import retry
 from airflow_provider_vmanage.client.errors import VManageError, VManageProtocolError, VManageUnavailableError
 from airflow_provider_vmanage.client.retry import parse_retry_after, retrying
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.settings import ManagerSettings
+from airflow_provider_vmanage.simulator import Simulator
 
 
 class Clock:
@@ -123,10 +126,32 @@ def test_retry_after_as_a_date_counts_from_now() -> None:
     assert parse_retry_after(formatdate(time.time() + 30, usegmt=True)) in (29, 30, 31)
 
 
+def test_retry_after_as_a_date_is_relative_to_the_date_of_the_response() -> None:
+    sent = 1_000_000_000
+    date = formatdate(sent, usegmt=True)
+    assert parse_retry_after(formatdate(sent + 5, usegmt=True), date=date) == 5
+    assert parse_retry_after("7", date=date) == 7
+    assert parse_retry_after(formatdate(time.time() + 30, usegmt=True), date="yesterday") in (29, 30, 31)
+
+
+@pytest.mark.parametrize("skew", [-600, 600])
+def test_our_clock_does_not_change_what_retry_after_asks_for(
+    vm: Simulator, monkeypatch: pytest.MonkeyPatch, skew: int
+) -> None:
+    monkeypatch.setattr(retry, "time", SimpleNamespace(time=lambda: time.time() + skew))
+    vm.faults.add("http_503", path="device/action/software", retry_after=formatdate(time.time() + 5, usegmt=True))
+    settings = ManagerSettings(vm.url, vm.username, vm.password, ca_bundle=str(vm.ca_bundle))
+    with ManagerSession(settings) as session:
+        session.sleep = (naps := []).append  # type: ignore[method-assign, var-annotated]
+        session.request("GET", "device/action/software")
+    assert len(naps) == 1
+    assert 3 <= naps[0] <= 6
+
+
 @settings(max_examples=100)
-@given(st.text())
-def test_no_retry_after_breaks_the_parser(value: str) -> None:
-    seconds = parse_retry_after(value)
+@given(st.text(), st.text())
+def test_no_retry_after_breaks_the_parser(value: str, date: str) -> None:
+    seconds = parse_retry_after(value, date=date)
     assert seconds is None or seconds >= 0
 
 
