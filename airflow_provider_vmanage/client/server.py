@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -61,18 +62,30 @@ def enter_tenant(fetch: Fetch, server: ServerInfo, wanted: str) -> str:
 
 
 def read_token(fetch: Fetch) -> str | None:
-    """Return the bare text of ``/client/token``; 404 before release 19.2 means that there is none.
+    """Return the token of ``/client/token``; 404 before release 19.2 means that there is none.
+
+    Bare text without blanks and ``<``, a JSON string or ``{"token": "…"}``, whatever the content type says.
 
     :param fetch: sends a request of the session.
     :raises VManageError: as any read.
     """
-    call, answer = fetch("GET", "client/token")
-    if answer.status_code == 404:
+    call, response = fetch("GET", "client/token")
+    if response.status_code == 404:
         return None
-    text = answer.text.strip()
-    if answer.status_code == 200 and text.isascii() and text.isalnum():
-        return text
-    return _sendable(str(judge(call, answer).member("token")), "XSRF token")
+    token = _token_in(response.text.strip()) if response.status_code == 200 else None
+    return _sendable(token or str(judge(call, response).member("token")), "XSRF token")
+
+
+def _token_in(text: str) -> str | None:
+    if "<" in text:
+        return None
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return text if text and not any(char.isspace() or char in '{}[]"' for char in text) else None
+    if isinstance(body, (int, float)) and not isinstance(body, bool):
+        return text  # a token of digits only
+    return body if isinstance(body, str) else None
 
 
 def _sendable(value: str, what: str) -> str:

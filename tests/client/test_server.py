@@ -69,15 +69,42 @@ def test_a_release_without_any_token_gets_none(vm_of_release: Simulator, connect
 
 @pytest.mark.parametrize(
     ("body", "token"),
-    [("ABC123", "ABC123"), ("ABC123\r\n", "ABC123"), ('{"token": "ABC123"}', "ABC123"), ('{"token": "AB-C"}', "AB-C")],
+    [
+        ("ABC123", "ABC123"),
+        ("ABC123\r\n", "ABC123"),
+        ("AB-C_1.2+/=", "AB-C_1.2+/="),
+        ("123456", "123456"),
+        ("1E5", "1E5"),
+        ('"AB-C"', "AB-C"),
+        ('{"token": "ABC123"}', "ABC123"),
+        ('{"token": "AB-C"}', "AB-C"),
+    ],
 )
-def test_a_token_is_bare_text_or_json(vm: Simulator, connect: Connect, body: str, token: str) -> None:
+@pytest.mark.parametrize("content_type", ["text/plain;charset=UTF-8", "application/json", "text/html"])
+def test_a_token_is_bare_text_or_json(
+    vm: Simulator, connect: Connect, body: str, token: str, content_type: str
+) -> None:
     vm.faults.add("no_token", path="client/server")
-    vm.faults.add("status", path="client/token", status=200, body=body)
+    vm.faults.add("status", path="client/token", status=200, body=body, content_type=content_type)
     assert connect(vm).server.token == token
 
 
-@pytest.mark.parametrize("body", ["", "{}", "two words", "[]", '{"token": ""}', "ключ", '{"token": "a\\nb: c"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{}",
+        "two words",
+        "[]",
+        "null",
+        "true",
+        '"two words',
+        '{"token"',
+        '{"token": ""}',
+        "ключ",
+        '{"token": "a\\nb: c"}',
+    ],
+)
 def test_a_token_of_another_shape_is_a_protocol_error(vm: Simulator, connect: Connect, body: str) -> None:
     vm.faults.add("no_token", path="client/server")
     vm.faults.add("status", path="client/token", status=200, body=body, content_type="text/plain;charset=UTF-8")
