@@ -72,6 +72,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.fixture(autouse=True)
+def no_refused_logins_of_other_tests() -> None:
+    """Forget the logins that an earlier test of this process had refused; simulators may share a port."""
+    refused_logins = sys.modules.get("airflow_provider_vmanage.client.refused_logins")
+    if refused_logins is not None:
+        refused_logins.forget_all()
+
+
 @pytest.fixture(params=RELEASES)
 def release(request: pytest.FixtureRequest) -> str:
     """Each release of RELEASES in turn; `@pytest.mark.parametrize("release", [...])` chooses others."""

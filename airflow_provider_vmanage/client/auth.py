@@ -3,6 +3,9 @@
 Sources: Cisco's authentication page of release 20.16 (session login and its HTML failure page), a live capture of
 release 20.18.2.1 (the JSON failure under 200), Cisco's JWT pages of release 20.18 (JWT login, API keys), and sastre
 1.28 (how an API key is used). A refused login is never repeated: see :class:`VManageAuthenticationError`.
+
+A manager that starts responds to a login with 404, 403, a redirect or a page for a while. So only what a running manager
+says is a refusal; everything else is unavailable, is not repeated inside the call, and a later try may succeed.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ from typing import Any, Protocol
 import requests
 
 from airflow_provider_vmanage.client.answers import (
+    API_ROOT,
     LOGIN_PATHS,
     LOGOUT_PATH,
+    TRANSIENT_STATUSES,
     Call,
     asked_to_wait,
     raise_if_away,
@@ -25,10 +30,12 @@ from airflow_provider_vmanage.client.answers import (
     raise_if_session_dead,
 )
 from airflow_provider_vmanage.client.cookies import SESSION_COOKIE, session_cookies
-from airflow_provider_vmanage.client.envelope import error_of, parse_envelope, raise_for_error
+from airflow_provider_vmanage.client.envelope import error_of, parse_envelope
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
+    VManageCancelledError,
     VManageConfigurationError,
+    VManageError,
     VManageRejectedError,
     VManageUnavailableError,
 )
@@ -41,11 +48,21 @@ Send = Callable[..., requests.Response]
 
 LOGIN, JWT_LOGIN = (Call("POST", path) for path in LOGIN_PATHS)
 
+#: polled without a login by clients that wait for a restart (catalystwan 0.41.6): ``{"isServerReady": true}``
+READY = Call("GET", f"{API_ROOT}/client/server/ready")
+
 #: the release from which logout is a POST (catalystwan 0.41.6 and sastre 1.28 draw the same line)
 _POST_LOGOUT = (20, 12)
 
 #: seconds a JWT shall live: long enough for the slowest upload, far below the limit of 604800 (Cisco, JWT login)
 JWT_DURATION = 14400
+
+
+_REASONS = {
+    200: "neither a session nor a refusal by a manager that is ready",
+    403: "forbidden",
+    404: "no login page",
+}
 
 
 @dataclass(frozen=True)
@@ -77,8 +94,8 @@ class Login(Protocol):
     def open(self, send: Send) -> Credentials:
         """Log in with one attempt.
 
-        :raises VManageAuthenticationError: refused.
-        :raises VManageUnavailableError: the manager is busy or restarting; nothing was refused.
+        :raises VManageAuthenticationError: refused. A retry counts towards the lock of the account.
+        :raises VManageUnavailableError: the manager is busy or starting; nothing was refused. A retry is safe.
         """
 
 
@@ -91,21 +108,13 @@ class SessionLogin:
         self._settings = settings
 
     def open(self, send: Send) -> Credentials:
-        """Post the form and judge the answer by its body: a refusal is a 200 too, and may set a cookie."""
+        """Post the form and judge the response by its body: a refusal is a 200 too, and may set a cookie."""
         form = {"j_username": self._settings.username, "j_password": self._settings.password}
-        answer = send(LOGIN, data=form)
-        _raise_if_busy(answer, LOGIN)
-        _raise_if_redirected(answer, LOGIN)
-        if answer.status_code != 200 or answer.text.strip():
-            raise _refused(answer, LOGIN, self._settings)
-        cookies = session_cookies(answer)
-        if not cookies:
-            # No success, so not tried again either: nobody knows whether it counts as a failed login.
-            raise VManageAuthenticationError(
-                "The login was answered with an empty body but no JSESSIONID: is this a vManage?",
-                status=answer.status_code,
-                **LOGIN.where,
-            )
+        response = send(LOGIN, data=form)
+        raise_if_rate_limited(LOGIN, response)
+        cookies = session_cookies(response)
+        if response.status_code != 200 or response.text.strip() or not cookies:
+            raise _login_error(send, response, LOGIN, self._settings)
         values = tuple(str(cookie.value) for cookie in cookies)
         unfit = _secure_over_http(self._settings) if cookies[0].secure else None
         return Credentials(cookies={SESSION_COOKIE: values[0]}, secrets=values, unfit=unfit)
@@ -123,18 +132,17 @@ class JWTLogin:
         self._settings = settings
 
     def open(self, send: Send) -> Credentials:
-        """Post user and password as JSON and take ``token`` and ``csrf`` from the answer."""
+        """Post user and password as JSON and take ``token`` and ``csrf`` from the response."""
         body = {
             "username": self._settings.username,
             "password": self._settings.password,
             "duration": JWT_DURATION,
         }
-        answer = send(JWT_LOGIN, json=body)
-        _raise_if_busy(answer, JWT_LOGIN)
-        _raise_if_redirected(answer, JWT_LOGIN)
-        token, csrf = _jwt_fields(answer.text)
-        if answer.status_code != 200 or not token:
-            raise _refused(answer, JWT_LOGIN, self._settings)
+        response = send(JWT_LOGIN, json=body)
+        raise_if_rate_limited(JWT_LOGIN, response)
+        token, csrf = _jwt_fields(response.text)
+        if response.status_code != 200 or not token:
+            raise _login_error(send, response, JWT_LOGIN, self._settings)
         return Credentials(_bearer(token), token=csrf or None, secrets=tuple(filter(None, (token, csrf))))
 
 
@@ -227,52 +235,91 @@ def _jwt_fields(text: str) -> tuple[str, str]:
     return (str(token) if is_header_value(token) else "", str(csrf) if is_header_value(csrf) else "")
 
 
-def _raise_if_busy(answer: requests.Response, call: Call) -> None:
-    raise_if_rate_limited(call, answer)
-    if answer.status_code < 500:
-        return
-    raise_for_error({"error": error_of(answer.text)}, status=answer.status_code, **call.where)
-    # Whether a 5xx counts towards the lockout is not documented, so the login is not sent again at once.
-    seconds, asked = asked_to_wait(answer)
-    raise VManageUnavailableError(
-        f"The manager could not process the login (restarting?){asked}",
-        retry_after=seconds,
-        repeat=False,
-        status=answer.status_code,
-        **call.where,
-    )
+def _login_error(
+    send: Send, response: requests.Response, call: Call, settings: ManagerSettings
+) -> VManageAuthenticationError | VManageUnavailableError:
+    """Return what a login that did not succeed means: refused only where a running manager says so.
 
-
-def _raise_if_redirected(answer: requests.Response, call: Call) -> None:
-    if not 300 <= answer.status_code < 400:
-        return
-    target = masked_url(str(answer.headers.get("Location", "")))
-    if "passwordreset" in target.lower():
-        raise VManageAuthenticationError(
+    A 401 is no documented response to the session login; it counts as a refusal, since repeating one may lock the account.
+    """
+    if "passwordreset" in _target(response).lower():
+        return VManageAuthenticationError(
             "The manager asks for a new password: sign in once in the browser and change it",
-            status=answer.status_code,
+            status=response.status_code,
             **call.where,
         )
-    # Whether the password was looked at, and counts as a failure, is not known: it is not posted again.
-    raise VManageAuthenticationError(
-        f"The login was redirected to {target!r}: correct host, port or schema of the connection, or use a local user "
-        "where the manager signs on elsewhere",
-        status=answer.status_code,
+    if response.status_code == 401 or (_looks_refused(call, response) and not is_starting(send)):
+        return _refused(response, call, settings)
+    return _unavailable(response, call)
+
+
+def _looks_refused(call: Call, response: requests.Response) -> bool:
+    """Return whether a manager that is ready refuses a login like this.
+
+    A JWT login that is not there at all (404) is no refusal of the password, but no retry helps either.
+    """
+    if call is JWT_LOGIN:
+        return response.status_code in (200, 404, 405)
+    return response.status_code == 200 and bool(response.text.strip())
+
+
+def is_starting(send: Send) -> bool:
+    """Return whether the manager says that it is still starting, or cannot say anything.
+
+    Asked without credentials. A release that does not know this call says nothing, so it counts as started.
+
+    :param send: sends a request, unjudged.
+    """
+    try:
+        response = send(READY)
+    except VManageCancelledError:
+        raise
+    except VManageError:
+        return True
+    if response.status_code in TRANSIENT_STATUSES:
+        return True
+    try:
+        body = json.loads(response.text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(body, dict) and body.get("isServerReady") in (False, "false")
+
+
+def _target(response: requests.Response) -> str:
+    is_redirect = 300 <= response.status_code < 400
+    return masked_url(str(response.headers.get("Location", ""))) if is_redirect else ""
+
+
+def _unavailable(response: requests.Response, call: Call) -> VManageUnavailableError:
+    """Return the error of a login that was neither accepted nor refused; it is not sent again inside the call."""
+    status = response.status_code
+    error = error_of(response.text) or {}
+    seconds, asked = asked_to_wait(response)
+    said = str(error.get("message") or "").strip()
+    reason = said or _REASONS.get(status, f"HTTP {status}")
+    if 300 <= status < 400:
+        reason = f"redirected to {_target(response)!r}"
+    return VManageUnavailableError(
+        f"The manager could not process the login ({reason}): it may still be starting; if this lasts, correct host, "
+        f"port or schema of the connection{asked}",
+        retry_after=seconds,
+        repeat=False,
+        status=status,
+        code=str(error.get("code") or "").strip() or None,
+        details=str(error.get("details") or "").strip() or None,
         **call.where,
     )
 
 
-def _refused(answer: requests.Response, call: Call, settings: ManagerSettings) -> VManageAuthenticationError:
-    error = error_of(answer.text) or {}
+def _refused(response: requests.Response, call: Call, settings: ManagerSettings) -> VManageAuthenticationError:
+    error = error_of(response.text) or {}
     hint = "correct login and password; five refused logins within 15 minutes lock the account"
-    if answer.status_code == 404:
-        hint = "no such page: correct host and port, this is no vManage"
-    if call is JWT_LOGIN and answer.status_code in (404, 405):
+    if call is JWT_LOGIN and response.status_code in (404, 405):
         hint = 'JWT login needs release 20.18.1 or newer: set auth to "session"'
     said = str(error.get("message") or "").strip()
     return VManageAuthenticationError(
         f"The manager refused the login of {settings.username!r}{f' ({said})' if said else ''}: {hint}",
-        status=answer.status_code,
+        status=response.status_code,
         code=str(error.get("code") or "").strip() or None,
         details=str(error.get("details") or "").strip() or None,
         **call.where,

@@ -41,6 +41,8 @@ class OpenedSession:
         self.opened_at = time.monotonic()
         #: of load balancers, once it is put away: they lead to the node that knows it
         self.cookies: RequestsCookieJar | None = None
+        #: retired because of a page, which proves no death
+        self.may_be_alive = False
         self._credentials = credentials
         self._send = send
         self._renewable = renewable

@@ -4,8 +4,9 @@ Login is lazy. After it one call, ``/dataservice/client/server``, gives the XSRF
 how to log out. A dead session is renewed once per call, silently. What was opened is logged out, on errors too: a
 manager keeps 100 to 250 sessions (Cisco's documents disagree), and evicts those of others.
 
-That a session is dead is only believed once the new one gets a good answer to the same call: where that is answered
-like a dead session too, the first may be alive, and is logged out as well.
+That a session is dead is only believed once the new one gets a good response to the same call: where that looks like a
+dead session too, the first may be alive, and is logged out as well. A page under 200 proves no death at all: a session
+that was retired because of one is logged out in any case, at the latest when this one is closed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from airflow_provider_vmanage.client import refused_logins
 from airflow_provider_vmanage.client.answers import API_ROOT, Call, SessionDead, judge
 from airflow_provider_vmanage.client.auth import login_for
 from airflow_provider_vmanage.client.connection import ManagerConnection
@@ -164,7 +166,7 @@ class ManagerSession:
         try:
             with self._secrets.hidden():
                 envelope = judge(call, opened.send(call, data=body, **options))
-            self._given_up.pop(_key(call), None)
+            self._settle(call)
             return envelope
         except VManageAuthenticationError as refused:
             self._refuse_from_now_on(refused)
@@ -266,7 +268,7 @@ class ManagerSession:
                         self._refuse_from_now_on(refused)
                         raise
                     else:
-                        self._given_up.pop(_key(call), None)
+                        self._settle(call)
                         return result
         raise AssertionError("the last attempt returns or raises")
 
@@ -309,7 +311,14 @@ class ManagerSession:
         self._connection.drop()
 
     def _log_in(self) -> OpenedSession:
-        credentials = self._login.open(self._connection.send)
+        refused_logins.raise_if_refused(self.settings)
+        try:
+            credentials = self._login.open(self._connection.send)
+        except VManageAuthenticationError as refused:
+            self._secrets.hide_in(refused)
+            refused_logins.note(self.settings, refused)
+            raise
+        refused_logins.forget(self.settings)
         self._secrets.add(*credentials.secrets)
         opened = OpenedSession(
             credentials, self._connection.send, renewable=self._login.renewable, on_secret=self._secrets.add
@@ -329,9 +338,19 @@ class ManagerSession:
             self._current.forget_token()
             return
         log.info("The session is dead (%s)", dead.shape)
+        self._current.may_be_alive = dead.by_page
         doubtful, self._given_up[_key(call)] = self._given_up.get(_key(call)), self._current
         self._put_away()
         self._end(doubtful)  # what spoke against it speaks against a newer one too
+
+    def _settle(self, call: Call) -> None:
+        """Believe that the session before is dead: the new one got a good response to the same call.
+
+        Unless only a page spoke against it: that proves no death, so it is logged out as well, later.
+        """
+        doubtful = self._given_up.get(_key(call))
+        if doubtful is not None and not doubtful.may_be_alive:
+            del self._given_up[_key(call)]
 
     def _put_away(self) -> None:
         cookies = self._connection.take_cookies()

@@ -198,7 +198,7 @@ def test_a_renewal_that_is_refused_is_not_repeated(vm_of_release: Simulator, con
     for _ in range(2):
         with pytest.raises(VManageAuthenticationError):
             list_images(session)
-    assert len(vm_of_release.requests) == before + 2  # the dead call and one login
+    assert len(vm_of_release.requests) == before + 3  # the dead call, one login, and whether the manager is ready
 
 
 @pytest.mark.parametrize("shape", [*DEAD, "expired_f"])

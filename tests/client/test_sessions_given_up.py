@@ -40,15 +40,38 @@ def test_a_page_that_always_stands_for_an_answer_leaves_no_session(
         assert vm.counters.open_sessions == 0
 
 
-def test_a_good_answer_of_the_new_session_says_that_the_old_one_is_dead(
-    vm: Simulator, connect: Connect, calls: Calls
+@pytest.mark.parametrize(("shape", "logouts"), [("a", 2), ("d", 1), ("e", 1)])
+def test_good_response_of_new_session_proves_old_one_dead_but_for_page(
+    simulate: Callable[..., Simulator], connect: Connect, calls: Calls, shape: str, logouts: int
 ) -> None:
+    vm = simulate(dead_session=shape)
     session = connect(vm)
     list_images(session)
     vm.expire_sessions()
     list_images(session)
     session.close()
-    assert calls(vm).count("POST /logout") == 1
+    assert calls(vm).count("POST /logout") == logouts
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_session_retired_because_of_page_is_logged_out(vm: Simulator, connect: Connect, pages: int) -> None:
+    session = connect(vm)
+    for _ in range(pages):
+        vm.faults.add("html_200", path=SOFTWARE)
+        assert list_images(session) == []
+        assert vm.counters.open_sessions <= 2
+    session.close()
+    assert (vm.counters.logins, vm.counters.open_sessions) == (pages + 1, 0)
+
+
+def test_body_met_by_one_page_leaves_no_session(vm: Simulator, connect: Connect) -> None:
+    with connect(vm) as session:
+        vm.faults.add("html_200", path="*/package", method="POST")
+        with pytest.raises(VManageSessionExpiredError):
+            session.send_body(f"{SOFTWARE}/package", b"x" * 10, "text/plain")
+        with pytest.raises(VManageError):
+            session.send_body(f"{SOFTWARE}/package", b"x" * 10, "text/plain")
+    assert (vm.counters.logins, vm.counters.open_sessions) == (2, 0)
 
 
 @pytest.mark.parametrize("fault", ["http_429", "http_503", "error_500", "data_null"])
