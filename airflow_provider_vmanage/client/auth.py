@@ -4,8 +4,8 @@ Sources: Cisco's authentication page of release 20.16 (session login and its HTM
 release 20.18.2.1 (the JSON failure under 200), Cisco's JWT pages of release 20.18 (JWT login, API keys), and sastre
 1.28 (how an API key is used). A refused login is never repeated: see :class:`VManageAuthenticationError`.
 
-A manager that starts responds to a login with 404, 403, a redirect or a page for a while. So only what a running manager
-says is a refusal; everything else is unavailable, is not repeated inside the call, and a later try may succeed.
+A manager that starts responds to a login with 404, 403, a redirect or a page for a while. So only what a running
+manager says is a refusal; everything else is unavailable, is not repeated inside the call, and a later try may succeed.
 """
 
 from __future__ import annotations
@@ -240,7 +240,8 @@ def _login_error(
 ) -> VManageAuthenticationError | VManageUnavailableError:
     """Return what a login that did not succeed means: refused only where a running manager says so.
 
-    A 401 is no documented response to the session login; it counts as a refusal, since repeating one may lock the account.
+    A 401 is no documented response to the session login; it counts as a refusal, since repeating a refused login may
+    lock the account.
     """
     if "passwordreset" in _target(response).lower():
         return VManageAuthenticationError(

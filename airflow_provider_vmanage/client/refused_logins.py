@@ -11,6 +11,7 @@ import hashlib
 import secrets
 import time
 from copy import copy
+from dataclasses import astuple, replace
 
 from airflow_provider_vmanage.client.errors import VManageAuthenticationError
 from airflow_provider_vmanage.client.settings import ManagerSettings
@@ -63,5 +64,6 @@ def forget_all() -> None:
 
 
 def _key(settings: ManagerSettings) -> str:
-    login = (settings.base_url, settings.auth, settings.username, settings.password)
-    return hashlib.blake2b(repr(login).encode(), key=_salt).hexdigest()
+    # All settings but the one that the test of a connection shortens: whatever a person changed, it is another login.
+    limits = replace(settings.timeouts, connect=0.0)
+    return hashlib.blake2b(repr(astuple(replace(settings, timeouts=limits))).encode(), key=_salt).hexdigest()

@@ -8,9 +8,9 @@ from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook
 
+from airflow_provider_vmanage.client import refused_logins
 from airflow_provider_vmanage.client.arguments import check_choice, require_text
 from airflow_provider_vmanage.client.budget import parse_not_after
 from airflow_provider_vmanage.client.devices import list_devices
@@ -29,6 +29,7 @@ from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
 from airflow_provider_vmanage.client.sources import file_name_of
+from airflow_provider_vmanage.connection_lookup import find_connection, find_connection_async
 from airflow_provider_vmanage.connection_settings import settings_of
 from airflow_provider_vmanage.masking import mask, mask_url, masked
 from airflow_provider_vmanage.object_storage import checksum_of, source_of
@@ -87,13 +88,9 @@ class VManageHook(BaseHook):
 
         :param conn_id: its id.
         :raises VManageConfigurationError: there is none; a retry does not help.
+        :raises VManageUnavailableError: a secrets backend or the API server cannot be asked; a retry is safe.
         """
-        try:
-            return super().get_connection(conn_id)
-        except AirflowNotFoundException as err:
-            raise VManageConfigurationError(
-                f"Connection {conn_id!r} is not there ({err}): create it where the task runs, or correct the id"
-            ) from err
+        return find_connection(conn_id, super().get_connection)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -149,10 +146,10 @@ class VManageHook(BaseHook):
         """Look the connection up without blocking the event loop; for triggers, before they use another thread.
 
         What else there is to do (checks, masking, every call) belongs to that thread.
-        """
-        from airflow.providers.common.compat.connection import get_async_connection
 
-        connection = await get_async_connection(self.vmanage_conn_id)
+        :raises VManageError: as :meth:`get_connection`.
+        """
+        connection = await find_connection_async(self.vmanage_conn_id)
         self._find_connection = lambda: connection
 
     @cached_property
@@ -353,10 +350,11 @@ class VManageHook(BaseHook):
         return list_devices(self.get_conn(), device_type)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Return whether the manager can be used, and what it is or what stands in the way, in words that help.
+        """Test the connection; return success and a diagnostic message.
 
-        Logs in, asks for the release and the list of images, and logs out. No secret is in the words, even where the
-        manager says one back.
+        Logs in, asks for the release and the list of images, and logs out. A person asked for it, so the login is sent
+        even if this process remembers that it was refused; it counts as one attempt towards the lock of the account.
+        No secret is in the message, even where the manager quotes one.
         """
         worked, words = self._try_connection()
         return worked, masked(words)
@@ -364,6 +362,7 @@ class VManageHook(BaseHook):
     def _try_connection(self) -> tuple[bool, str]:
         try:
             self.close()
+            refused_logins.forget(self.settings)
             with self:
                 self._session = ManagerSession(_hurried(self.settings), on_secret=mask)
                 server = self.get_conn().server
@@ -384,8 +383,8 @@ class VManageHook(BaseHook):
     def _masked_password_hint(self) -> str:
         try:
             hidden = self._find_connection().password == "***"  # noqa: S105 - what Airflow's form shows
-        except VManageConfigurationError:
-            return ""  # there is no connection, as the words say already
+        except VManageError:
+            return ""  # there is no connection, as the message says already
         return " The password arrived as '***': type it anew in the form." if hidden else ""
 
 

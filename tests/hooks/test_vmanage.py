@@ -241,7 +241,7 @@ def test_a_refused_login_is_sent_once_per_session(vm: Simulator, connect: Callab
         for _ in range(3):
             with pytest.raises(VManageAuthenticationError):
                 hook.list_images()
-    assert [one.path for one in vm.requests] == ["/j_security_check"]
+    assert [one.path for one in vm.requests] == ["/j_security_check", "/dataservice/client/server/ready"]
 
 
 def test_a_hook_that_is_told_to_stop_before_its_first_call_sends_nothing(
