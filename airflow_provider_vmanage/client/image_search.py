@@ -48,6 +48,13 @@ class AwaitedImage:
             and (not self.image_type or image.image_type == self.image_type)
         )
 
+    def timed_out(self, last_state: str) -> str:
+        """Return the sentence for a wait whose time is up; the same in every mode of the sensor.
+
+        :param last_state: what the last poll saw.
+        """
+        return f"Timed out while waiting for an image with {self}: {last_state}"
+
     def __str__(self) -> str:
         """Name what is given."""
         given = ((field.name, getattr(self, field.name)) for field in fields(self))
@@ -70,6 +77,12 @@ class ImageIndex:
             self._by_version.setdefault(image.version, []).append(image)
             for name in {image.file_name, image.uploaded_name} - {None}:
                 self._by_name.setdefault(str(name), []).append(image)
+
+    @property
+    def last_state(self) -> str:
+        """Return what to say of a poll that did not find the image."""
+        count = len(self.images)
+        return f"not among the {count} {'image' if count == 1 else 'images'} at the last poll"
 
     def find(self, wanted: AwaitedImage) -> list[SoftwareImage]:
         """Return the images that fit, the newest first.

@@ -22,6 +22,7 @@ from airflow_provider_vmanage.client.errors import VManageConfigurationError, VM
 from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.exceptions import fail_without_retry
 from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
+from airflow_provider_vmanage.masking import masked
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -52,8 +53,10 @@ class ImageVersionSensor(BaseSensorOperator):
     :param image_type: only this type, such as ``software`` (templated).
     :param deferrable: look once, then wait in the triggerer, where all waits on one connection share one poll. Not
         together with ``mode="reschedule"``. Default: Airflow's ``[operators] default_deferrable``.
-    :param max_consecutive_failures: failed looks in a row after which a deferred wait is given up; a manager that
-        restarts does not end it. In the other modes a failed look fails the try.
+    :param max_unavailable: seconds for which the manager may be unavailable in a row before a deferred wait fails;
+        ``None`` for any time. The default outlasts a restart. In the other modes a failed poll fails the try.
+    :param max_consecutive_failures: failed polls in a row after which a deferred wait fails. Where it is given, it
+        replaces the default of ``max_unavailable``.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, refused login, no permission. No retry.
     :raises VManageError: unavailable, or an answer that is no list. A retry is safe.
@@ -79,7 +82,8 @@ class ImageVersionSensor(BaseSensorOperator):
         platform_family: str | None = None,
         image_type: str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        max_consecutive_failures: int = 5,
+        max_unavailable: float | None = 3600,
+        max_consecutive_failures: int | None = None,
         vmanage_conn_id: str = "vmanage_default",
         **kwargs: Any,
     ) -> None:
@@ -89,8 +93,10 @@ class ImageVersionSensor(BaseSensorOperator):
         self.platform_family = platform_family
         self.image_type = image_type
         self.deferrable = deferrable
+        self.max_unavailable = max_unavailable
         self.max_consecutive_failures = max_consecutive_failures
         self.vmanage_conn_id = vmanage_conn_id
+        self._last_state = "not polled yet"
         self._check_mode()
 
     @cached_property
@@ -111,7 +117,7 @@ class ImageVersionSensor(BaseSensorOperator):
         with self.hook:
             show_links_now(self, context)
             if not self.deferrable:
-                return super().execute(context)
+                return self._poke_until_done(context)
             with self._errors_as_in_poke_mode():
                 self._check_deferral()
                 return self._look_once_then_defer(context)
@@ -120,10 +126,12 @@ class ImageVersionSensor(BaseSensorOperator):
         """Look once; one call to the manager."""
         # Here rather than around all pokes: Airflow decides within its loop what soft_fail, never_fail and silent_fail
         # mean for an error, and a silent sensor that logs in again after a refused login would lock the account.
-        with fail_without_retry():
+        with fail_without_retry(), self._noting_failure():
             wanted = self._wanted().checked()
-            found = ImageIndex(self.hook.list_images()).find(wanted)
+            index = ImageIndex(self.hook.list_images())
+            found = index.find(wanted)
         if not found:
+            self._last_state = index.last_state
             self.log.info("Not listed yet: %s", wanted)
             return PokeReturnValue(is_done=False)
         newest, *others = found
@@ -160,15 +168,42 @@ class ImageVersionSensor(BaseSensorOperator):
         """Break off the call under way."""
         self.hook.abort()
 
+    def _poke_until_done(self, context: Context) -> Any:
+        """Poke as Airflow does; its message for a timeout says nothing of the image, so it is replaced."""
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout:
+            raise AirflowSensorTimeout(self._timeout_message()) from None
+        except AirflowSkipException as err:
+            if err.__cause__ is not None:
+                raise
+            raise AirflowSkipException(self._timeout_message()) from None
+
+    def _timeout_message(self) -> str:
+        return self._wanted().timed_out(self._last_state)
+
+    @contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except VManageError as err:
+            self._last_state = f"the last poll failed: {masked(str(err))}"
+            raise
+
     def _check_deferral(self) -> None:
         if type(self).poke is not ImageVersionSensor.poke:
             raise AirflowFailException(
                 f"deferrable is {self.deferrable!r}: {type(self).__name__} has a poke() of its own, which the "
                 "triggerer would not call. Set deferrable=False"
             )
-        limit: Any = self.max_consecutive_failures
-        if not isinstance(limit, int) or limit < 1:
-            raise AirflowFailException(f"max_consecutive_failures is {limit!r}: give a whole number from 1 on")
+        number: Any = self.max_consecutive_failures
+        if number is not None and (not isinstance(number, int) or number < 1):
+            raise AirflowFailException(
+                f"max_consecutive_failures is {number!r}: give a whole number from 1 on, or None"
+            )
+        seconds: Any = self.max_unavailable
+        if seconds is not None and not (isinstance(seconds, (int, float)) and seconds >= 0):
+            raise AirflowFailException(f"max_unavailable is {seconds!r}: give a number of seconds from 0 on, or None")
 
     def _look_once_then_defer(self, context: Context) -> Any:
         started = time.time()
@@ -178,11 +213,11 @@ class ImageVersionSensor(BaseSensorOperator):
                 return answer.xcom_value
         except VManageError as err:
             failures = 1
-            if not self.silent_fail and failures >= self.max_consecutive_failures:
+            if not self.silent_fail and (self.max_consecutive_failures == 1 or self.max_unavailable == 0):
                 raise
-            self.log.warning("The first look failed; going on in the triggerer: %s", err)
+            self.log.warning("The first poll failed; going on in the triggerer: %s", err)
         if time.time() - started >= self.timeout:
-            raise AirflowSensorTimeout(f"{self._wanted()} not listed within the timeout of {self.timeout} s")
+            raise AirflowSensorTimeout(self._timeout_message())
         return self._defer(started, failures)
 
     def _defer(self, started: float, failures: int) -> NoReturn:
@@ -202,6 +237,7 @@ class ImageVersionSensor(BaseSensorOperator):
             started_at=started,
             max_consecutive_failures=None if self.silent_fail else self.max_consecutive_failures,
             failures=failures,
+            max_unavailable=None if self.silent_fail else self.max_unavailable,
         )
         left = timedelta(seconds=max(0.0, deadline - time.time()) + GRACE + _SAFETY_NET)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=left)

@@ -15,7 +15,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.image_search import AwaitedImage
 from airflow_provider_vmanage.waiting import wait_events
-from airflow_provider_vmanage.waiting.image_wait import ImageWait, Pace, Patience
+from airflow_provider_vmanage.waiting.image_wait import DEFAULT_MAX_UNAVAILABLE, ImageWait, Pace, Patience
 from airflow_provider_vmanage.waiting.repository_poll import RepositoryPoll, poll_of
 from airflow_provider_vmanage.waiting.seen_images import ImageFilter, SeenImages, StateStore
 from airflow_provider_vmanage.waiting.snapshots import Snapshot, snapshots
@@ -43,8 +43,11 @@ class ImageVersionTrigger(BaseTrigger):
     :param max_wait: seconds that an interval may grow to.
     :param deadline: seconds since 1970 at which the wait ends with a timeout; a restart does not move it.
     :param started_at: seconds since 1970 at which the wait began.
-    :param max_consecutive_failures: failed looks in a row until the wait is given up; ``None`` for any number.
-    :param failures: failed looks that there were already.
+    :param max_consecutive_failures: failed polls in a row after which the wait fails; ``None`` for any number. Where it
+        is given, it replaces the default of ``max_unavailable``.
+    :param failures: failed polls that there were already.
+    :param max_unavailable: seconds for which the manager may be unavailable in a row before the wait fails; ``None``
+        for any time.
     """
 
     def __init__(
@@ -59,8 +62,9 @@ class ImageVersionTrigger(BaseTrigger):
         max_wait: float | None = None,
         deadline: float | None = None,
         started_at: float | None = None,
-        max_consecutive_failures: int | None = 5,
+        max_consecutive_failures: int | None = None,
         failures: int = 0,
+        max_unavailable: float | None = DEFAULT_MAX_UNAVAILABLE,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.vmanage_conn_id = vmanage_conn_id
@@ -75,6 +79,7 @@ class ImageVersionTrigger(BaseTrigger):
         self.started_at = started_at
         self.max_consecutive_failures = max_consecutive_failures
         self.failures = failures
+        self.max_unavailable = max_unavailable
         self._poll: RepositoryPoll | None = None
         self._wait: ImageWait | None = None
 
@@ -95,6 +100,7 @@ class ImageVersionTrigger(BaseTrigger):
                 "started_at": self.started_at,
                 "max_consecutive_failures": self.max_consecutive_failures,
                 "failures": self.failures,
+                "max_unavailable": self.max_unavailable,
             },
         )
 
@@ -129,7 +135,7 @@ class ImageVersionTrigger(BaseTrigger):
         return ImageWait(
             wanted.checked(),
             Pace(self.poke_interval, self.exponential_backoff, self.max_wait),
-            Patience(self.deadline, self.max_consecutive_failures, self.failures),
+            Patience(self.deadline, self.max_consecutive_failures, self.failures, self.max_unavailable),
             started_at=self.started_at,
         )
 
@@ -137,9 +143,11 @@ class ImageVersionTrigger(BaseTrigger):
 class ImageAvailableTrigger(BaseEventTrigger):
     """Fire for each image that appears in the list; for an ``AssetWatcher``, which starts DAGs.
 
-    On change only: the first look is a silent baseline, unless ``emit_existing``. An image that is deleted and uploaded
-    anew appears anew. A manager that cannot be reached, or refuses the login, is waited for; a refused login is tried
-    again only once the connection has changed. The event's payload is the image's row and ``vmanage_conn_id``.
+    On change only: the first poll is a silent baseline, unless ``emit_existing``. An image that is deleted and uploaded
+    again is a new one. An image that is missing is forgotten after the second poll without it, so one empty list makes
+    no events. A manager that cannot be reached, or refuses the login, is waited for; a refused login is sent again
+    after 20 minutes (a lock of the account ends after 15), or as soon as the connection has changed. The event's
+    payload is the image's row and ``vmanage_conn_id``.
 
     With Airflow 3.3 and newer what was seen is kept in the asset state store, so a restart of the triggerer neither
     misses an image nor repeats one, but for a kill in the :data:`~.seen_images.HANDOVER` seconds after an event, which

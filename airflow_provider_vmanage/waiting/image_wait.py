@@ -1,4 +1,4 @@
-"""One wait for one image: when it wants the next look, and what an answer means to it. Nothing here waits or sends."""
+"""One wait for one image: when it wants the next poll, and what a result means to it. Nothing here waits or sends."""
 
 from __future__ import annotations
 
@@ -46,18 +46,31 @@ class Pace:
         return looks
 
 
+#: seconds for which a manager may be unavailable in a row; a restart takes up to 40 minutes
+DEFAULT_MAX_UNAVAILABLE = 3600.0
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """When a wait is given up.
+    """When a wait stops without the image.
 
     :param deadline: seconds since 1970, or ``None``.
-    :param max_consecutive_failures: failed looks in a row, or ``None`` for any number.
-    :param failures: failed looks that there were already.
+    :param max_consecutive_failures: failed polls in a row, or ``None`` for any number.
+    :param failures: failed polls that there were already.
+    :param max_unavailable: seconds from the first failed poll in a row, or ``None`` for any time.
     """
 
     deadline: float | None = None
-    max_consecutive_failures: int | None = 5
+    max_consecutive_failures: int | None = None
     failures: int = 0
+    max_unavailable: float | None = None
+
+    @property
+    def seconds_unavailable(self) -> float | None:
+        """Return the limit in seconds; where only a number of failures was given, that alone counts."""
+        if self.max_consecutive_failures is not None and self.max_unavailable == DEFAULT_MAX_UNAVAILABLE:
+            return None
+        return self.max_unavailable
 
 
 class ImageWait:
@@ -78,7 +91,8 @@ class ImageWait:
         self._patience = patience
         self._failures = patience.failures
         self._counted_at = float("-inf")
-        self._last_state = "not looked at since the triggerer took over"
+        self._failing_since: float | None = None
+        self._last_state = "not polled since the triggerer took over"
         now = time.monotonic()
         self._looks = pace.looks_within(time.time() - started_at) if started_at else 1
         # The clock of the day is read once: it may be set while we wait.
@@ -107,9 +121,15 @@ class ImageWait:
             self._interval = self._pace.seconds(self._looks)
             self.due = self._next_due(now)
 
+    def fail(self, error: VManageError) -> None:
+        """Stop waiting with this error, whatever the patience: the poll is over."""
+        if not self.outcome.done():
+            self.outcome.set_result(wait_events.failed(error))
+            self.due = float("inf")
+
     def time_is_up(self) -> wait_events.Event:
         """Return the event for a deadline that is past, with what was seen last."""
-        return wait_events.timed_out(f"Timed out while waiting for an image with {self.wanted}: {self._last_state}")
+        return wait_events.timed_out(self.wanted.timed_out(self._last_state))
 
     def _next_due(self, now: float) -> float:
         """Return when the next look is wanted; at the deadline there is a last one.
@@ -122,21 +142,24 @@ class ImageWait:
         return min(now + self._interval, last)
 
     def _after_list(self, index: ImageIndex) -> wait_events.Event | None:
-        self._failures, self._counted_at = 0, float("-inf")
+        self._failures, self._counted_at, self._failing_since = 0, float("-inf"), None
         if images := index.find(self.wanted):
             return wait_events.found(images)
-        self._last_state = f"not among the {len(index.images)} images at the last look"
+        self._last_state = index.last_state
         return None
 
     def _after_failure(self, error: VManageError, now: float) -> wait_events.Event | None:
         """Count a failure, at most one in each interval of its own: others may look more often than this wait does."""
-        self._last_state = f"the last look failed: {masked(str(error))}"
+        self._last_state = f"the last poll failed: {masked(str(error))}"
         if not error.retryable:
             return wait_events.failed(error)
+        if self._failing_since is None:
+            self._failing_since = now
         if now - self._counted_at >= self._interval / 2:
             self._counted_at = now
             self._failures += 1
-        limit = self._patience.max_consecutive_failures
-        if limit is None or self._failures < limit:
-            return None
-        return wait_events.failed(error)
+        return wait_events.failed(error) if self._is_too_much(now - self._failing_since) else None
+
+    def _is_too_much(self, seconds: float) -> bool:
+        number, limit = self._patience.max_consecutive_failures, self._patience.seconds_unavailable
+        return (number is not None and self._failures >= number) or (limit is not None and seconds >= limit)

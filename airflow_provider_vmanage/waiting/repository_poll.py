@@ -17,10 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from asgiref.sync import sync_to_async
 
-from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError, VManageUnavailableError
+from airflow_provider_vmanage.client.errors import VManageAuthenticationError, VManageError, VManageUnavailableError
 from airflow_provider_vmanage.client.image_search import ImageIndex
 from airflow_provider_vmanage.masking import masked
 
@@ -33,8 +32,11 @@ T = TypeVar("T")
 
 Answer: TypeAlias = "ImageIndex | VManageError"
 
-#: waits that are told an answer before other tasks of the loop get their turn
-_AT_ONCE = 100
+#: waiters that receive a result before other tasks of the loop get their turn
+_BATCH = 100
+
+#: seconds after which a refused login is sent once more; a lock of the account ends after 15 minutes
+LOGIN_RETRY_SECONDS = 1200.0
 
 
 class Waiter(Protocol):
@@ -44,7 +46,10 @@ class Waiter(Protocol):
     due: float
 
     def take(self, answer: Answer) -> None:
-        """Take the answer of a look, whoever asked for it; sets ``due`` anew."""
+        """Take the result of a poll, whichever waiter asked for it, and set the next ``due``."""
+
+    def fail(self, error: VManageError) -> None:
+        """Stop waiting: the poll is over, and no other result follows."""
 
 
 _polls: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, RepositoryPoll]] = WeakKeyDictionary()
@@ -57,18 +62,23 @@ def poll_of(vmanage_conn_id: str) -> RepositoryPoll:
     """
     polls = _polls.setdefault(asyncio.get_running_loop(), {})
     if vmanage_conn_id not in polls:
-        polls[vmanage_conn_id] = RepositoryPoll(vmanage_conn_id, on_end=lambda: polls.pop(vmanage_conn_id, None))
+        polls[vmanage_conn_id] = RepositoryPoll(vmanage_conn_id, on_end=partial(_forget, polls))
     return polls[vmanage_conn_id]
+
+
+def _forget(polls: dict[str, RepositoryPoll], poll: RepositoryPoll) -> None:
+    if polls.get(poll.vmanage_conn_id) is poll:
+        del polls[poll.vmanage_conn_id]
 
 
 class RepositoryPoll:
     """Looks at the list of one manager whenever the first of the waiters is due, and tells all of them.
 
     :param vmanage_conn_id: id of the connection.
-    :param on_end: called when the last waiter leaves; whoever comes later needs another poll.
+    :param on_end: called with this poll when the last waiter leaves or the poll fails; who comes later needs another.
     """
 
-    def __init__(self, vmanage_conn_id: str, *, on_end: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, vmanage_conn_id: str, *, on_end: Callable[[RepositoryPoll], object] = lambda _: None) -> None:
         self.vmanage_conn_id = vmanage_conn_id
         self._on_end = on_end
         self._waiters: dict[Waiter, None] = {}
@@ -79,6 +89,7 @@ class RepositoryPoll:
         self._busy = False
         self._closing = False
         self._hook: VManageHook | None = None
+        self._refused_at = 0.0
 
     def join(self, waiter: Waiter) -> None:
         """Take part from now on."""
@@ -93,7 +104,7 @@ class RepositoryPoll:
         """Take part no longer; the last one waits until the session is logged out. Leaving twice is no error."""
         self._waiters.pop(waiter, None)
         if not self._waiters and self._task is not None:
-            self._on_end()
+            self._on_end(self)
             if self._busy and self._hook is not None:
                 self._hook.abort()
             if not self._closing:  # a second cancel would break the logout off
@@ -107,8 +118,21 @@ class RepositoryPoll:
             while self._waiters:
                 await self._until_due()
                 await self._tell(await self._look())
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit) as err:
+            self._fail(err)
+            raise
+        except BaseException as err:  # Airflow's DeadlockImminentError is no Exception
+            log.exception("The poll of connection %r failed", self.vmanage_conn_id)
+            self._fail(err)
         finally:
             await self._close()
+
+    def _fail(self, err: BaseException) -> None:
+        """Fail all waiters with the reason, and make room for another poll: nothing may be left waiting."""
+        self._on_end(self)
+        error = _poll_failed(err)
+        for waiter in list(self._waiters):
+            waiter.fail(error)
 
     async def _until_due(self) -> None:
         """Wait for the first waiter that is due; one that joins meanwhile may be due sooner."""
@@ -125,17 +149,36 @@ class RepositoryPoll:
             log.warning("Looking for images with connection %r failed: %s", self.vmanage_conn_id, masked(str(answer)))
         for number, waiter in enumerate(list(self._waiters), start=1):
             waiter.take(answer)
-            if number % _AT_ONCE == 0:
+            if number % _BATCH == 0:
                 await asyncio.sleep(0)
 
     # -- one look --------------------------------------------------------------------------------------------------
 
     async def _look(self) -> Answer:
-        """Look once; where that fails and the connection was changed meanwhile, once more with the new one."""
+        """Poll once; if that fails and the connection was changed meanwhile, once more with the new one."""
         answer = await self._ask()
-        if isinstance(answer, VManageError) and await self._connection_changed():
-            return await self._ask()
+        if isinstance(answer, VManageError) and (
+            await self._connection_changed() or await self._refusal_is_old(answer)
+        ):
+            answer = await self._ask()
         return answer
+
+    async def _refusal_is_old(self, error: VManageError) -> bool:
+        """Return whether a refused login may be sent again, after a time in which a lock of the account ends."""
+        if not isinstance(error, VManageAuthenticationError):
+            return False
+        now = time.monotonic()
+        if not self._refused_at:
+            self._refused_at = now
+        if now - self._refused_at < LOGIN_RETRY_SECONDS:
+            return False
+        await self._drop_hook()
+        return True
+
+    async def _drop_hook(self) -> None:
+        if self._hook is not None:
+            await self._on_thread(self._hook.close)
+        self._hook, self._refused_at = None, 0.0
 
     async def _ask(self) -> Answer:
         try:
@@ -144,12 +187,12 @@ class RepositoryPoll:
             return (await self._on_thread(partial(_list, self._hook))).answer
         except VManageError as err:
             return err
-        except Exception as err:  # a broken library must not leave everybody waiting for ever
+        except Exception as err:  # a broken library must not leave all waiting for ever
             log.exception("The poll of connection %r failed", self.vmanage_conn_id)
-            return VManageUnavailableError(f"The poll failed with {type(err).__name__}: see the triggerer's log")
+            return _poll_failed(err)
 
     async def _connection_changed(self) -> bool:
-        """Take the connection as it is now, where it differs from the one in use."""
+        """Take the connection as it is now, if it differs from the one in use; one that cannot be read does not."""
         if self._hook is None:
             return False
         try:
@@ -158,17 +201,17 @@ class RepositoryPoll:
                 return False
         except VManageError:
             return False
+        except Exception:
+            log.warning("Connection %r could not be read again", self.vmanage_conn_id, exc_info=True)
+            return False
         log.info("Connection %r has changed: opening a new session", self.vmanage_conn_id)
-        await self._on_thread(self._hook.close)
+        await self._drop_hook()
         self._hook = new
         return True
 
     async def _new_hook(self) -> VManageHook:
         hook = await self._on_thread(partial(_new_hook, self.vmanage_conn_id))
-        try:
-            await hook.aload_connection()
-        except AirflowNotFoundException as err:
-            raise VManageConfigurationError(f"vmanage_conn_id {self.vmanage_conn_id!r}: {err}") from err
+        await hook.aload_connection()
         return hook
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
@@ -188,6 +231,8 @@ class RepositoryPoll:
         try:
             if self._hook is not None:
                 await self._on_thread(self._hook.close)
+        except Exception:
+            log.exception("The session of connection %r could not be closed", self.vmanage_conn_id)
         finally:
             self._thread.shutdown(wait=False)
 
@@ -197,6 +242,10 @@ class _Sealed:
     """An answer on its way from the thread: asyncio's messages show what a future holds, and errors quote a manager."""
 
     answer: Answer
+
+
+def _poll_failed(err: BaseException) -> VManageUnavailableError:
+    return VManageUnavailableError(f"The poll failed with {type(err).__name__}: see the triggerer's log")
 
 
 def _list(hook: VManageHook) -> _Sealed:

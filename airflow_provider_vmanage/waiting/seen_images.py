@@ -42,8 +42,12 @@ class ImageFilter:
         )
 
 
+class StoreUnavailableError(Exception):
+    """The asset state store could not be read; what it holds is not known."""
+
+
 class StateStore:
-    """One value in the asset state store of Airflow 3.3; without a store, and whatever fails there, simply nothing.
+    """One value in the asset state store of Airflow 3.3; without a store, simply nothing.
 
     :param store: what the triggerer gave the trigger, or ``None``.
     :param identity: the trigger's arguments: watchers of one asset have a value each.
@@ -53,28 +57,92 @@ class StateStore:
         self._store = store
         self._key = f"vmanage_seen_{_digest(json.dumps(identity, sort_keys=True))}"
 
-    async def read(self) -> list[str] | None:
-        """Return what was written, or ``None``."""
-        value = await self._attempt("aget", self._key)
-        known = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        return value if known else None
+    async def read(self) -> SeenState | None:
+        """Return what was written, or ``None`` if nothing was.
 
-    async def write(self, seen: list[str]) -> None:
-        """Keep it."""
-        await self._attempt("aset", self._key, seen)
-
-    async def _attempt(self, method: str, *arguments: Any) -> Any:
+        :raises StoreUnavailableError: the store fails.
+        """
         if self._store is None:
             return None
         try:
-            return await getattr(self._store, method)(*arguments)
+            return SeenState.from_json(await self._store.aget(self._key))
+        except Exception as err:
+            log.warning("The asset state store could not be read", exc_info=True)
+            raise StoreUnavailableError from err
+
+    async def write(self, state: SeenState) -> bool:
+        """Keep it; return whether it was kept."""
+        if self._store is None:
+            return True
+        try:
+            await self._store.aset(self._key, state.as_json())
         except Exception:  # the store is a help after a restart, and must not end the watch
-            log.warning("The asset state store could not be used (%s)", method, exc_info=True)
+            log.warning("The asset state store could not be written", exc_info=True)
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class SeenImage:
+    """An image as far as it is recognised in a later list; digests, empty where the list shows no such id.
+
+    :param file: of the file's own id.
+    :param record: of the record's id and the file name: a record may hold several files.
+    :param name: of file name and version.
+    """
+
+    file: str
+    record: str
+    name: str
+
+    @classmethod
+    def of(cls, image: SoftwareImage) -> SeenImage:
+        """Return what an image is recognised by."""
+        name = image.file_name or image.url or ""
+        return cls(
+            _digest(f"file {image.file_id}") if image.file_id else "",
+            _digest(f"record {image.record_id} {name}") if image.record_id else "",
+            _digest(f"name {name} {image.version}"),
+        )
+
+    def is_named_alike(self, other: SeenImage) -> bool:
+        """Return whether only the name can decide, and does: no id of one kind is known of both."""
+        return self.name == other.name and not (self.file and other.file) and not (self.record and other.record)
+
+    def merged(self, now: SeenImage) -> SeenImage:
+        """Return it as it is listed now, with the ids that are not shown any more."""
+        return SeenImage(now.file or self.file, now.record or self.record, now.name)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenState:
+    """The images of one manager that a watcher knows.
+
+    :param manager: digest of its address.
+    :param images: the images.
+    """
+
+    manager: str
+    images: frozenset[SeenImage] = frozenset()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain JSON types."""
+        return {"manager": self.manager, "images": sorted(f"{i.file}:{i.record}:{i.name}" for i in self.images)}
+
+    @classmethod
+    def from_json(cls, value: Any) -> SeenState | None:
+        """Return what :meth:`as_json` made, or ``None`` for anything else."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("images"), list):
             return None
+        parts = [str(text).split(":") for text in value["images"]]
+        return cls(str(value.get("manager")), frozenset(SeenImage(*part) for part in parts if len(part) == 3))
 
 
 class SeenImages:
     """Compares each list with the one before.
+
+    An image that is not listed is forgotten at the second list without it: one empty list, or one that lacks a record,
+    makes no events when the next is whole again.
 
     :param wanted: which images count.
     :param store: where the last comparison is kept.
@@ -85,47 +153,89 @@ class SeenImages:
         self._wanted = wanted
         self._store = store
         self._emit_existing = emit_existing
-        self._seen: set[str] | None = None
-        self._written: set[str] | None = None
+        self._state: SeenState | None = None
+        self._written: SeenState | None = None
+        self._missing: frozenset[SeenImage] = frozenset()
+        self._emitted: set[SeenImage] = set()
+        self._is_restored = False
 
     async def compare(self, snapshot: Snapshot) -> list[SoftwareImage]:
         """Return the images that are new, the oldest first."""
-        if self._seen is None:
-            self._seen = self._written = await self._begin(snapshot)
-        listed = {_identity(snapshot, image): image for image in snapshot.images if self._wanted.fits(image)}
-        if self._seen is None or _manager(snapshot) not in self._seen:
+        if not self._is_restored:
+            await self._restore(snapshot)
+        manager = _digest(snapshot.manager)
+        listed = [image for image in snapshot.images if self._wanted.fits(image)]
+        if self._state is None or self._state.manager != manager:
             # The first list, or the connection leads to another manager: nothing to compare with.
-            new = list(listed.values()) if self._emit_existing else []
+            new = listed if self._emit_existing and self._is_restored else []
+            self._state, self._missing = SeenState(manager, frozenset(map(SeenImage.of, listed))), frozenset()
         else:
-            new = [image for identity, image in listed.items() if identity not in self._seen]
-        self._seen = {_manager(snapshot), *listed}
+            new = self._update(self._state, listed)
+        if not self._is_restored:
+            self._emitted.update(map(SeenImage.of, new))
         return sorted(new, key=lambda image: image.updated_on or 0)
 
     async def remember(self, *, after_events: bool) -> None:
-        """Keep what was seen, once the events are surely handed over: a kill before that repeats them."""
-        if self._seen is None or self._seen == self._written:
+        """Keep what was seen, once the events are handed over: a kill before that repeats them.
+
+        What could not be read is not overwritten.
+        """
+        if self._state is None or self._state == self._written or not self._is_restored:
             return
         if after_events:
             await asyncio.sleep(HANDOVER)
-        await self._store.write(sorted(self._seen))
-        self._written = self._seen
+        if await self._store.write(self._state):
+            self._written = self._state
 
-    async def _begin(self, snapshot: Snapshot) -> set[str] | None:
-        kept = await self._store.read()
+    def _update(self, before: SeenState, listed: list[SoftwareImage]) -> list[SoftwareImage]:
+        known = _Known(before.images)
+        new, seen, found = [], set(), set()
+        for image in listed:
+            now = SeenImage.of(image)
+            earlier = known.find(now)
+            if earlier is None:
+                new.append(image)
+            else:
+                found.add(earlier)
+            seen.add(now if earlier is None else earlier.merged(now))
+        missing = before.images - found
+        self._state = SeenState(before.manager, frozenset(seen | (missing - self._missing)))
+        self._missing = missing - self._missing
+        return new
+
+    async def _restore(self, snapshot: Snapshot) -> None:
+        """Go on with what the store holds; while it cannot be read, compare with the first list of this start."""
+        try:
+            kept = await self._store.read()
+        except StoreUnavailableError:
+            return
+        self._is_restored = True
+        manager = _digest(snapshot.manager)
         log.info("Watching %s: %s", snapshot.manager, "going on" if kept else "the first list is the baseline")
-        return None if kept is None else set(kept)
+        if kept is not None:
+            self._written = kept
+            self._state = SeenState(kept.manager, kept.images | self._emitted)
+        elif self._emit_existing:
+            self._state = SeenState(manager, frozenset(self._emitted))
 
 
-def _identity(snapshot: Snapshot, image: SoftwareImage) -> str:
-    """Return what tells an image from others; one that is uploaded anew has a new id."""
-    names = (image.file_id or image.record_id, image.file_name or image.url, image.version)
-    return _digest(f"{snapshot.manager} {names}")
+class _Known:
+    """Finds the image that was listed before among many."""
 
+    def __init__(self, images: frozenset[SeenImage]) -> None:
+        self._by_id = {key: image for image in images for key in (image.file, image.record) if key}
+        self._by_name: dict[str, list[SeenImage]] = {}
+        for image in images:
+            self._by_name.setdefault(image.name, []).append(image)
 
-def _manager(snapshot: Snapshot) -> str:
-    return _digest(snapshot.manager)
+    def find(self, now: SeenImage) -> SeenImage | None:
+        """Return the same image: by the file's or the record's id, or by name and version where no id can decide."""
+        for key in (now.file, now.record):
+            if key in self._by_id:
+                return self._by_id[key]
+        return next((one for one in self._by_name.get(now.name, ()) if one.is_named_alike(now)), None)
 
 
 def _digest(text: str) -> str:
-    """Return twelve characters: 4,000 images fit into the 64 KB that Airflow keeps by default."""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    """Return eight characters: some 2,000 images fit into the 64 KB that Airflow keeps by default."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.waiting.repository_poll import Answer, poll_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +36,48 @@ class _Watch:
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
-        self._newest: asyncio.Queue[Snapshot] = asyncio.Queue()
+        self._newest: asyncio.Queue[Snapshot | VManageError] = asyncio.Queue()
         self.due = time.monotonic()  # at once: the first list is what later ones are compared with
 
     def take(self, answer: Answer) -> None:
         self.due = time.monotonic() + self._interval
         if isinstance(answer, VManageError):
             return
+        self._put(Snapshot(answer.manager, answer.images))
+
+    def fail(self, error: VManageError) -> None:
+        self.due = float("inf")
+        self._put(error)
+
+    def _put(self, newest: Snapshot | VManageError) -> None:
         while not self._newest.empty():
             self._newest.get_nowait()
-        self._newest.put_nowait(Snapshot(answer.manager, answer.images))
+        self._newest.put_nowait(newest)
 
-    async def next(self) -> Snapshot:
+    async def next(self) -> Snapshot | VManageError:
         return await self._newest.get()
 
 
 async def snapshots(vmanage_conn_id: str, interval: float) -> AsyncGenerator[Snapshot, None]:
-    """Yield the list after each look that did not fail, the first at once.
+    """Yield the list after each poll that did not fail, the first at once; never ends.
 
     :param vmanage_conn_id: id of the connection.
-    :param interval: seconds between two looks; others on the same connection may cause more.
+    :param interval: seconds between two polls; others on the same connection may cause more.
     """
+    while True:
+        async with aclosing(_snapshots_of_one_poll(vmanage_conn_id, interval)) as stream:
+            async for snapshot in stream:
+                yield snapshot
+        log.warning("Watching connection %r goes on with another poll in %g s", vmanage_conn_id, interval)
+        await asyncio.sleep(interval)
+
+
+async def _snapshots_of_one_poll(vmanage_conn_id: str, interval: float) -> AsyncGenerator[Snapshot, None]:
+    """Yield the list after each poll, until the poll itself fails."""
     poll, watch = poll_of(vmanage_conn_id), _Watch(interval)
     poll.join(watch)
     try:
-        while True:
-            yield await watch.next()
+        while isinstance(newest := await watch.next(), Snapshot):
+            yield newest
     finally:
         await poll.leave(watch)

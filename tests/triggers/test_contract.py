@@ -23,6 +23,7 @@ TRIGGERS = [
 OLD_ROWS: list[tuple[str, dict[str, Any]]] = [
     ("ImageVersionTrigger", {"vmanage_conn_id": "lab", "version": "20.15.1", "poke_interval": 60.0}),
     ("ImageVersionTrigger", {"file_name": "a.bin", "deadline": 1.0, "failures": 2, "max_consecutive_failures": None}),
+    ("ImageVersionTrigger", {"version": "20.15.1", "max_consecutive_failures": 5, "failures": 0}),
     ("ImageAvailableTrigger", {"vmanage_conn_id": "lab", "version_pattern": "20.15.*", "emit_existing": True}),
 ]
 

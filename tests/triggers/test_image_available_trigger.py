@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from airflow_provider_vmanage.client import refused_logins
+from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger
-from airflow_provider_vmanage.waiting import seen_images
+from airflow_provider_vmanage.waiting import repository_poll, seen_images
 from tests.triggers.event_loop import LIST, lists, until
 
 FOR_EVER = 10_000
@@ -249,6 +252,200 @@ def test_a_refused_login_is_not_repeated_until_the_connection_has_changed(
 
     asyncio.run(scenario())
     assert (vm.counters.refused_logins, vm.counters.open_sessions) == (1, 0)
+
+
+def test_a_refused_login_is_sent_again_after_a_lock_has_ended(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert repository_poll.LOGIN_RETRY_SECONDS == 1200 > refused_logins.REFUSAL_SECONDS == 900
+    monkeypatch.setattr(repository_poll, "LOGIN_RETRY_SECONDS", 0.5)
+    monkeypatch.setattr(refused_logins, "REFUSAL_SECONDS", 0.4)
+    vm.faults.add("login_refused", times=2)
+
+    async def scenario() -> None:
+        async with watching() as names:
+            await looks(vm)
+            vm.add_image("a.bin", version="20.15.1")
+            await until(lambda: names)
+
+    asyncio.run(scenario())
+    assert sum(request.path == "/j_security_check" for request in vm.requests) == 3
+    assert vm.counters.open_sessions == 0
+
+
+@pytest.mark.parametrize("status", [404, 403, 302])
+def test_a_manager_that_starts_is_waited_for(vm: Simulator, status: int) -> None:
+    vm.faults.add("status", path="/j_security_check", times=3, status=status)
+
+    async def scenario() -> None:
+        async with watching() as names:
+            await looks(vm)
+            vm.add_image("a.bin", version="20.15.1")
+            await until(lambda: names)
+
+    asyncio.run(scenario())
+    assert (vm.counters.logins, vm.counters.open_sessions) == (1, 0)
+
+
+def test_a_watcher_goes_on_with_another_poll_where_its_own_dies(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    vm.add_image("old.bin", version="20.12.1")
+
+    async def die(_: Any) -> Any:
+        raise RuntimeError("broken")
+
+    async def scenario() -> None:
+        async with watching() as names:
+            await looks(vm)
+            with monkeypatch.context() as patch:
+                patch.setattr(repository_poll.RepositoryPoll, "_look", die)
+                await until(lambda: vm.counters.logouts == 1)
+            vm.add_image("new.bin", version="20.15.1")
+            await until(lambda: names)
+            await looks(vm)
+            assert names == ["new.bin"]
+
+    asyncio.run(scenario())
+    assert vm.counters.open_sessions == 0
+
+
+# -- what is believed at the second look -----------------------------------------------------------------------------
+
+
+def listed(vm: Simulator) -> dict[str, Any]:
+    with VManageHook() as hook:
+        body: dict[str, Any] = hook.request("GET", "device/action/software").body
+        return body
+
+
+def show(vm: Simulator, body: dict[str, Any], times: int = 1) -> None:
+    vm.faults.add("status", path=LIST, times=times, status=200, body=body, content_type="application/json")
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_one_list_that_lacks_images_makes_no_event(vm: Simulator, left: int) -> None:
+    for number in range(3):
+        vm.add_image(f"old-{number}.bin", version="20.12.1")
+    whole = listed(vm)
+
+    async def scenario() -> None:
+        async with watching() as names:
+            await looks(vm)
+            for _ in range(2):
+                show(vm, {**whole, "data": whole["data"][:left]})
+                await looks(vm)
+            vm.add_image("new.bin", version="20.15.1")
+            await until(lambda: names)
+            await looks(vm)
+            assert names == ["new.bin"]
+
+    asyncio.run(scenario())
+
+
+def test_an_image_that_is_missing_twice_is_new_when_it_is_listed_again(vm: Simulator) -> None:
+    vm.add_image("old.bin", version="20.12.1")
+    whole = listed(vm)
+
+    async def scenario() -> None:
+        async with watching() as names:
+            await looks(vm)
+            show(vm, {**whole, "data": []}, times=2)
+            await until(lambda: names)
+            assert names == ["old.bin"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("gone", [["versionIdMap"], ["versionIdMap", "fileNameMap"], ["versionIdMap", "versionId"]])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_an_id_that_is_no_longer_shown_makes_no_event(
+    connect: Callable[..., None], gone: list[str], *, grouped: bool
+) -> None:
+    with Simulator("20.9.4", group_by_version=grouped) as vm:
+        connect(vm)
+        for name in ("a.bin", "b.bin"):
+            vm.add_image(name, version="20.12.1")
+        whole = listed(vm)
+        rows = [{key: value for key, value in row.items() if key not in gone} for row in whole["data"]]
+
+        async def scenario() -> None:
+            async with watching() as names:
+                await looks(vm)
+                show(vm, {**whole, "data": rows}, times=3)
+                await looks(vm, 6)  # without them, and with them again
+                vm.add_image("new.bin", version="20.12.1")
+                await until(lambda: names)
+                assert names == ["new.bin"]
+
+        asyncio.run(scenario())
+
+
+def test_an_image_that_is_replaced_between_two_lists_is_new(vm: Simulator) -> None:
+    vm.add_image("a.bin", version="20.12.1")
+    whole = listed(vm)
+    (row,) = whole["data"]
+    ids = {"versionId": "another", "versionIdMap": "{a.bin=another-file}"}
+
+    async def scenario() -> None:
+        async with watching() as names:
+            await looks(vm)
+            show(vm, {**whole, "data": [{**row, **ids}]}, times=1_000)
+            await until(lambda: names)
+            assert names == ["a.bin"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("emit_existing", [False, True])
+def test_a_store_that_cannot_be_read_is_no_new_baseline(vm: Simulator, *, emit_existing: bool) -> None:
+    store = Store()
+    vm.add_image("old.bin", version="20.12.1")
+
+    async def scenario() -> None:
+        async with watching(store, emit_existing=emit_existing):
+            await until(lambda: store.values)
+            await looks(vm)
+        vm.add_image("while-away.bin", version="20.15.2")
+        store.broken, kept = True, dict(store.values)
+        async with watching(store, emit_existing=emit_existing) as names:
+            await looks(vm)
+            vm.add_image("new.bin", version="20.15.3")
+            await until(lambda: names == ["new.bin"])
+            assert store.values == kept
+            store.broken = False
+            await until(lambda: len(names) == 2)
+            await looks(vm)
+            assert names == ["new.bin", "while-away.bin"]
+            assert store.values != kept
+
+    asyncio.run(scenario())
+
+
+def test_a_store_that_fails_to_write_is_written_later(vm: Simulator) -> None:
+    store = Store()
+
+    async def scenario() -> None:
+        async with watching(store) as names:
+            await until(lambda: store.values)
+            store.broken, kept = True, dict(store.values)
+            vm.add_image("a.bin", version="20.15.1")
+            await until(lambda: names)
+            await looks(vm)
+            assert store.values == kept
+            store.broken = False
+            await until(lambda: store.values != kept)
+
+    asyncio.run(scenario())
+
+
+def test_two_thousand_images_fit_into_the_store_of_airflow() -> None:
+    images = [SoftwareImage(f"20.{n}", f"r-{n}", f"f-{n}", f"{n}.bin") for n in range(2_000)]
+    state = seen_images.SeenState("manager", frozenset(map(seen_images.SeenImage.of, images)))
+    text = json.dumps(state.as_json())
+    assert len(text) < 64 * 1024
+    assert seen_images.SeenState.from_json(json.loads(text)) == state
+
+
+@pytest.mark.parametrize("value", [None, [], ["a"], "text", {}, {"images": 7}, 5])
+def test_a_value_that_another_release_wrote_is_none(value: Any) -> None:
+    assert seen_images.SeenState.from_json(value) is None
 
 
 def test_watchers_share_the_stream_of_airflow_33_whatever_they_filter(vm: Simulator) -> None:

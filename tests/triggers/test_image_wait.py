@@ -116,6 +116,41 @@ def test_no_limit_means_no_limit(new_wait: Callable[..., ImageWait], clock: Simp
     assert event(wait) is None
 
 
+def test_time_without_manager_is_limited_and_one_list_starts_it_again(
+    new_wait: Callable[..., ImageWait], clock: SimpleNamespace
+) -> None:
+    wait = new_wait(60.0, max_unavailable=600.0)
+    for answer in [*([AWAY] * 10), EMPTY, *([AWAY] * 11)]:
+        assert event(wait) is None
+        clock.monotonic += 60
+        wait.take(answer)
+    assert event(wait)["error"] == "VManageUnavailableError"
+
+
+def test_default_limit_outlasts_restart_and_number_replaces_it(
+    new_wait: Callable[..., ImageWait], clock: SimpleNamespace
+) -> None:
+    by_time = new_wait(60.0, max_unavailable=3600.0)
+    by_number = new_wait(60.0, max_unavailable=3600.0, max_consecutive_failures=100)
+    both = new_wait(60.0, max_unavailable=120.0, max_consecutive_failures=100)
+    ended: dict[str, int] = {}
+    for minute in range(1, 102):
+        clock.monotonic += 60
+        for name, wait in (("time", by_time), ("number", by_number), ("both", both)):
+            wait.take(AWAY)
+            if event(wait) is not None:
+                ended.setdefault(name, minute)
+    assert ended == {"time": 61, "number": 100, "both": 3}
+
+
+def test_poll_that_is_over_ends_wait_whatever_its_patience(new_wait: Callable[..., ImageWait]) -> None:
+    wait = new_wait(max_consecutive_failures=None)
+    wait.fail(AWAY)
+    wait.fail(VManageProtocolError("later"))
+    assert event(wait)["error"] == "VManageUnavailableError"
+    assert wait.due == float("inf")
+
+
 def test_an_error_that_no_retry_mends_ends_it_at_once(new_wait: Callable[..., ImageWait]) -> None:
     wait = new_wait()
     wait.take(VManageAuthenticationError("refused", status=200))
@@ -130,8 +165,8 @@ def test_the_deadline_gets_a_last_look_and_what_it_saw_is_told(
     clock.monotonic = wait.due
     wait.take(EMPTY)
     assert event(wait)["status"] == "timeout"
-    assert "20.15.1" in event(wait)["message"]
-    assert "the 0 images" in event(wait)["message"]
+    expected = "Timed out while waiting for an image with version 20.15.1: not among the 0 images at the last poll"
+    assert event(wait)["message"] == expected
 
 
 def test_an_image_that_the_last_look_shows_is_found(new_wait: Callable[..., ImageWait], clock: SimpleNamespace) -> None:

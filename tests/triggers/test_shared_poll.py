@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
 from airflow_provider_vmanage.waiting import repository_poll
@@ -254,3 +255,135 @@ def test_what_asyncio_tells_of_a_poll_quotes_no_manager(vm: Simulator) -> None:
         assert "c4nary" not in seen
 
     run(scenario())
+
+
+# -- a poll that dies, a manager that starts ---------------------------------------------------------------------------
+
+
+class Deadlock(BaseException):
+    """As Airflow's DeadlockImminentError: no Exception."""
+
+
+def test_a_connection_that_cannot_be_looked_up_again_leaves_no_wait_hanging(
+    vm: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        waits = [wait(max_consecutive_failures=2) for _ in range(3)]
+        await until(lambda: lists(vm) >= 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(VManageHook, "aload_connection", fails_with(RuntimeError("no channel")))
+            vm.faults.add("data_null", path=LIST, times=FOR_EVER)
+            events = await asyncio.wait_for(asyncio.gather(*waits), 20)
+        assert {event["error"] for event in events} == {"VManageProtocolError"}
+        vm.faults.clear()
+        vm.add_image("a.bin", version="20.15.1")
+        assert (await asyncio.wait_for(wait(), 20))["status"] == "success"
+
+    run(scenario())
+    assert vm.counters.open_sessions == 0
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), Deadlock("broken"), MemoryError()])
+@pytest.mark.parametrize("where", ["_look", "_until_due", "_tell"])
+def test_a_poll_that_dies_fails_its_waits_with_the_reason_and_makes_room_for_another(
+    vm: Simulator, monkeypatch: pytest.MonkeyPatch, error: BaseException, where: str
+) -> None:
+    async def scenario() -> None:
+        waits = [wait(max_consecutive_failures=None) for _ in range(3)]
+        await until(lambda: lists(vm) >= 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(repository_poll.RepositoryPoll, where, fails_with(error))
+            events = await asyncio.wait_for(asyncio.gather(*waits), 20)
+        assert {event["error"] for event in events} == {"VManageUnavailableError"}
+        assert all(type(error).__name__ in event["message"] for event in events)
+        vm.add_image("a.bin", version="20.15.1")
+        assert (await asyncio.wait_for(wait(), 20))["status"] == "success"
+
+    run(scenario())
+    assert (vm.counters.logins, vm.counters.open_sessions) == (2, 0)
+    assert all(not polls for polls in repository_poll._polls.values())
+
+
+def test_a_wait_that_joins_while_a_dead_poll_logs_out_gets_a_poll_of_its_own(
+    vm: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        first = wait()
+        await until(lambda: lists(vm) >= 1)
+        vm.faults.add("slow", path="/logout", delay=1.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(repository_poll.RepositoryPoll, "_look", fails_with(RuntimeError("broken")))
+            await until(lambda: repository_poll._polls[asyncio.get_running_loop()] == {})
+        vm.add_image("a.bin", version="20.15.1")
+        second = wait()
+        events = await asyncio.wait_for(asyncio.gather(first, second), 20)
+        assert [event["status"] for event in events] == ["error", "success"]
+
+    run(scenario())
+    assert vm.counters.open_sessions == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"status": 404, "body": "<html>Not Found</html>"},
+        {"status": 403, "body": "<html>Forbidden</html>"},
+        {"status": 302, "body": ""},
+        {"status": 200, "body": ""},
+    ],
+)
+def test_a_wait_lives_through_a_manager_that_starts(vm: Simulator, options: dict[str, Any]) -> None:
+    async def scenario() -> None:
+        one = wait(max_consecutive_failures=100)
+        await until(lambda: lists(vm) >= 1)
+        vm.faults.add("status", path="/j_security_check", times=3, **options)
+        vm.expire_sessions()
+        vm.add_image("a.bin", version="20.15.1")
+        assert (await asyncio.wait_for(one, 20))["status"] == "success"
+
+    run(scenario())
+    assert (vm.counters.logins, vm.counters.open_sessions) == (2, 0)
+
+
+def test_a_wait_lives_through_the_login_page_of_a_manager_that_is_not_ready(vm: Simulator) -> None:
+    async def scenario() -> None:
+        one = wait()
+        await until(lambda: lists(vm) >= 1)
+        vm.faults.add("status", path="/j_security_check", times=2, status=200, body="<html>login</html>")
+        vm.faults.add("status", path="client/server/ready", times=2, status=200, body={"isServerReady": False})
+        vm.expire_sessions()
+        vm.add_image("a.bin", version="20.15.1")
+        assert (await asyncio.wait_for(one, 20))["status"] == "success"
+
+    run(scenario())
+
+
+def test_a_manager_that_is_unavailable_for_longer_than_it_may_ends_the_wait(vm: Simulator) -> None:
+    vm.faults.add("data_null", path=LIST, times=FOR_EVER)
+
+    async def scenario() -> None:
+        started = time.monotonic()
+        event = await wait(interval=0.05, max_unavailable=1.0)
+        assert event["error"] == "VManageProtocolError"
+        assert time.monotonic() - started >= 1.0
+
+    run(scenario())
+    assert lists(vm) > 5
+
+
+def test_waits_one_after_the_other_send_a_refused_login_once(vm: Simulator, connect: Callable[..., None]) -> None:
+    connect(vm, password="wrong")
+
+    async def scenario() -> None:
+        for _ in range(6):
+            assert (await wait(interval=0.01))["error"] == "VManageAuthenticationError"
+
+    run(scenario())
+    assert vm.counters.refused_logins == 1
+
+
+def fails_with(error: BaseException) -> Callable[..., Any]:
+    async def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
