@@ -99,15 +99,39 @@ class Login(Protocol):
         """
 
 
-class SessionLogin:
-    """Cookie login of every release: success is 200, an empty body and a JSESSIONID, all three."""
+class _PasswordLogin:
+    """What both logins with a password share: none is sent again while the manager says that it is starting.
+
+    Whether a login counts towards the lock of the account while the manager starts is not known.
+    """
 
     renewable = True
 
     def __init__(self, settings: ManagerSettings) -> None:
         self._settings = settings
+        self._asks_first = False
 
     def open(self, send: Send) -> Credentials:
+        """Log in with one attempt; after one that was unavailable, only once the manager is ready."""
+        if self._asks_first and is_starting(send):
+            text = "The manager is still starting, so the login was not sent again"
+            raise VManageUnavailableError(text, repeat=False, **READY.where)
+        try:
+            credentials = self._log_in(send)
+        except VManageUnavailableError as err:
+            self._asks_first = not err.repeat
+            raise
+        self._asks_first = False
+        return credentials
+
+    def _log_in(self, send: Send) -> Credentials:
+        raise NotImplementedError
+
+
+class SessionLogin(_PasswordLogin):
+    """Cookie login of every release: success is 200, an empty body and a JSESSIONID, all three."""
+
+    def _log_in(self, send: Send) -> Credentials:
         """Post the form and judge the response by its body: a refusal is a 200 too, and may set a cookie."""
         form = {"j_username": self._settings.username, "j_password": self._settings.password}
         response = send(LOGIN, data=form)
@@ -120,18 +144,13 @@ class SessionLogin:
         return Credentials(cookies={SESSION_COOKIE: values[0]}, secrets=values, unfit=unfit)
 
 
-class JWTLogin:
+class JWTLogin(_PasswordLogin):
     """JSON Web Token login of release 20.18.1 and newer.
 
     A token that has expired is replaced by a new login: the shape of ``/jwt/refresh`` is not documented.
     """
 
-    renewable = True
-
-    def __init__(self, settings: ManagerSettings) -> None:
-        self._settings = settings
-
-    def open(self, send: Send) -> Credentials:
+    def _log_in(self, send: Send) -> Credentials:
         """Post user and password as JSON and take ``token`` and ``csrf`` from the response."""
         body = {
             "username": self._settings.username,

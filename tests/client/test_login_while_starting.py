@@ -90,6 +90,18 @@ def test_a_refusal_by_a_manager_that_is_not_ready_is_none(
     assert list_images(session) == []
 
 
+def test_no_login_is_sent_again_while_the_manager_is_not_ready(vm: Simulator, connect: Connect) -> None:
+    vm.faults.add("status", path=LOGIN, times=None, status=200, body=PAGE)
+    vm.faults.add("http_503", path=READY, times=20)
+    session = connect(vm)
+    for _ in range(15):
+        with pytest.raises(VManageUnavailableError, match="starting"):
+            list_images(session)
+    assert paths(vm).count(LOGIN) == 1
+    vm.faults.clear()
+    assert list_images(session) == []
+
+
 @pytest.mark.parametrize("body", ['{"isServerReady": true}', "{}", "<html>login</html>", "", "[]"])
 def test_a_refusal_by_a_manager_that_does_not_say_it_is_starting_is_final(
     vm: Simulator, connect: Connect, body: str

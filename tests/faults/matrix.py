@@ -71,6 +71,7 @@ LEFT_OUT = {
     "n": "it brings nothing that could be listed late; with *confirm* it is the column of the change",
     "o": "the simulator lists nothing that is gone",
     "g": "it follows a login that was good",
+    "v": "it believes what it reads once: an empty list is a list without the image",
     "w": "each look would take seconds of real time: *reset, always* strikes the same code",
 }
 
@@ -118,6 +119,7 @@ _BUSY = "The manager is busy"
 _LINE = "The connection breaks"
 _TLS = "TLS fails"
 _ANSWER = "The answer is not what it should be"
+_START = "The manager is starting, or the connection cannot be looked up"
 _RECORDS = "The list holds surprises"
 _TIME = "It takes time"
 
@@ -218,15 +220,15 @@ ROWS: tuple[Row, ...] = (
          _ANSWER, "truncated JSON, nothing done, once", "status", **_CUT),
     _row("final   retry   retry   no      retry   retry   retry   retry   ok*",
          _ANSWER, "truncated JSON, nothing done, always", "status", times=None, **_CUT),
-    _row("final   ok*     ok*     ok*     ok*     ok*     ok*     ok*     -p",
+    _row("final   ok      ok      ok      ok      ok      ok      ok      -p",
          _ANSWER, "HTML with 200, the session lives, nothing done, once", "html_200"),
     _row("final   final   final   no      final   final   final   final   ok*",
          _ANSWER, "`{error}` with 200", "error_200", says="Simulated failure"),
-    _row("final   final   final   no      final   final   final   final   ok*",
+    _row("retry   final   final   no      final   final   final   final   ok*",
          _ANSWER, "`{error}` with 400", "error_4xx", says="Simulated failure"),
     _row("retry   retry   retry   no      retry   retry   retry   retry   ok",
          _ANSWER, "`{error}` with 500", "error_500", says="Simulated failure"),
-    _row("final   final   final   no      final   final   final   final   ok*",
+    _row("retry   final   final   no      final   final   final   final   ok*",
          _ANSWER, "403 and a page: a role is missing", "forbidden"),
     _row("final   -g      -g      -g      -g      -g      -g      -g      -g",
          _ANSWER, "the login is refused", "login_refused", times=None),
@@ -238,12 +240,29 @@ ROWS: tuple[Row, ...] = (
          _ANSWER, "`data` is missing, once", "data_missing", on_data=True),
     _row("retry   retry   retry   no      retry   retry   retry   ok      -d",
          _ANSWER, "`data` has another type, once", "data_wrong_type", on_data=True),
-    _row("final   retry   retry   no      retry   ok      retry   ok      -p",
+    _row("retry   retry   retry   no      retry   ok      retry   ok      -p",
          _ANSWER, "a redirect to another site, once", "redirect"),
-    _row("final   retry   retry   no      retry   retry   retry   retry   -p",
+    _row("retry   retry   retry   no      retry   retry   retry   retry   -p",
          _ANSWER, "a redirect to another site, always", "redirect", times=None),
     _row("ok      ok      ok      ok      ok      ok      ok      ok      ok",
          _ANSWER, "compressed with gzip, always", "gzip", times=None),
+    #    login   list    poke    test    add     upload  delete  confirm logout
+    _row("retry   retry   retry   no      retry   retry   retry   retry   ok",
+         _START, "the session is dead, and the login is 404", "dead_and_starting", says="starting", status=404),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   ok",
+         _START, "… and the login is 403", "dead_and_starting", says="starting", status=403),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   ok",
+         _START, "… and the login redirects", "dead_and_starting", says="starting", status=302),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   ok",
+         _START, "… and the login is a page, and the manager is not ready", "dead_and_starting",
+         says="starting", status=200, body="<html>login</html>"),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   ok",
+         _START, "… and the login gives no cookie", "dead_and_starting", says="starting", status=200),
+    _row("-e      -v      wait    -v      -v      -v      -v      -v      -e",
+         _START, "a valid, empty list, once", "status", status=200, body={"data": []},
+         content_type="application/json"),
+    _row("retry   retry   retry   no      retry   retry   retry   retry   retry",
+         _START, "the secrets backend fails", "no_look_up", says="could not be looked up"),
     #    login   list    poke    test    add     upload  delete  confirm logout
     _row("-e      ok      ok      ok      ok      ok      ok      -l      -e",
          _RECORDS, "a record with one field only", "record", versionId="7"),

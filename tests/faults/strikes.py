@@ -12,7 +12,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import trustme
+from airflow.sdk.execution_time import supervisor
 
+from airflow_provider_vmanage.client import refused_logins
 from airflow_provider_vmanage.client.answers import Call
 from airflow_provider_vmanage.client.connection import ManagerConnection
 from airflow_provider_vmanage.simulator import Simulator
@@ -20,6 +22,8 @@ from tests.faults.matrix import OPERATIONS, Row
 
 if TYPE_CHECKING:
     import pytest
+
+LOGIN = "/j_security_check"
 
 
 class Strike:
@@ -54,8 +58,15 @@ class Strike:
 
         monkeypatch.setattr(ManagerConnection, "send", watched)
 
+    def break_look_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the connection be in a secrets backend that fails, until the end."""
+        if self.row.fault == "no_look_up":
+            monkeypatch.delenv("AIRFLOW_CONN_VMANAGE_DEFAULT")
+            monkeypatch.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [_FailingBackend()])
+
     def end(self) -> None:
-        """Everything is well again."""
+        """Everything is well again; a person or time has removed what a refused login left."""
+        refused_logins.forget_all()
         self.vm.faults.clear()
         self.vm.start()
         self.vm._manager.repository.raw_records.clear()
@@ -91,6 +102,19 @@ class Strike:
             self.vm.faults.add("login_refused", times=None)
 
         self._act = act
+
+    def _prepare_dead_and_starting(self) -> None:
+        def act() -> None:
+            method, path = self._target
+            if path != LOGIN:
+                self.vm.faults.add("expired_a", method=method, path=path)
+            self.vm.faults.add("status", path=LOGIN, times=None, **self.row.options)
+            self.vm.faults.add("http_503", path="client/server/ready", times=None)
+
+        self._act = act
+
+    def _prepare_no_look_up(self) -> None:
+        self.struck = True
 
     def _prepare_other_node(self) -> None:
         shared = self.vm.storage / "other"
@@ -147,6 +171,11 @@ class Strike:
         if self.operation in (OPERATIONS["poke"], OPERATIONS["trigger"]):
             repository = self.vm._manager.repository
             self._act = lambda: [repository.update(image, **changes) for image in repository.images].clear()
+
+
+class _FailingBackend:
+    def get_connection(self, conn_id: str, team_name: str | None = None) -> Any:
+        raise ConnectionError("unavailable")
 
 
 class SharedName:

@@ -69,7 +69,8 @@ TABLE: dict[str, tuple[Scenario, dict[str, Any], str]] = {
 
 
 def wait(mode: str, **arguments: Any) -> Outcome:
-    given = {"version": "20.15.1", "poke_interval": 0.1, "timeout": 30.0, **MODES[mode], **arguments}
+    given = {"version": "20.15.1", "poke_interval": 0.1, "timeout": 30.0, "max_unavailable": 0.5}
+    given |= {**MODES[mode], **arguments}
     return run_to_the_end(lambda: ImageVersionSensor(task_id="wait", retries=1, **given))
 
 
@@ -113,7 +114,7 @@ def test_every_mode_ends_in_the_same_state(vm: Simulator, mode: str, case: str) 
     assert outcome.state == expected
     assert vm.counters.open_sessions == 0
     if prepare is refused:
-        assert [request.path for request in vm.requests] == ["/j_security_check"]
+        assert [request.path for request in vm.requests] == ["/j_security_check", "/dataservice/client/server/ready"]
     if expected == "up_for_retry":
         assert type(outcome.error).__name__ == (
             "VManageProtocolError" if prepare is broken else "VManageUnavailableError"
@@ -142,6 +143,38 @@ def test_a_deferred_wait_survives_fewer_failed_looks_than_it_may_and_not_more(vm
     vm.faults.add("http_503", path=LIST, times=3 * 6)
     assert wait("deferrable", max_consecutive_failures=3).state == "up_for_retry"
     assert wait("deferrable").state == "success"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("count", "words"), [(0, "the 0 images"), (1, "the 1 image"), (12, "the 12 images")])
+def test_a_timeout_says_the_same_in_every_mode(vm: Simulator, mode: str, count: int, words: str) -> None:
+    for number in range(count):
+        vm.add_image(f"{number}.bin", version="20.12.1")
+    said = f"Timed out while waiting for an image with version 20.15.1: not among {words} at the last poll"
+    assert str(wait(mode, timeout=0.3).error) == said
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_timeout_says_why_the_last_poll_failed(vm: Simulator, mode: str) -> None:
+    broken(vm)
+    outcome = wait(mode, timeout=0.3, silent_fail=True)
+    said = "Timed out while waiting for an image with version 20.15.1: the last poll failed: The manager's "
+    assert str(outcome.error).startswith(said)
+
+
+def test_a_deferred_wait_outlasts_a_manager_that_starts(vm: Simulator) -> None:
+    vm.add_image("a.bin", version="20.15.1")
+    vm.faults.add("status", path="/j_security_check", times=4, status=404)
+    assert wait("deferrable", max_unavailable=3600).state == "success"
+    assert vm.counters.open_sessions == 0
+
+
+@pytest.mark.parametrize("seconds", [-1, "an hour", float("nan")])
+def test_a_time_that_is_no_number_of_seconds_is_refused_before_anything_is_sent(vm: Simulator, seconds: Any) -> None:
+    outcome = wait("deferrable", max_unavailable=seconds)
+    assert outcome.state == "failed"
+    assert "max_unavailable" in str(outcome.error)
+    assert vm.requests == []
 
 
 @pytest.mark.parametrize("limit", [0, -1, "many", 2.5])

@@ -210,7 +210,7 @@ def test_each_kind_of_trouble_ends_as_airflow_promises(
     assert type(caught.value) is end
     assert vm.counters.open_sessions == 0
     if trouble is login_refused:
-        assert [one.path for one in vm.requests] == ["/j_security_check"]
+        assert [one.path for one in vm.requests] == ["/j_security_check", "/dataservice/client/server/ready"]
 
 
 def test_in_reschedule_mode_a_refused_login_is_not_tried_again_even_by_a_silent_sensor(
