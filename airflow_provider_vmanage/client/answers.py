@@ -25,6 +25,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageOutcomeUnknownError,
     VManageProtocolError,
     VManageRejectedError,
+    VManageSessionExpiredError,
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.retry import parse_retry_after
@@ -131,6 +132,22 @@ def _no_session_to_renew(dead: SessionDead, where: dict[str, Any]) -> VManagePro
         f"The manager answered the API key as it answers somebody who is not logged in ({dead.shape}); a key has no "
         "session that could be renewed: is it the user's current key, and is the release 20.18 or newer?",
         **where,
+    )
+
+
+def dead_again(call: Call, dead: SessionDead, *, token_first: bool) -> VManageSessionExpiredError:
+    """Return the error for a session that died twice within one call.
+
+    :param token_first: the first time, only the XSRF token was refused.
+    """
+    happened = "The session was opened anew and is dead again"
+    if token_first:
+        happened = "The XSRF token was asked for anew, and the call is refused again"
+    return VManageSessionExpiredError(
+        f"{happened} ({dead.shape}): is another client logging this user out, or does a load balancer spread the "
+        "calls over several managers?",
+        status=dead.status,
+        **call.where,
     )
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import astuple, replace
 
@@ -22,6 +24,22 @@ REFUSAL_SECONDS = 900.0
 # The keys are digests with a salt of this process, so neither a dump nor a repr shows a password.
 _salt = secrets.token_bytes(16)
 _refusals: dict[str, tuple[float, VManageAuthenticationError]] = {}
+
+
+@contextmanager
+def remembered(settings: ManagerSettings) -> Iterator[None]:
+    """Raise if this login was refused recently; otherwise remember whether the login inside is refused.
+
+    :param settings: the settings to log in with.
+    :raises VManageAuthenticationError: refused now, or recently; in the latter case nothing is sent.
+    """
+    raise_if_refused(settings)
+    try:
+        yield
+    except VManageAuthenticationError as refusal:
+        note(settings, refusal)
+        raise
+    forget(settings)
 
 
 def note(settings: ManagerSettings, refusal: VManageAuthenticationError) -> None:

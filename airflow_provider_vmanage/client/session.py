@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from airflow_provider_vmanage.client import refused_logins
-from airflow_provider_vmanage.client.answers import API_ROOT, Call, SessionDead, judge
+from airflow_provider_vmanage.client.answers import API_ROOT, Call, SessionDead, dead_again, judge
 from airflow_provider_vmanage.client.auth import login_for
 from airflow_provider_vmanage.client.connection import ManagerConnection
 from airflow_provider_vmanage.client.envelope import Envelope
@@ -287,7 +287,7 @@ class ManagerSession:
         deaths.append(dead.token_only)
         if not is_first:
             self._end(self._given_up.pop(_key(call), None))
-            raise _dead_again(call, dead, token_first=deaths[0]) from dead
+            raise dead_again(call, dead, token_first=deaths[0]) from dead
 
     # -- one session -----------------------------------------------------------------------------------------------
 
@@ -311,14 +311,8 @@ class ManagerSession:
         self._connection.drop()
 
     def _log_in(self) -> OpenedSession:
-        refused_logins.raise_if_refused(self.settings)
-        try:
+        with refused_logins.remembered(self.settings), self._secrets.hidden():
             credentials = self._login.open(self._connection.send)
-        except VManageAuthenticationError as refused:
-            self._secrets.hide_in(refused)
-            refused_logins.note(self.settings, refused)
-            raise
-        refused_logins.forget(self.settings)
         self._secrets.add(*credentials.secrets)
         opened = OpenedSession(
             credentials, self._connection.send, renewable=self._login.renewable, on_secret=self._secrets.add
@@ -392,15 +386,3 @@ def _in_an_event_loop() -> bool:
 
 def _key(call: Call) -> tuple[str, str]:
     return call.method, call.path
-
-
-def _dead_again(call: Call, dead: SessionDead, *, token_first: bool) -> VManageSessionExpiredError:
-    happened = "The session was opened anew and is dead again"
-    if token_first:
-        happened = "The XSRF token was asked for anew, and the call is refused again"
-    return VManageSessionExpiredError(
-        f"{happened} ({dead.shape}): is another client logging this user out, or does a load balancer spread the "
-        "calls over several managers?",
-        status=dead.status,
-        **call.where,
-    )
