@@ -349,7 +349,7 @@ def test_a_wait_lives_through_the_login_page_of_a_manager_that_is_not_ready(vm: 
     async def scenario() -> None:
         one = wait()
         await until(lambda: lists(vm) >= 1)
-        vm.faults.add("status", path="/j_security_check", times=2, status=200, body="<html>login</html>")
+        vm.faults.add("status", path="/j_security_check", status=200, body="<html>login</html>")
         vm.faults.add("status", path="client/server/ready", times=2, status=200, body={"isServerReady": False})
         vm.expire_sessions()
         vm.add_image("a.bin", version="20.15.1")
