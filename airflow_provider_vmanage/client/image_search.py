@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from airflow_provider_vmanage.client.arguments import require_text
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.selection import spellings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,11 @@ class AwaitedImage:
         )
 
     def fits(self, image: SoftwareImage) -> bool:
-        """Tell whether the image is one that is waited for."""
+        """Return whether the image is one that is waited for."""
         return (
-            (self.version is None or image.version == self.version)
-            and (self.file_name is None or image.has_file_name(self.file_name))
+            not image.problem
+            and (self.version is None or image.version == self.version)
+            and (self.file_name is None or any(map(image.has_file_name, spellings(self.file_name))))
             and (not self.platform_family or self.platform_family in image.platform_family)
             and (not self.image_type or image.image_type == self.image_type)
         )
@@ -64,12 +66,12 @@ class AwaitedImage:
 class ImageIndex:
     """A list of images that answers many questions: a look-up each, however long the list is.
 
-    :param images: as listed.
+    :param images: as listed; records that could not be read are left out.
     :param manager: address of the manager that listed them.
     """
 
     def __init__(self, images: Iterable[SoftwareImage], *, manager: str = "") -> None:
-        self.images = tuple(images)
+        self.images = tuple(image for image in images if not image.problem)
         self.manager = manager
         self._by_version: dict[str | None, list[SoftwareImage]] = {}
         self._by_name: dict[str, list[SoftwareImage]] = {}
@@ -90,7 +92,8 @@ class ImageIndex:
         More than one is no error for those who wait: images of several roles share a version.
         """
         if wanted.file_name is not None:
-            candidates = self._by_name.get(wanted.file_name, [])
+            named = [image for name in spellings(wanted.file_name) for image in self._by_name.get(name, ())]
+            candidates = list({id(image): image for image in named}.values())
         else:
             candidates = self._by_version.get(wanted.version, [])
         return sorted(filter(wanted.fits, candidates), key=lambda image: image.updated_on or 0, reverse=True)

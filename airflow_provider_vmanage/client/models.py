@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
@@ -50,6 +50,9 @@ class SoftwareImage:
     :param names_unsure: the names of the record hold commas and cannot be told apart: ``file_name`` is the whole list.
     :param remote_server_ids: remote servers that hold the file, by ``remoteServerId`` and ``remoteServers``.
     :param needs_version: ``smuCompatibleVersion``: the version that a maintenance update is installed onto.
+    :param raw: the record as the manager sent it, where it could not be read; every other field is empty then, so it
+        matches nothing and has no id to delete it by.
+    :param problem: why it could not be read.
     """
 
     version: str | None = None
@@ -66,6 +69,8 @@ class SoftwareImage:
     names_unsure: bool = False
     remote_server_ids: tuple[str, ...] = ()
     needs_version: str | None = None
+    raw: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
+    problem: str | None = None
 
     @property
     def version_id(self) -> str | None:
@@ -78,11 +83,27 @@ class SoftwareImage:
         return len(self.record_files) > 1
 
     @property
+    def is_on_manager(self) -> bool:
+        """True if the manager itself stores the file.
+
+        ``versionType`` is ``vmanage`` then, or missing. Any other ``versionType`` is that of a remote server (Cisco's
+        Ansible collection finds the server's name there), whether the record shows the server's id or not.
+        """
+        return self.version_type in (None, "vmanage") and not self.remote_server_ids and bool(self.file_name)
+
+    @property
     def is_url_entry(self) -> bool:
-        """Tell whether this is the address of a repository elsewhere rather than a file on the manager."""
+        """True if this is a repository URL rather than a file: never for a file that the manager stores."""
+        if self.is_on_manager or self.remote_server_ids:
+            return False
         url = self.url or ""
         is_own = _PLACEHOLDER in url or (_OWN_PACKAGE_URL.match(url) and self.version_type in (None, "vmanage"))
         return bool(url) and not is_own
+
+    @property
+    def has_unknown_place(self) -> bool:
+        """True if a remote server holds the file and the record does not show the server's id."""
+        return bool(self.file_name) and not self.is_on_manager and not self.remote_server_ids
 
     def has_file_name(self, name: str) -> bool:
         """Tell whether ``name`` is exactly the listed or the uploaded name."""
@@ -94,6 +115,8 @@ class SoftwareImage:
 
     def describe(self) -> str:
         """Return one line that tells this image from its neighbours."""
+        if self.problem:
+            return f"a record that could not be read ({self.problem})"
         what = self.file_name or masked_url(self.url or "no file")
         return f"{what} (version {self.version}, id {self.version_id or self.record_id})"
 
@@ -149,10 +172,28 @@ def parse_server_info(record: Mapping[str, Any]) -> ServerInfo:
 def parse_images(records: Iterable[Mapping[str, Any]]) -> list[SoftwareImage]:
     """Return one image per file of each record, in the order of the list.
 
+    A record that cannot be read hides no other: it becomes one image with its :attr:`~SoftwareImage.raw` alone.
+
     :param records: the ``data`` of either list call.
-    :raises VManageProtocolError: a field that tells images apart has a type that no dialect has.
+    :raises VManageProtocolError: there are records, and none of them can be read.
     """
-    return [image for record in records for image in _parse_record(record)]
+    images: list[SoftwareImage] = []
+    failure: VManageProtocolError | None = None
+    for record in records:
+        try:
+            images += _parse_record(record)
+        except VManageProtocolError as err:
+            failure = failure or err
+            images.append(SoftwareImage(raw=record, problem=f"{err.message}{_id_shown(record)}"))
+    if failure is not None and all(image.problem for image in images):
+        raise failure
+    return images
+
+
+def _id_shown(record: Mapping[str, Any]) -> str:
+    """Return the words that identify a record which cannot be read, as far as its id can."""
+    version_id = record.get("versionId")
+    return f"; its versionId is {version_id}" if isinstance(version_id, str) else ""
 
 
 def _parse_record(record: Mapping[str, Any]) -> list[SoftwareImage]:

@@ -145,7 +145,7 @@ def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | 
     named = _by_name(state.images)
     found = {one: _matches(one, named, state) for one in wish.images}
     missing = [one for one in wish.images if not found[one]]
-    obstacles = {one: refused.get(one) or _no_origin(one) for one in missing}
+    obstacles = {one: refused.get(one) or _no_origin(one) or _unknown_place(one, named, state) for one in missing}
     blocked: list[tuple[WantedImage | SoftwareImage, str]] = [(one, why) for one, why in obstacles.items() if why]
     reasons = {id(image): _wanted_reason(one) for one, images in found.items() for image in images}
     keep: list[tuple[SoftwareImage, str]] = []
@@ -212,6 +212,8 @@ def raise_if_stale(old: Mapping[str, Any], new: Plan) -> None:
 
 def why_not_removed(image: SoftwareImage, usage: Usage) -> str | None:
     """Return what speaks against the removal of an image that nobody asked for by name, or ``None``."""
+    if image.problem:
+        return f"could not be read ({image.problem})"
     if not image.version_id:
         return "shares its record with other files, and the manager shows no id for it alone"
     if not image.is_url_entry and not image.remote_server_ids and image.version in (None, UNKNOWN_VERSION):
@@ -251,9 +253,21 @@ def _no_origin(one: WantedImage) -> str | None:
     return None if has_origin else "is missing, and no source says where it comes from"
 
 
+def _unknown_place(one: WantedImage, named: Mapping[str, list[SoftwareImage]], state: State) -> str | None:
+    """Return why an image on a remote server may be there already, or ``None``; see ``RemoteServers.add_image``."""
+    if one.remote_server is None:
+        return None
+    found = [image for name in one.spellings for image in named.get(name, ())]
+    if not any(image.has_unknown_place and image.version_type not in state.server_ids for image in found):
+        return None
+    return "is listed on a remote server, and the manager does not show on which"
+
+
 def _identity(one: WantedImage | SoftwareImage) -> str:
     """Return a text that tells images apart and stays as other files of the same record come and go."""
     if isinstance(one, WantedImage):
+        return one.describe()
+    if one.problem:
         return one.describe()
     name = one.file_name or masked_url(one.url or "no file")
     return f"{name} (version {one.version}, id {one.file_id or one.record_id})"

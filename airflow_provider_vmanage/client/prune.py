@@ -83,6 +83,8 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
 def _why_kept(
     image: SoftwareImage, rules: PruneRules, newest: dict[tuple[str, str | None], list[str]], now: datetime
 ) -> str | None:
+    if image.problem:
+        return f"could not be read ({image.problem})"
     if image.is_url_entry or image.remote_server_ids or image.version_type not in (None, "vmanage"):
         return "is not stored on the manager"
     if image.version in (None, UNKNOWN_VERSION):

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from airflow_provider_vmanage.client.errors import VManageAmbiguousError, VManageProtocolError
 from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.upload import quoted_file_name
 
 
 def fits(image: SoftwareImage, version: str | None, file_name: str | None) -> bool:
@@ -24,6 +25,38 @@ def is_selected(image: SoftwareImage, field: str, value: str) -> bool:
     if field == "version":
         return image.version == value
     return image.has_file_name(value) or (image.names_unsure and value in image.record_files)
+
+
+def is_sibling(one: SoftwareImage, image: SoftwareImage) -> bool:
+    """Return whether both are files of the same record."""
+    return one.record_id == image.record_id is not None and one.file_name != image.file_name
+
+
+def is_same_file(one: SoftwareImage, image: SoftwareImage) -> bool:
+    """Return whether two lists show the same file: the same name, and the same id of the file.
+
+    Where a list shows no id of the file, that of the record decides, which may also be listed in its place.
+    """
+    if one.file_name != image.file_name:
+        return False
+    if one.file_id and image.file_id:
+        return one.file_id == image.file_id
+    return bool({one.record_id, one.file_id} & {image.record_id, image.file_id} - {None})
+
+
+def missing_files(wanted: Sequence[SoftwareImage], listed: Sequence[SoftwareImage]) -> list[SoftwareImage]:
+    """Return the images that a list does not show."""
+    return [one for one in wanted if not any(is_same_file(other, one) for other in listed)]
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """Return a file name as managers may list it.
+
+    As it is, with quotes as browsers write them (see :func:`.quoted_file_name`), and each of the two as a server shows
+    it that reads the UTF-8 of an upload's header as Latin-1. A name in ASCII without quotes has one spelling.
+    """
+    sent = (name, quoted_file_name(name))
+    return tuple(dict.fromkeys((*sent, *(one.encode("utf-8", "replace").decode("latin-1") for one in sent))))
 
 
 def made_up(field: str, value: str) -> SoftwareImage:

@@ -11,6 +11,8 @@ from airflow_provider_vmanage.client.errors import VManageConfigurationError
 #: what a repository elsewhere may be reached by; not by us (whether by the manager or by its devices, no source says)
 REPOSITORY_SCHEMES = ("http", "https", "ftp", "scp", "sftp", "tftp")
 
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ftp": 21, "scp": 22, "sftp": 22, "tftp": 69}
+
 MASK = "***"
 
 #: from this length on, the user name of a URL is rather a token
@@ -38,6 +40,26 @@ def check_repository_url(url: str, *, field: str = "version_url") -> str:
     if not parts.hostname:
         raise VManageConfigurationError(f"{field} {shown!r} has no host: write scheme://host/path")
     return url
+
+
+def same_url(one: str, other: str) -> bool:
+    """Return whether two URLs mean the same: the case of scheme and host, a default port and a slash at the end aside.
+
+    A manager may spell a URL otherwise than it was sent; what is sent is never changed.
+    """
+    return one == other or _normalised(one) == _normalised(other)
+
+
+def _normalised(url: str) -> tuple[str, ...]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return (url,)
+    scheme = parts.scheme.lower()
+    shown = "" if port in (None, _DEFAULT_PORTS.get(scheme)) else str(port)
+    user = parts.netloc.rpartition("@")[0]
+    return (scheme, user, parts.hostname or "", shown, parts.path.rstrip("/"), parts.query, parts.fragment)
 
 
 def masked_url(url: str) -> str:

@@ -12,10 +12,11 @@ from airflow_provider_vmanage.client.arguments import require_text
 from airflow_provider_vmanage.client.checksums import parse_checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.selection import spellings
 from airflow_provider_vmanage.client.settings import parse_bool
 from airflow_provider_vmanage.client.sources import file_name_of
-from airflow_provider_vmanage.client.upload import check_file_name, quoted_file_name
-from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, secrets_in_url
+from airflow_provider_vmanage.client.upload import check_file_name
+from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, same_url, secrets_in_url
 
 #: keys of one entry of ``images``, by what it means
 _FORMS = (
@@ -58,22 +59,24 @@ class WantedImage:
 
         :param server_ids: ids of the remote servers by name.
         """
+        if image.problem:
+            return False
         if self.version_name is not None:
-            return image.is_url_entry and (image.version, image.url) == (self.version_name, self.version_url)
+            same = image.version == self.version_name and same_url(image.url or "", self.version_url or "")
+            return image.is_url_entry and same
+        named = self.file_name is None or any(map(image.has_file_name, self.spellings))
         if self.remote_server is not None:
             server_id = server_ids.get(self.remote_server, self.remote_server)
             where = image.remote_server_ids or (image.version_type,)
-            return image.has_file_name(self.file_name or "") and bool({server_id, self.remote_server} & {*where})
-        if image.remote_server_ids:
+            return named and not image.is_on_manager and bool({server_id, self.remote_server} & {*where})
+        if image.remote_server_ids or (image.has_unknown_place and not image.is_url_entry):
             return False
-        if self.file_name is not None and not any(map(image.has_file_name, self.spellings)):
-            return False
-        return self.version in (None, image.version)
+        return named and self.version in (None, image.version)
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """Return the file name as given and as an upload writes it."""
-        return () if self.file_name is None else (self.file_name, quoted_file_name(self.file_name))
+        """Return the file name as given and as a manager may list it after an upload."""
+        return () if self.file_name is None else spellings(self.file_name)
 
     def as_row(self) -> dict[str, Any]:
         """Return what is given, as plain JSON types."""

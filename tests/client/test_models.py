@@ -42,6 +42,52 @@ def test_the_managers_own_address_is_no_url_entry(url: str | None, version_type:
 
 
 @pytest.mark.parametrize(
+    ("record", "on_manager", "is_entry", "unknown_place"),
+    [
+        ({"availableFiles": "a.bin", "versionURL": LOCAL}, True, False, False),
+        ({"availableFiles": "a.bin", "versionType": "vmanage", "versionURL": LOCAL}, True, False, False),
+        (
+            {"availableFiles": "a.bin", "versionType": "vmanage", "versionURL": "https://vm/download/a"},
+            True,
+            False,
+            False,
+        ),
+        ({"availableFiles": "a.bin", "versionURL": "ftp://10.0.0.1/a"}, True, False, False),
+        ({"availableFiles": "", "versionType": "vmanage", "versionURL": "ftp://10.0.0.1/a"}, False, True, False),
+        ({"availableFiles": "", "versionType": "remote", "versionURL": "ftp://10.0.0.1/a"}, False, True, False),
+        ({"availableFiles": "a.bin", "versionType": "remote", "versionURL": LOCAL}, False, False, True),
+        ({"availableFiles": "a.bin", "versionType": "files"}, False, False, True),
+        ({"availableFiles": "a.bin", "versionType": "remote", "remoteServerId": "1"}, False, False, False),
+        ({"availableFiles": "a.bin", "versionType": "vmanage", "remoteServerId": "1"}, False, False, False),
+        (
+            {"availableFiles": "a", "versionType": "x", "remoteServerId": "1", "versionURL": "ftp://a/"},
+            False,
+            False,
+            False,
+        ),
+    ],
+)
+def test_the_place_of_a_file_is_told_by_type_and_server(
+    record: dict[str, Any], *, on_manager: bool, is_entry: bool, unknown_place: bool
+) -> None:
+    image = one(**record)
+    assert (image.is_on_manager, image.is_url_entry, image.has_unknown_place) == (on_manager, is_entry, unknown_place)
+
+
+def test_one_unreadable_record_hides_no_other_and_is_kept_raw() -> None:
+    odd = {"versionName": {"major": 20}, "versionId": "id-1", "availableFiles": "a.bin"}
+    unreadable, image = parse_images([odd, {"versionName": "20.12", "availableFiles": "b.bin"}])
+    assert image == SoftwareImage(version="20.12", file_name="b.bin", uploaded_name="b.bin", record_files=("b.bin",))
+    assert unreadable.raw == odd
+    assert (unreadable.version_id, unreadable.file_name, unreadable.version) == (None, None, None)
+    assert not unreadable.has_id("id-1")
+    assert unreadable.describe() == (
+        "a record that could not be read (versionName of a record is dict, not text; its versionId is id-1)"
+    )
+    hash(unreadable)
+
+
+@pytest.mark.parametrize(
     ("text", "names"),
     [
         (None, ()),

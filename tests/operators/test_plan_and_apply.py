@@ -16,6 +16,7 @@ from airflow_provider_vmanage.operators.software_repository import ApplyReposito
 from airflow_provider_vmanage.simulator import Simulator
 
 NEW, OLD, OTHER = (f"vmanage-20.12.{n}-x86_64.tar.gz" for n in (4, 3, 2))
+NEW_ENTRY = {"file_name": NEW}
 URL = "https://images.example.com/20.12/"
 
 Make = Callable[..., Any]
@@ -76,6 +77,52 @@ def test_a_plan_says_what_is_added_kept_removed_and_blocked_and_why(
     assert [(one["file_name"], one["reason"]) for one in row["blocked"]] == [(OTHER, "is in use on branch-1")]
     assert row["digest"].startswith("sha256:")
     assert not [one for one in vm.requests if one.method in ("PUT", "DELETE")]
+
+
+def test_a_record_that_cannot_be_read_is_never_removed(vm: Simulator, plan: Make, apply: Make) -> None:
+    for name in (NEW, OLD):
+        vm.add_image(name)
+    odd = {"versionId": "id-odd", "versionName": {"major": 20}, "availableFiles": OTHER}
+    vm.add_record(odd)
+    row = plan([NEW_ENTRY], exact=True)
+    assert whats(row["remove"]) == [OLD]
+    (blocked,) = row["blocked"]
+    assert blocked["what"].startswith("a record that could not be read (versionName")
+    assert (blocked["version_id"], blocked["reason"][:18]) == (None, "could not be read ")
+    assert apply(row)["action"] == "applied"
+    assert vm._manager.repository.raw_records == [odd]
+
+
+def test_an_image_that_may_be_on_a_remote_server_already_blocks_the_plan(
+    connect: Callable[..., None], plan: Make, apply: Make
+) -> None:
+    with Simulator(version="20.18.2") as vm:
+        connect(vm)
+        for name in ("files", "mirror"):
+            vm.add_remote_server(name)
+        vm.add_record({"versionId": "id-1", "versionType": "remote", "availableFiles": NEW})
+        vm.add_record({"versionId": "id-2", "versionType": "mirror", "availableFiles": OLD})
+        wanted = [{"remote_server": "files", "file_name": name} for name in (NEW, OLD)]
+        row = plan(wanted)
+        assert whats(row["add"]) == [OLD]
+        assert [one["reason"] for one in row["blocked"]] == [
+            "is listed on a remote server, and the manager does not show on which"
+        ]
+        with pytest.raises(VManageFailException, match="does not show on which"):
+            apply(row)
+        assert not [one for one in vm.requests if one.method == "POST" and "/action/" in one.path]
+
+
+def test_a_file_on_a_remote_server_alone_is_none_that_has_to_be_there(vm: Simulator, plan: Make) -> None:
+    vm.add_record({"versionId": "id-1", "versionType": "remote", "versionName": "20.12.4", "availableFiles": NEW})
+    row = plan([NEW_ENTRY])
+    assert [one["reason"] for one in row["blocked"]] == ["is missing, and no source says where it comes from"]
+
+
+def test_a_url_that_the_manager_spells_otherwise_is_kept(vm: Simulator, plan: Make) -> None:
+    vm.add_image("", version="20.12", url=URL.rstrip("/"))
+    row = plan([{"version_name": "20.12", "version_url": URL}], exact=True)
+    assert (row["add"], row["remove"], len(row["keep"])) == ([], [], 1)
 
 
 def test_without_exact_nothing_is_removed_and_no_device_is_asked(vm: Simulator, plan: Make) -> None:

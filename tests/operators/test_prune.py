@@ -53,6 +53,15 @@ def test_the_newest_versions_of_each_family_and_type_stay(vm: Simulator, prune: 
     assert (again["action"], again["changed"], again["removed"]) == ("unchanged", False, [])
 
 
+def test_a_record_that_cannot_be_read_stays(vm: Simulator, prune: Callable[..., Any]) -> None:
+    for name in ("vmanage-20.9.9.gz", "vmanage-20.12.4.gz"):
+        vm.add_image(name)
+    vm.add_record({"versionId": "id-odd", "versionName": {"major": 20}, "availableFiles": "vmanage-20.3.1.gz"})
+    row = prune()
+    assert removed(row) == ["vmanage-20.9.9.gz"]
+    assert reasons(row)[None].startswith("could not be read (versionName")  # type: ignore[index]
+
+
 def test_files_of_one_version_count_once_and_an_image_of_two_families_stays_for_either(
     vm: Simulator, prune: Callable[..., Any]
 ) -> None:

@@ -62,6 +62,15 @@ def rescheduled(since: datetime | None = None) -> dict[str, Any]:
     return {"ti": SimpleNamespace(xcom_push=lambda **_: None, get_first_reschedule_date=lambda _: since)}
 
 
+def test_an_unreadable_record_and_a_name_shown_as_latin_1_hide_no_image(vm: Simulator, run: Callable[..., Any]) -> None:
+    vm.add_record({"versionId": "id-odd", "versionName": {"major": 20}, "availableFiles": "größe.bin"})
+    vm.add_record(
+        {"versionId": "id-1", "versionName": "20.15.1", "availableFiles": "größe.bin".encode().decode("latin-1")}
+    )
+    assert run(sensor(file_name="größe.bin"))["version_id"] == "id-1"
+    assert run(sensor())["version_id"] == "id-1"
+
+
 def test_an_image_that_is_there_is_found_by_the_first_poke_in_each_release(
     vm_of_release: Simulator, connect: Callable[..., None], run: Callable[..., Any], calls: Callable[..., list[str]]
 ) -> None:
