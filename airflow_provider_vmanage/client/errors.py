@@ -11,6 +11,7 @@
     |-- VManageNotFoundError (LookupError)         nothing fits (if_missing="fail")
     |-- VManageAmbiguousError (LookupError)        more than one image fits
     |-- VManageInUseError                          a device runs, boots or may need the image
+    |-- VManageLostImageError                      a deletion took other images along
     |-- VManageStalePlanError                      the manager is no longer as the plan saw it
     |-- VManageTooManyDeletionsError               more would be deleted than was allowed
     |-- VManagePartialError                        some of several changes were made, then one failed
@@ -163,6 +164,17 @@ class VManageInUseError(VManageError):
     def __init__(self, message: str, *, retryable: bool = False, **fields: Any) -> None:
         super().__init__(message, **fields)
         self.retryable = retryable
+
+
+class VManageLostImageError(VManageError):
+    """An image was deleted, and other files of its record are no longer listed since. Retry: no, upload them again.
+
+    :param lost: one line for each of them, as a person would tell them apart.
+    """
+
+    def __init__(self, message: str, *, lost: Sequence[str] = (), **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.lost = tuple(lost)
 
 
 class VManageStalePlanError(VManageError):

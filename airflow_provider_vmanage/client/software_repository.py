@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from airflow_provider_vmanage.client.answers import API_ROOT
 from airflow_provider_vmanage.client.arguments import (
@@ -20,6 +21,7 @@ from airflow_provider_vmanage.client.arguments import (
     one_selector,
     require_text,
 )
+from airflow_provider_vmanage.client.deletion import delete_file
 from airflow_provider_vmanage.client.errors import (
     VManageConfigurationError,
     VManageConflictError,
@@ -33,9 +35,16 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.models import SoftwareImage, parse_images
 from airflow_provider_vmanage.client.releases import explain_refused_url, url_entries_are_gone
-from airflow_provider_vmanage.client.selection import fits, is_selected, made_up, only_one, path_below
+from airflow_provider_vmanage.client.selection import (
+    fits,
+    is_selected,
+    is_sibling,
+    made_up,
+    only_one,
+    path_below,
+)
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, secrets_in_url
+from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, same_url, secrets_in_url
 from airflow_provider_vmanage.client.usage import read_usage
 
 log = logging.getLogger(__name__)
@@ -49,6 +58,9 @@ CONFIRM_TIMEOUT = 60.0
 
 #: what leaves open whether a change was made
 OUTCOME_OPEN = (VManageOutcomeUnknownError, VManageProtocolError, VManageSessionExpiredError)
+
+#: the records that each session was warned of because they cannot be read
+_WARNED: WeakKeyDictionary[ManagerSession, set[str]] = WeakKeyDictionary()
 
 
 def is_refusal(err: VManageError) -> bool:
@@ -99,11 +111,20 @@ class SoftwareRepository:
     def list_images(self, *, image_type: str | None = None) -> list[SoftwareImage]:
         """Return one image per file, in the manager's order; one call.
 
+        A record that cannot be read is returned as an image with its ``raw`` alone, and logged once per session.
+
         :param image_type: only this type, such as ``software``. Releases that state no type (16.3) match none.
         :raises VManageError: as any read; a broken list is an error, never an empty one.
         """
         images = self.session.request("GET", PATH).parsed(parse_images)
+        self._warn_of_unreadable(images)
         return [image for image in images if image_type is None or image.image_type == image_type]
+
+    def _warn_of_unreadable(self, images: Iterable[SoftwareImage]) -> None:
+        warned = _WARNED.setdefault(self.session, set())
+        for problem in {image.problem for image in images if image.problem} - warned:
+            warned.add(problem)
+            log.warning("A record of the list could not be read, so it matches nothing and is kept: %s", problem)
 
     def find_images(self, *, version: str | None = None, file_name: str | None = None) -> list[SoftwareImage]:
         """Return the images that fit exactly what is given; one call.
@@ -137,7 +158,7 @@ class SoftwareRepository:
         check_choice(if_exists, IF_EXISTS, "if_exists")
         self.session.keep_secret(*secrets_in_url(url))
         entries = [image for image in self.list_images() if image.is_url_entry and image.version == name]
-        same = [entry for entry in entries if entry.url == url]
+        same = [entry for entry in entries if same_url(entry.url or "", url)]
         if same and if_exists != "fail":
             return Change("unchanged", same[0], applied=not self.check_mode)
         if entries and if_exists != "replace":
@@ -172,12 +193,14 @@ class SoftwareRepository:
         :raises VManageNotFoundError: nothing fits, with ``if_missing="fail"``.
         :raises VManageAmbiguousError: several fit, or the record holds other files and the manager shows no id for
             this one.
+        :raises VManageLostImageError: other files of its record are no longer listed since.
         :raises VManageOutcomeUnknownError: sent, but still listed after a minute.
         """
         selectors = {"version_id": version_id, "version": version, "file_name": file_name}
         field, value = one_selector(selectors)
         check_choice(if_missing, IF_MISSING, "if_missing")
-        images = [image for image in self.list_images() if is_selected(image, field, value)]
+        listed = self.list_images()
+        images = [image for image in listed if is_selected(image, field, value)]
         if not images:
             if if_missing == "fail":
                 raise VManageNotFoundError(f"No image has the {field} {value!r}, and if_missing is 'fail'")
@@ -186,18 +209,23 @@ class SoftwareRepository:
         image = only_one(images, f"{field} {value!r}")
         if not allow_in_use:
             read_usage(self.session).refuse(image, "delete it after the devices have moved on, or set allow_in_use")
-        return self.remove(image)
+        return self.remove(image, listed)
 
-    def remove(self, image: SoftwareImage) -> Change:
+    def remove(self, image: SoftwareImage, listed: Sequence[SoftwareImage] | None = None) -> Change:
         """Delete an image that a list has shown, whoever uses it, and confirm; safe to run again.
 
+        :param listed: the newest list; without it, the other files of its record are listed first, if there are any.
         :raises VManageAmbiguousError: its record holds other files, and the manager shows no id for this one.
+        :raises VManageLostImageError: other files of its record are no longer listed since.
         :raises VManageOutcomeUnknownError: sent, but still listed after a minute.
         """
         only_one([image], image.describe())
         if self.check_mode:
             return Change("deleted", image, applied=False)
-        return Change("deleted" if self._remove(image) else "unchanged", image)
+        if listed is None:
+            listed = self.list_images() if image.shares_record else ()
+        siblings = [one for one in listed if image.shares_record and is_sibling(one, image)]
+        return Change("deleted" if self._remove(image, siblings) else "unchanged", image)
 
     def check_selection(self, images: Sequence[SoftwareImage], what: str) -> None:
         """Do nothing where at most one image is selected and can be deleted alone.
@@ -333,30 +361,12 @@ class SoftwareRepository:
 
     def _url_entry(self, name: str, url: str) -> SoftwareImage | None:
         images = self.list_images()
-        return next((one for one in images if one.is_url_entry and (one.version, one.url) == (name, url)), None)
+        entries = (one for one in images if one.is_url_entry and one.version == name)
+        return next((one for one in entries if same_url(one.url or "", url)), None)
 
-    def _remove(self, image: SoftwareImage) -> bool:
+    def _remove(self, image: SoftwareImage, siblings: Sequence[SoftwareImage] = ()) -> bool:
         """Delete by id and confirm; return false where somebody else had deleted it."""
-        try:
-            return self.make_change(
-                "DELETE",
-                path_below(PATH, image.version_id or ""),
-                look=lambda: not self._is_listed(image),
-                until=f"{image.describe()} is still listed",
-            )
-        except VManageRejectedError as err:
-            # What a manager says to the id of something that is gone is not documented. Under 4xx it did nothing; under
-            # any other status it may have deleted the image itself, which is for the reader to know.
-            did_nothing = err.method == "DELETE" and err.status is not None and 400 <= err.status < 500
-            if not did_nothing or self.wait_for(lambda: self._is_listed(image), 0):
-                raise
-            log.warning("%s; but somebody else has deleted %s meanwhile", err, image.describe())
-            return False
-
-    def _is_listed(self, image: SoftwareImage) -> bool:
-        # By any of its ids: once the others of its record are gone, a file is listed under the record's own.
-        wanted = image.version_id or ""
-        return any(one.has_id(wanted) and one.file_name == image.file_name for one in self.list_images())
+        return delete_file(self, path_below(PATH, image.version_id or ""), image, siblings, timeout=CONFIRM_TIMEOUT)
 
 
 def _asked(err: VManageError | None) -> float:

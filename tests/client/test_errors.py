@@ -22,6 +22,7 @@ FIELDS: dict[str, Any] = {
 EXTRA: dict[str, dict[str, Any]] = {
     "VManageAmbiguousError": {"candidates": ("one", "two")},
     "VManageChecksumError": {"algorithm": "sha512", "expected": "aa", "actual": "bb"},
+    "VManageLostImageError": {"lost": ("one", "two")},
     "VManageSourceError": {"retryable": True},
     "VManageUnavailableError": {"retry_after": 7.5, "repeat": False},
 }

@@ -154,7 +154,11 @@ def test_a_release_that_takes_remote_servers_only_refuses_a_url(vm: Simulator, r
         (OTHER, "skip", None),
         (OTHER, "fail", None),
         (OTHER, "replace", "replaced"),
-        (URL.rstrip("/"), "skip", None),
+        (URL.rstrip("/"), "skip", "unchanged"),
+        ("HTTPS://Images.Example.com:443/20.12", "skip", "unchanged"),
+        ("HTTPS://Images.Example.com:443/20.12", "replace", "unchanged"),
+        ("https://images.example.com/20.12/?a=b", "skip", None),
+        ("http://images.example.com/20.12/", "skip", None),
     ],
 )
 @pytest.mark.parametrize("release", BY_URL)
@@ -173,7 +177,8 @@ def test_what_happens_to_a_name_that_is_there(
         mend = "if_exists is 'fail'" if there == URL else "use another version_name, or if_exists='replace'"
         with pytest.raises(VManageConflictError) as caught:
             repository.add_url("20.12", URL, if_exists=if_exists)
-        assert caught.value.message == f"version_name '20.12' is there already with {there}: {mend}"
+        shown = there.replace("a=b", "***")
+        assert caught.value.message == f"version_name '20.12' is there already with {shown}: {mend}"
         assert not caught.value.retryable
     else:
         assert repository.add_url("20.12", URL, if_exists=if_exists).action == action
@@ -182,6 +187,57 @@ def test_what_happens_to_a_name_that_is_there(
     assert after_login() == ([LIST, delete, LIST, POST, LIST] if action == "replaced" else [LIST])
     expected = URL if action == "replaced" else there
     assert sorted(urls(vm)) == [("120.12", OTHER), ("20.1", OTHER), ("20.12", expected), ("20.12.1", OTHER)]
+
+
+@pytest.mark.parametrize("release", BY_URL)
+def test_a_url_that_the_manager_spells_otherwise_is_confirmed_as_sent(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = vm._manager.repository.add_entry
+    monkeypatch.setattr(
+        vm._manager.repository,
+        "add_entry",
+        lambda file_name, url, **fields: add(file_name, url=url.lower().rstrip("/"), **fields),
+    )
+    sent = "HTTPS://Images.Example.com/20.12/"
+    change = repository.add_url("20.12", sent)
+    assert (change.action, change.image.url) == ("added", "https://images.example.com/20.12")
+    assert repository.add_url("20.12", sent).action == "unchanged"
+    assert after_login() == [LIST, POST, LIST, LIST]
+    assert vm.requests[-3].json["versionURL"] == sent
+
+
+@pytest.mark.parametrize("version_type", ["vmanage", None])
+@pytest.mark.parametrize("release", BY_URL)
+def test_an_image_of_the_manager_is_no_repository_url_whatever_its_url(
+    version_type: str | None, vm: Simulator, repository: SoftwareRepository
+) -> None:
+    record = {"versionId": "id-1", "versionName": "20.12", "availableFiles": "a.bin"}
+    own = {"versionType": version_type} if version_type else {}
+    vm.add_record({**record, **own, "versionURL": "https://vmanage.example.com/download/software/"})
+    assert repository.add_url("20.12", URL, if_exists="replace").action == "added"
+    assert {image.file_name for image in repository.list_images()} == {"a.bin", None}
+
+
+ODD = {"versionId": "id-odd", "versionName": {"major": 20}, "availableFiles": "odd.bin", "versionType": "vmanage"}
+
+
+def test_one_unreadable_record_hides_no_other_and_is_warned_of_once(
+    vm: Simulator, repository: SoftwareRepository, caplog: pytest.LogCaptureFixture
+) -> None:
+    vm.add_image("a.bin", version="20.1")
+    vm.add_image("b.bin", version="20.2")
+    vm.add_record(ODD)
+    again = SoftwareRepository(repository.session)
+    for one in (repository, again):
+        assert [image.file_name for image in one.list_images()] == ["a.bin", "b.bin", None]
+    assert repository.find_images(file_name="odd.bin") == []
+    assert repository.delete_image(version_id="id-odd").action == "unchanged"
+    assert repository.delete_image(file_name="odd.bin").action == "unchanged"
+    assert repository.delete_image(version="20.1").action == "deleted"
+    warnings = [record.getMessage() for record in caplog.records if "could not be read" in record.getMessage()]
+    assert len(warnings) == 1
+    assert "its versionId is id-odd" in warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -264,8 +320,9 @@ def test_a_page_in_place_of_the_answer_adds_no_second_entry(
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_an_error_of_the_parser_tells_the_call(vm: Simulator, repository: SoftwareRepository) -> None:
-    vm.add_record({"versionId": "id", "availableFiles": 7})
+def test_a_list_of_which_nothing_can_be_read_is_an_error(vm: Simulator, repository: SoftwareRepository) -> None:
+    for number in (1, 2):
+        vm.add_record({"versionId": f"id-{number}", "availableFiles": 7})
     with pytest.raises(VManageProtocolError, match=r"availableFiles .* is int") as caught:
         repository.list_images()
     where = (caught.value.method, caught.value.path, caught.value.status)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
+    VManageLostImageError,
     VManageNotFoundError,
     VManageOutcomeUnknownError,
     VManageProtocolError,
@@ -199,6 +201,68 @@ def test_the_last_file_of_a_record_is_still_there_although_the_list_shows_it_und
     with pytest.raises(error):
         repository.remove(other)
     assert names(vm) == ["b.bin"]
+
+
+def take_the_record_along(vm: Simulator) -> None:
+    """Make the manager delete all files of a record by the id of one."""
+    repository = vm._manager.repository
+    find = repository.find
+
+    def find_all(wanted: str) -> list[Any]:
+        records = {image.version_id for image in find(wanted)}
+        return [image for image in repository.images if image.version_id in records]
+
+    repository.find = find_all  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])  # 16.3 shows no ids of files
+@pytest.mark.parametrize("listed_first", [True, False])
+def test_a_deletion_that_takes_siblings_along_is_an_error_naming_them(
+    vm: Simulator, repository: SoftwareRepository, *, listed_first: bool
+) -> None:
+    first = vm.add_image("a.bin", version="20.1")
+    for name in ("b.bin", "c.bin"):
+        vm.add_image(name, version="20.1", group=first.version_id)
+    # The same name in another record does not stand for it.
+    vm.add_record({"versionId": "id-2", "versionName": "20.1", "availableFiles": "b.bin"})
+    take_the_record_along(vm)
+    image = repository.list_images()[0]
+    delete_it = (
+        partial(repository.remove, image) if listed_first else partial(repository.delete_image, file_name="a.bin")
+    )
+    with pytest.raises(VManageLostImageError, match=r"a\.bin .* was deleted, .*: b\.bin .*; c\.bin ") as caught:
+        delete_it()
+    assert not caught.value.retryable
+    assert len(caught.value.lost) == 2
+    assert names(vm) == []
+
+
+@pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])
+def test_a_sibling_that_a_list_shows_late_is_not_lost(
+    vm: Simulator, repository: SoftwareRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = vm.add_image("a.bin", version="20.1")
+    vm.add_image("b.bin", version="20.1", group=first.version_id)
+    listed = vm._manager.repository.listed
+    answers: list[int] = []
+
+    def late() -> list[Any]:
+        answers.append(1)
+        return [] if len(answers) == 2 else listed()
+
+    monkeypatch.setattr(vm._manager.repository, "listed", late)
+    assert repository.delete_image(file_name="a.bin").action == "deleted"
+    assert len(answers) == 3
+
+
+@pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])
+def test_files_of_one_record_may_be_deleted_one_after_the_other(vm: Simulator, repository: SoftwareRepository) -> None:
+    first = vm.add_image("a.bin", version="20.1")
+    for name in ("b.bin", "c.bin"):
+        vm.add_image(name, version="20.1", group=first.version_id)
+    for image in repository.list_images():
+        assert repository.remove(image).action == "deleted"
+    assert names(vm) == []
 
 
 def test_a_delete_that_is_refused_by_name_twice_is_an_error_at_once(
