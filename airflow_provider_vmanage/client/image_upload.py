@@ -6,7 +6,7 @@ import logging
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.selection import spellings
 from airflow_provider_vmanage.client.software_repository import (
     OUTCOME_OPEN,
     PATH,
@@ -33,7 +34,7 @@ from airflow_provider_vmanage.client.software_repository import (
     is_refusal,
 )
 from airflow_provider_vmanage.client.sources import ImageSource
-from airflow_provider_vmanage.client.upload import MultipartImage, check_file_name, digest_of, quoted_file_name
+from airflow_provider_vmanage.client.upload import MultipartImage, check_file_name, digest_of
 from airflow_provider_vmanage.client.upload_notes import UploadNote, UploadNotes
 from airflow_provider_vmanage.client.usage import read_usage
 
@@ -76,6 +77,8 @@ class ImageUpload:
     allow_in_use: bool = False
     not_after: datetime | None = None
     notes: UploadNotes | None = None
+    #: ids of what this run has deleted: a list that still shows them is late, and they confirm nothing
+    deleted_ids: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the arguments; nothing is sent here.
@@ -156,7 +159,10 @@ class ImageUpload:
         """Delete the old image, once nothing speaks against it and the new one is known to be good."""
         self._raise_unless_good(old, budget)
         self.repository.session.renew_if_older(YOUNG)  # a login that fails here costs no image
-        self.repository.delete_image(version_id=old[0].version_id or old[0].record_id, allow_in_use=True)
+        # The check of a large source takes minutes, so delete_image looks up the use again.
+        version_id = old[0].version_id or old[0].record_id
+        self.repository.delete_image(version_id=version_id, allow_in_use=self.allow_in_use)
+        self.deleted_ids.update(one for one in (version_id, old[0].file_id) if one)
 
     def _would_bring(self, old: list[SoftwareImage], budget: Budget | None) -> Change:
         """Return what a run would do, with everything checked and nothing changed."""
@@ -304,10 +310,13 @@ class ImageUpload:
         self.repository.session.sleep(seconds)
 
     def _listed(self) -> list[SoftwareImage]:
-        """Return the images of this name, but for those that only a remote server holds."""
-        names = {self.file_name, quoted_file_name(self.file_name)}
-        images = [image for image in self.repository.list_images() if not image.remote_server_ids]
+        """Return the images of this name that the manager stores, except those that this run has deleted."""
+        names = spellings(self.file_name)
+        images = [one for one in self.repository.list_images() if one.is_on_manager and not self._is_deleted(one)]
         return [image for image in images if any(map(image.has_file_name, names))]
+
+    def _is_deleted(self, image: SoftwareImage) -> bool:
+        return (image.file_id or image.record_id) in self.deleted_ids
 
     def _wait_listed(self, timeout: float, *, lost: VManageError | None = None) -> SoftwareImage | None:
         return self.repository.wait_for(lambda: next(iter(self._listed()), None), timeout, lost=lost)

@@ -21,6 +21,7 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
 from airflow_provider_vmanage.simulator import Simulator
+from airflow_provider_vmanage.simulator import upload as simulator_upload
 
 NAME = "vmanage-20.15.1-x86_64.tar.gz"
 PACKAGE = "POST device/action/software/package"
@@ -227,6 +228,37 @@ def test_a_quote_in_a_name_is_found_however_the_manager_lists_it(
     assert upload('a"1.bin').run().image.file_name == "a%221.bin"
     vm.add_image(stored)
     assert upload('a"2.bin').run().action == "unchanged"
+
+
+@pytest.mark.parametrize("name", ["größe-日本.bin", 'ä"1.bin'])
+def test_a_name_that_the_manager_shows_as_latin_1_is_found(
+    name: str, vm: Simulator, upload: Callable[..., ImageUpload], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = name.replace('"', "%22").encode().decode("latin-1")
+    monkeypatch.setattr(simulator_upload, "_decoded", lambda name: name)  # it reads the header as Latin-1
+    monkeypatch.setattr(simulator_upload, "safe_file_name", lambda name: name)
+    change = upload(name).run()
+    assert (change.action, change.image.file_name) == ("uploaded", shown)
+    assert upload(name).run().action == "unchanged"
+
+
+@pytest.mark.parametrize("remote", [{}, {"remoteServerId": "id-of-a-server"}])
+def test_an_image_on_a_remote_server_is_none_on_the_manager(
+    remote: dict[str, str], vm: Simulator, upload: Callable[..., ImageUpload], calls: Callable[..., list[str]]
+) -> None:
+    record = {"versionId": "id-remote", "versionName": "--", "versionType": "remote", "availableFiles": NAME}
+    vm.add_record({**record, **remote, "versionURL": "http://<VMANAGE_HOST>:8080/software/package/"})
+    assert upload(NAME, if_exists="replace").run().action == "uploaded"
+    assert upload(NAME).run().action == "unchanged"
+    assert upload(NAME, if_exists="replace").run().action == "replaced"
+    assert "DELETE device/action/software/id-remote" not in calls(vm)
+
+
+def test_an_image_of_the_manager_without_a_version_type_counts(
+    vm: Simulator, upload: Callable[..., ImageUpload]
+) -> None:
+    vm.add_record({"versionId": "id-1", "versionName": "20.12", "availableFiles": NAME})
+    assert upload(NAME).run().action == "unchanged"
 
 
 @pytest.mark.parametrize("more", [-1, 1])

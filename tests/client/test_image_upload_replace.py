@@ -69,7 +69,11 @@ def test_the_old_image_is_deleted_and_confirmed_gone_before_the_new_one_is_sent(
     change = replace(checksum=Checksum("sha512", digest_of(image)) if checked else None).run()
 
     assert stored(vm) == [digest_of(image)]
-    assert after_login() == [LIST, *DEVICES, LIST, delete(old.version_id), LIST, PACKAGE, LIST]
+    assert after_login() == [
+        *(LIST, *DEVICES),
+        *(LIST, *DEVICES, delete(old.version_id), LIST),
+        *(PACKAGE, LIST),
+    ]
     assert (change.action, change.sha512) == ("replaced", digest_of(image))
     assert change.image.version_id == vm.images[0].version_id != old.version_id
 
@@ -154,6 +158,40 @@ def test_what_a_device_runs_or_boots_is_not_replaced(
         replace().run()
     assert not caught.value.retryable
     assert stored(vm) == [digest_of(OLD)]
+
+
+@pytest.mark.parametrize("allow_in_use", [True, False])
+def test_a_use_that_begins_while_the_source_is_read_keeps_the_image(
+    vm: Simulator, image: bytes, replace: Callable[..., ImageUpload], *, allow_in_use: bool
+) -> None:
+    def opener() -> IO[bytes]:
+        if not vm._manager.devices.all:
+            vm.add_device("branch-1", **RUNNING)
+        return io.BytesIO(image)
+
+    upload = replace(opener=opener, checksum=Checksum("sha512", digest_of(image)), allow_in_use=allow_in_use)
+    if allow_in_use:
+        assert upload.run().action == "replaced"
+        return
+    with pytest.raises(VManageInUseError, match="is in use on branch-1"):
+        upload.run()
+    assert stored(vm) == [digest_of(OLD)]
+
+
+def test_a_list_that_still_shows_the_old_image_does_not_confirm_the_new_one(
+    vm: Simulator, image: bytes, replace: Callable[..., ImageUpload], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, listed, late = vm.images, vm._manager.repository.listed, [1, 2]
+
+    def lagging() -> list[Any]:
+        shown = listed()
+        return old if any(one.sha512 == digest_of(image) for one in shown) and late and late.pop() else shown
+
+    monkeypatch.setattr(vm._manager.repository, "listed", lagging)
+    change = replace(listing_timeout=10).run()
+    assert change.action == "replaced"
+    assert change.image.version_id == vm.images[0].version_id != old[0].version_id
+    assert late == []
 
 
 def test_many_devices_are_counted_rather_than_named(vm: Simulator, replace: Callable[..., ImageUpload]) -> None:
