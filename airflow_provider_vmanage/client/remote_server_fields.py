@@ -16,8 +16,10 @@ from airflow_provider_vmanage.client.errors import VManageConfigurationError
 
 UPDATE_PASSWORD = ("on_create", "always")
 
-#: protocols of the vendor's client library, with the port that each has unless another is given
-PORTS = {"FTP": 21, "HTTP": 80, "SCP": 22}
+#: protocols with the port that each has unless another is given. The first three are those of the vendor's client
+#: library; the others are named by the documentation of the vendor's Ansible collection only, so a manager may refuse
+#: them, and whether it writes them so is unknown.
+PORTS = {"FTP": 21, "HTTP": 80, "SCP": 22, "HTTPS": 443, "SFTP": 22, "TFTP": 69}
 
 MAX_VPN = 65527
 
@@ -28,7 +30,7 @@ class RemoteServer:
 
     :param name: ``remoteServerName``, by which it is found again.
     :param url: its name or address, without a scheme.
-    :param protocol: ``FTP``, ``HTTP`` or ``SCP``; others as the manager shows them.
+    :param protocol: ``FTP``, ``HTTP``, ``SCP``, ``HTTPS``, ``SFTP`` or ``TFTP``; others as the manager shows them.
     :param port: TCP port.
     :param vpn: VPN through which devices reach it.
     :param user: account on it, if there is one.
@@ -50,9 +52,23 @@ class RemoteServer:
         return replace(self, server_id=server_id)
 
     def differences(self, wanted: RemoteServer) -> tuple[str, ...]:
-        """Return the names of the fields that are not as wanted."""
-        names = ("url", "protocol", "port", "vpn", "user", "location_prefix")
-        return tuple(name for name in names if getattr(self, name) != getattr(wanted, name))
+        """Return the names of the fields that are not as wanted.
+
+        A manager may spell a field otherwise than it was sent, so the case of the host and a slash at the end of
+        ``location_prefix`` make no difference.
+        """
+        shown, asked = self._comparable(), wanted._comparable()
+        return tuple(name for name in shown if shown[name] != asked[name])
+
+    def _comparable(self) -> dict[str, Any]:
+        return {
+            "url": (self.url or "").lower(),
+            "protocol": self.protocol,
+            "port": self.port,
+            "vpn": self.vpn,
+            "user": self.user,
+            "location_prefix": (self.location_prefix or "").rstrip("/"),
+        }
 
     def as_row(self) -> dict[str, Any]:
         """Return the fields as plain JSON types."""

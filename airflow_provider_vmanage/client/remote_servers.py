@@ -13,6 +13,7 @@ from typing import Any
 from airflow_provider_vmanage.client.arguments import check_choice, require_text
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
+    VManageConflictError,
     VManageInUseError,
     VManageNotFoundError,
     VManageRejectedError,
@@ -20,7 +21,7 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.releases import explain_refused_remote
 from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, RemoteServer, parse_remote_server
-from airflow_provider_vmanage.client.selection import path_below
+from airflow_provider_vmanage.client.selection import path_below, spellings
 from airflow_provider_vmanage.client.software_repository import PATH, Change, SoftwareRepository
 from airflow_provider_vmanage.client.upload import check_file_name
 
@@ -77,7 +78,14 @@ class RemoteServers:
         except VManageRejectedError as err:
             raise explain_refused_remote(err, self.session.server) from None
 
-    def ensure(self, wanted: RemoteServer, password: str | None, *, update_password: str = "on_create") -> ServerChange:  # noqa: S107 - a choice, no password
+    def ensure(
+        self,
+        wanted: RemoteServer,
+        password: str | None,
+        *,
+        update_password: str = "on_create",  # noqa: S107 - a choice, no password
+        allow_in_use: bool = False,
+    ) -> ServerChange:
         """Bring a remote server to what is wanted; safe to run again.
 
         :param wanted: all but its id.
@@ -85,6 +93,9 @@ class RemoteServers:
         :param update_password: ``on_create`` (a password alone is no reason for a change), or ``always`` (send it
             with every call, which then always is a change). Whatever else is changed, the password goes along: what a
             manager does with an update that lacks it is not documented.
+        :param allow_in_use: send an update although images refer to the server. Cisco's Ansible collection tests that
+            a manager refuses that (with another port); whether each release does, or for each field, is unknown.
+        :raises VManageInUseError: images refer to a server that differs, naming up to ten. Nothing was sent.
         :raises VManageOutcomeUnknownError: sent, but not listed so within a minute.
         """
         check_choice(update_password, UPDATE_PASSWORD, "update_password")
@@ -96,6 +107,12 @@ class RemoteServers:
             differs = (*differs, "password")
         if not differs:
             return ServerChange("unchanged", old, applied=not self.repository.check_mode)
+        if not allow_in_use and (images := self._images_on(old)):
+            raise VManageInUseError(
+                f"The remote server {old.name!r} holds {len(images)} images of the repository, so it cannot be updated "
+                f"({', '.join(differs)}); delete them first, add a server of another name, or set allow_in_use to send "
+                f"the update nevertheless: {_names(images)}"
+            )
         change = ServerChange("updated", wanted.with_id(old.server_id), differs)
         return self._write("PUT", _path_of(old), password, change)
 
@@ -110,9 +127,11 @@ class RemoteServers:
         check_mode = self.repository.check_mode
         if old is None:
             return ServerChange("unchanged", RemoteServer(name=name), applied=not check_mode)
-        images = [image for image in self.repository.list_images() if refers_to(image, old)]
-        if images:
-            raise _still_referred_to(old, images)
+        if images := self._images_on(old):
+            raise VManageInUseError(
+                f"The remote server {old.name!r} holds {len(images)} images of the repository, so it stays; delete "
+                f"them first: {_names(images)}"
+            )
         if check_mode:
             return ServerChange("deleted", old, applied=False)
         self._make_change(
@@ -124,20 +143,26 @@ class RemoteServers:
         return ServerChange("deleted", old)
 
     def add_image(self, remote_server: str, file_name: str, platform_family: str | None = None) -> Change:
-        """Add an image that lies on a remote server; safe to run again. Nobody looks whether the file is there.
+        """Add an image that lies on a remote server; safe to run again. Whether the file is there is not checked.
 
         :param remote_server: name or id of the server.
         :param file_name: exact name of the file on it.
         :param platform_family: family the image is for, where the release asks for it (26.1).
         :raises VManageNotFoundError: no such remote server, naming those that are there.
+        :raises VManageConflictError: the list shows the file on a remote server without saying on which, so adding it
+            could make a second copy. Nothing was sent.
         :raises VManageOutcomeUnknownError: sent, but not listed within a minute.
         """
         remote_server = require_text(remote_server, "remote_server")
         check_file_name(file_name)
-        server = self.named(remote_server)
-        old = self._listed(server, file_name)
+        servers = self.read()
+        server = _named(servers, remote_server)
+        images = self._listed(file_name)
+        old = next((image for image in images if refers_to(image, server)), None)
         if old is not None:
             return Change("unchanged", old, applied=not self.repository.check_mode)
+        if unplaced := _unplaced(images, servers):
+            raise _place_unknown(server, file_name, unplaced)
         family = {"platformFamily": platform_family} if platform_family else {}
         if self.repository.check_mode:
             return Change(
@@ -147,24 +172,10 @@ class RemoteServers:
             "POST",
             PATH,
             {"remoteServerId": server.server_id, "fileName": file_name, **family},
-            look=lambda: self._listed(server, file_name),
+            look=lambda: self._added(server, servers, file_name),
             until=f"{file_name} on the remote server {server.name!r} is not listed",
         )
         return Change("added", found)
-
-    def named(self, text: str) -> RemoteServer:
-        """Return the server of that name or id.
-
-        :raises VManageNotFoundError: there is none.
-        """
-        servers = self.read()
-        for server in servers:
-            if text in (server.name, server.server_id):
-                return server
-        there = ", ".join(sorted(server.name for server in servers)) or "none"
-        raise VManageNotFoundError(
-            f"remote_server {text!r} is not known to the manager (there: {there}): add it with RemoteServerOperator"
-        )
 
     def _write(self, method: str, path: str, password: str | None, change: ServerChange) -> ServerChange:
         wanted = change.server
@@ -205,9 +216,33 @@ class RemoteServers:
             )
         return found[0] if found else None
 
-    def _listed(self, server: RemoteServer, file_name: str) -> SoftwareImage | None:
-        images = self.repository.list_images()
-        return next((one for one in images if one.has_file_name(file_name) and refers_to(one, server)), None)
+    def _images_on(self, server: RemoteServer) -> list[SoftwareImage]:
+        return [image for image in self.repository.list_images() if refers_to(image, server)]
+
+    def _listed(self, file_name: str) -> list[SoftwareImage]:
+        names = spellings(file_name)
+        return [image for image in self.repository.list_images() if any(map(image.has_file_name, names))]
+
+    def _added(self, server: RemoteServer, servers: Sequence[RemoteServer], file_name: str) -> SoftwareImage | None:
+        """Return the image that was added. One of no known server is it: there was none before."""
+        images = self._listed(file_name)
+        placed = [image for image in images if refers_to(image, server)]
+        return next(iter(placed or _unplaced(images, servers)), None)
+
+
+def _named(servers: Sequence[RemoteServer], text: str) -> RemoteServer:
+    for server in servers:
+        if text in (server.name, server.server_id):
+            return server
+    there = ", ".join(sorted(server.name for server in servers)) or "none"
+    raise VManageNotFoundError(
+        f"remote_server {text!r} is not known to the manager (there: {there}): add it with RemoteServerOperator"
+    )
+
+
+def _unplaced(images: Sequence[SoftwareImage], servers: Sequence[RemoteServer]) -> list[SoftwareImage]:
+    """Return the images on a remote server that neither an id nor a server's name identifies."""
+    return [one for one in images if one.has_unknown_place and not any(refers_to(one, server) for server in servers)]
 
 
 def refers_to(image: SoftwareImage, server: RemoteServer) -> bool:
@@ -229,10 +264,14 @@ def _parse_servers(rows: Sequence[Mapping[str, Any]]) -> list[RemoteServer]:
     return [parse_remote_server(row) for row in rows]
 
 
-def _still_referred_to(server: RemoteServer, images: Sequence[SoftwareImage]) -> VManageInUseError:
-    names = ", ".join(image.describe() for image in images[:NAMED])
+def _names(images: Sequence[SoftwareImage]) -> str:
     more = f" and {len(images) - NAMED} more" if len(images) > NAMED else ""
-    return VManageInUseError(
-        f"The remote server {server.name!r} holds {len(images)} images of the repository, so it stays; delete them "
-        f"first: {names}{more}"
+    return f"{', '.join(image.describe() for image in images[:NAMED])}{more}"
+
+
+def _place_unknown(server: RemoteServer, file_name: str, images: Sequence[SoftwareImage]) -> VManageConflictError:
+    found = "; ".join(f"{image.describe()}, versionType {image.version_type!r}" for image in images[:NAMED])
+    return VManageConflictError(
+        f"file_name {file_name!r} is listed on a remote server, and the manager does not show on which ({found}). If "
+        f"that is {server.name!r}, nothing is left to do; otherwise delete the entry by its version_id and run again"
     )

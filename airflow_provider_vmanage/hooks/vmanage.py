@@ -305,6 +305,7 @@ class VManageHook(BaseHook):
         password: str | None = None,
         password_conn_id: str | None = None,
         update_password: str = "on_create",  # noqa: S107 - a choice, no password
+        allow_in_use: bool = False,
         check_mode: bool = False,
         **fields: Any,
     ) -> ServerChange:
@@ -320,7 +321,7 @@ class VManageHook(BaseHook):
         wanted = check_remote_server(name=name, **fields)
         secret = self._password(password, password_conn_id)
         servers = RemoteServers(self._repository(check_mode=check_mode))
-        return servers.ensure(wanted, secret, update_password=update_password)
+        return servers.ensure(wanted, secret, update_password=update_password, allow_in_use=allow_in_use)
 
     def _password(self, password: str | None, password_conn_id: str | None) -> str | None:
         if password and password_conn_id:

@@ -24,7 +24,8 @@ class RemoteServerOperator(VManageOperator):
 
     :param name: name of the server, by which it is found again (templated).
     :param url: its host name or address, without a scheme (templated); not needed for ``absent``.
-    :param protocol: ``HTTP``, ``FTP`` or ``SCP`` (templated).
+    :param protocol: ``HTTP``, ``FTP``, ``SCP``, ``HTTPS``, ``SFTP`` or ``TFTP`` (templated). Only the documentation of
+        Cisco's Ansible collection names the last three: a manager may refuse them.
     :param port: TCP port; that of the protocol by default (templated).
     :param vpn: VPN through which devices reach it, 0 to 65527 (templated).
     :param user: account on the server (templated).
@@ -34,6 +35,8 @@ class RemoteServerOperator(VManageOperator):
     :param state: ``present`` or ``absent`` (templated). A server that images refer to is not deleted.
     :param update_password: ``on_create`` (a password alone is no reason for a change), or ``always`` (templated): a
         manager never shows a password, so with ``always`` every run is a change.
+    :param allow_in_use: send an update although images refer to the server (templated). By default that fails before
+        anything is sent, since Cisco's Ansible collection expects managers to refuse it.
     :param check_mode: change nothing and return what would be done, ``applied: false`` (templated).
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, images refer to it, refused. No retry.
@@ -52,6 +55,7 @@ class RemoteServerOperator(VManageOperator):
         "location_prefix",
         "state",
         "update_password",
+        "allow_in_use",
         "check_mode",
         "vmanage_conn_id",
     )
@@ -71,6 +75,7 @@ class RemoteServerOperator(VManageOperator):
         location_prefix: str = "/",
         state: str = "present",
         update_password: str = "on_create",  # noqa: S107 - a choice, no password
+        allow_in_use: bool | str = False,
         check_mode: bool | str = False,
         vmanage_conn_id: str = "vmanage_default",
         **kwargs: Any,
@@ -87,6 +92,7 @@ class RemoteServerOperator(VManageOperator):
         self.location_prefix = location_prefix
         self.state = state
         self.update_password = update_password
+        self.allow_in_use = allow_in_use
         self.check_mode = check_mode
 
     def work(self, context: Context) -> dict[str, Any]:
@@ -103,6 +109,7 @@ class RemoteServerOperator(VManageOperator):
             location_prefix=self.location_prefix,
             state=self.state,
             update_password=self.update_password,
+            allow_in_use=self.flag(self.allow_in_use, "allow_in_use"),
             check_mode=self.flag(self.check_mode, "check_mode"),
         )
         return self.report(change.as_row())
@@ -111,8 +118,8 @@ class RemoteServerOperator(VManageOperator):
 class AddRemoteImageOperator(VManageOperator):
     """Add an image that lies on a remote server to the software repository.
 
-    Lists first and again afterwards, so it is safe to run again. Whether the file is there is not looked at, by the
-    manager neither (a comment in Cisco's Ansible collection).
+    Lists first and again afterwards, so it is safe to run again. Whether the server has the file is not checked, nor
+    does the manager check it (a comment in Cisco's Ansible collection).
 
     Returns one row, as :class:`.AddRepoOperator`; ``action`` is ``added`` or ``unchanged``.
 
@@ -121,7 +128,8 @@ class AddRemoteImageOperator(VManageOperator):
     :param platform_family: family the image is for, where the release takes it (templated).
     :param check_mode: change nothing and return what would be done, ``applied: false`` (templated).
     :param vmanage_conn_id: id of the connection (templated).
-    :raises VManageFailException: bad input, no such server, refused. No retry.
+    :raises VManageFailException: bad input, no such server, refused; the manager lists the file on a remote server and
+        does not show on which. No retry.
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
     """
 

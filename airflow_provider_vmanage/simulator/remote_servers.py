@@ -51,16 +51,24 @@ class RemoteServerPages:
         return _unknown() if server is None else answers.plain_json(_shown(server))
 
     async def change(self, request: Request) -> Response:
-        """Replace one."""
-        server_id = request.path_params["server_id"]
-        return await self._write(request, server_id) if self._knows(server_id) else _unknown()
+        """Replace one that no image refers to.
 
-    async def delete(self, request: Request) -> Response:
-        """Remove one that no image refers to (that a manager refuses others is invented)."""
+        Cisco's Ansible collection tests that a manager refuses the others; the status and the text are invented.
+        """
         server_id = request.path_params["server_id"]
         if not self._knows(server_id):
             return _unknown()
-        if any(image.remote_server_id == server_id for image in self._repository.images):
+        if self._is_used(server_id):
+            details = "Images refer to this remote server"
+            return answers.error(400, "Failed to update remote server", details, "SIM-REMOTE-SERVER-IN-USE")
+        return await self._write(request, server_id)
+
+    async def delete(self, request: Request) -> Response:
+        """Remove one that no image refers to (Cisco's Ansible collection tests that others are refused)."""
+        server_id = request.path_params["server_id"]
+        if not self._knows(server_id):
+            return _unknown()
+        if self._is_used(server_id):
             details = "Images refer to this remote server"
             return answers.error(400, "Failed to delete remote server", details, "SIM-REMOTE-SERVER-IN-USE")
         del self._repository.remote_servers[server_id]
@@ -80,6 +88,9 @@ class RemoteServerPages:
         self._repository.remote_servers[server_id] = {**body, **identity}
         self._repository.save()
         return answers.empty()
+
+    def _is_used(self, server_id: str) -> bool:
+        return any(image.remote_server_id == server_id for image in self._repository.images)
 
     def _knows(self, server_id: str) -> bool:
         return server_id in self._repository.remote_servers

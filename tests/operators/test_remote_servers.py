@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.errors import VManageOutcomeUnknownError
+from airflow_provider_vmanage.client.errors import (
+    VManageConflictError,
+    VManageInUseError,
+    VManageOutcomeUnknownError,
+    VManageRejectedError,
+)
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_repository import (
     AddRemoteImageOperator,
@@ -19,6 +24,7 @@ from airflow_provider_vmanage.operators.software_repository import (
     UploadImageOperator,
 )
 from airflow_provider_vmanage.simulator import Simulator
+from airflow_provider_vmanage.simulator import remote_servers as remote_server_pages
 
 SERVERS = "device/action/remote-server"
 FILES: dict[str, Any] = {"name": "files", "url": "10.0.0.1", "protocol": "SCP", "user": "joe"}
@@ -91,6 +97,64 @@ def test_port_and_vpn_shown_as_text_are_the_same_numbers(vm: Simulator, server: 
     assert server()["action"] == "unchanged"
 
 
+@pytest.mark.parametrize(("protocol", "port"), [("https", 443), ("SFTP", 22), ("Tftp", 69)])
+def test_protocols_of_the_ansible_collection_are_sent_with_their_port(
+    vm: Simulator, server: Callable[..., Any], protocol: str, port: int
+) -> None:
+    row = server(protocol=protocol)
+    assert (row["action"], row["protocol"], row["port"]) == ("added", protocol.upper(), port)
+    assert (known(vm)[0]["remoteServerProtocol"], known(vm)[0]["remoteServerPort"]) == (protocol.upper(), port)
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"), [("/images", "/images/"), ("/images/", "/images"), ("/", ""), ("/", None), ("/a/b/", "/a/b")]
+)
+def test_a_host_and_prefix_that_the_manager_spells_otherwise_are_the_same(
+    vm: Simulator,
+    server: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    sent: str,
+    shown: str | None,
+) -> None:
+    show = remote_server_pages._shown
+    spelt = {"remoteServerUrl": "images.example.com", "imageLocationPrefix": shown}
+    monkeypatch.setattr(remote_server_pages, "_shown", lambda server: {**show(server), **spelt})
+    wanted = {"url": "Images.Example.COM", "location_prefix": sent}
+    assert server(**wanted)["action"] == "added"
+    assert (known(vm)[0]["remoteServerUrl"], known(vm)[0]["imageLocationPrefix"]) == ("Images.Example.COM", sent)
+    assert server(**wanted)["action"] == "unchanged"
+    assert server(**{**wanted, "location_prefix": "/other"}, check_mode=True)["differs"] == ["location_prefix"]
+    assert writes(vm) == ["POST"]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize("change", [{"port": 99}, {"password": "hunter3", "update_password": "always"}])
+def test_a_server_that_images_refer_to_is_not_updated(
+    vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], change: dict[str, Any], *, check_mode: bool
+) -> None:
+    server()
+    image()
+    field = next(iter(change))
+    words = rf"'files' holds 1 images .* cannot be updated \({field}\); .*allow_in_use .*: isr-17\.12\.4\.bin"
+    with pytest.raises(VManageFailException, match=words) as caught:
+        server(**change, check_mode=check_mode)
+    assert isinstance(caught.value.error, VManageInUseError)
+    assert writes(vm) == ["POST", "POST"]
+    assert server(check_mode=check_mode)["action"] == "unchanged"
+
+
+def test_a_refused_update_of_a_server_in_use_carries_the_managers_words(
+    vm: Simulator, server: Callable[..., Any], image: Callable[..., Any]
+) -> None:
+    server()
+    image()
+    assert server(port=99, allow_in_use="yes", check_mode=True)["action"] == "updated"
+    with pytest.raises(VManageFailException, match=r"Failed to update remote server.*Images refer to") as caught:
+        server(port=99, allow_in_use=True)
+    assert isinstance(caught.value.error, VManageRejectedError)
+    assert known(vm)[0]["remoteServerPort"] == 22
+
+
 def test_a_password_is_sent_on_creation_or_always(vm: Simulator, server: Callable[..., Any]) -> None:
     server(password="hunter2")
     assert server(password="hunter3")["changed"] is False
@@ -153,6 +217,47 @@ def test_an_image_that_only_a_remote_server_holds_is_not_on_the_manager(
         row = run(UploadImageOperator(task_id="t", source=str(source), check_mode=check_mode))
         assert (row["action"], row["size"], row["applied"]) == ("uploaded", 8, not check_mode)
     assert run(UploadImageOperator(task_id="t", source=str(source)))["action"] == "unchanged"
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+@pytest.mark.parametrize("version_type", ["remote", "another-server", "files-and-more"])
+def test_an_image_on_an_unknown_remote_server_is_refused_with_what_to_do(
+    vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], version_type: str, *, check_mode: bool
+) -> None:
+    server()
+    vm.add_record({"versionId": "id-1", "versionType": version_type, "availableFiles": "isr-17.12.4.bin"})
+    words = rf"the manager does not show on which \(.*id id-1.*{version_type}.*delete the entry by its version_id"
+    with pytest.raises(VManageFailException, match=words) as caught:
+        image(check_mode=check_mode)
+    assert isinstance(caught.value.error, VManageConflictError)
+    assert writes(vm) == ["POST"]
+
+
+@pytest.mark.parametrize("record", [{}, {"versionType": "vmanage"}, {"versionType": "mirror"}, {"remoteServerId": "2"}])
+def test_an_image_that_is_known_to_be_elsewhere_is_added(
+    vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], record: dict[str, str]
+) -> None:
+    server()
+    server(name="mirror")
+    vm.add_record({"versionId": "id-1", "availableFiles": "isr-17.12.4.bin", **record})
+    assert image()["action"] == "added"
+    assert image()["action"] == "unchanged"
+
+
+def test_a_manager_that_shows_no_remote_server_gets_an_image_once(
+    vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server()
+    add = vm._manager.repository.add_entry
+    monkeypatch.setattr(
+        vm._manager.repository,
+        "add_entry",
+        lambda name, **fields: add(name, **{**fields, "version_type": "remote", "remote_server_id": None}),
+    )
+    assert image()["action"] == "added"
+    with pytest.raises(VManageFailException, match="does not show on which"):
+        image()
+    assert len(vm.images) == 1
 
 
 def test_a_password_of_a_connection_that_is_not_there_is_final(vm: Simulator, server: Callable[..., Any]) -> None:
@@ -219,7 +324,8 @@ def test_a_release_of_remote_servers_names_the_operator_to_use_instead_of_a_url(
         ({"url": None}, "url is None: give"),
         ({"url": "https://10.0.0.1"}, "url is 'https://10.0.0.1': give the server's name or address alone"),
         ({"url": "joe:hunter2@10.0.0.1"}, r"url is '\*\*\*': give the server's name"),
-        ({"protocol": "sftp"}, "protocol is 'sftp': use one of FTP, HTTP, SCP"),
+        ({"protocol": "gopher"}, "protocol is 'gopher': use one of FTP, HTTP, SCP, HTTPS, SFTP, TFTP"),
+        ({"allow_in_use": "perhaps"}, "allow_in_use is 'perhaps': use true or false"),
         ({"port": 0}, "port is 0: use a number from 1 to 65535"),
         ({"port": "x"}, "port is 'x': use a number"),
         ({"vpn": 65528}, "vpn is 65528: use a number from 0 to 65527"),
