@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_vmanage.client.checksums import Checksum, parse_checksum
+from airflow_provider_vmanage.client.checksums import ALGORITHMS, Checksum, parse_checksum
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageChecksumError,
@@ -52,8 +52,10 @@ class ImageMetadata:
 
     @property
     def algorithm(self) -> str:
-        """Return the type of the checksum as hashlib writes it."""
-        return (self.checksum_type or "").lower().replace("-", "").replace("_", "")
+        """Return the type of the checksum as hashlib writes it; empty where the checksum has not that type's length."""
+        name = (self.checksum_type or "").lower().replace("-", "").replace("_", "")
+        length = ALGORITHMS.get(name)
+        return "" if length and len(self.checksum or "") != length else name
 
 
 def count_images(session: ManagerSession, image_type: str | None = None) -> int:

@@ -29,6 +29,7 @@ Connect = Callable[..., ManagerSession]
 NAME = "isr-17.12.4.bin"
 SHA512 = hashlib.sha512(b"image").hexdigest()
 MD5 = Checksum("md5", hashlib.md5(b"image", usedforsecurity=False).hexdigest())
+SHA1 = hashlib.sha1(b"image", usedforsecurity=False).hexdigest()
 EXPECTED = Checksum("sha512", SHA512)
 
 
@@ -107,10 +108,14 @@ def test_an_image_that_is_not_there_is_an_error_and_not_without_metadata(new: Si
         ({"checksumType": "MD5", "checksum": MD5.digest}, MD5, False),
         ({"checksumType": "md5", "checksum": "00"}, EXPECTED, False),
         ({"checksumType": "", "checksum": ""}, EXPECTED, False),
-        ({"checksum": "00"}, None, False),
-        ({"checksum": "00"}, EXPECTED, True),
-        ({"checksumType": "md5", "checksum": "00"}, MD5, True),
-        ({"checksum": "00"}, MD5, True),
+        ({"checksum": "0" * 128}, None, False),
+        ({"checksum": "0" * 128}, EXPECTED, True),
+        ({"checksumType": "md5", "checksum": "0" * 32}, MD5, True),
+        ({"checksum": "0" * 128}, MD5, True),
+        ({"checksum": SHA1}, EXPECTED, False),
+        ({"checksumType": "SHA-1", "checksum": SHA1}, EXPECTED, False),
+        ({"checksumType": "SHA-512", "checksum": SHA1}, EXPECTED, False),
+        ({"checksumType": "sha512", "checksum": MD5.digest}, EXPECTED, False),
     ],
 )
 def test_a_checksum_that_the_manager_shows_must_be_the_one_of_what_was_sent(
