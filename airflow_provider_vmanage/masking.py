@@ -78,6 +78,6 @@ def masked(text: str) -> str:
 
     :param text: for a place that Airflow stores, logs or shows without masking it.
     """
-    from airflow.providers.common.compat.sdk import redact  # Airflow 3.1.0 keeps it elsewhere
+    from airflow.providers.common.compat.sdk import redact  # its place differs between releases of Airflow
 
     return str(redact(text))

@@ -32,11 +32,11 @@ _EXTRAS = {
     "s3a": "airflow-provider-vmanage[s3]",
     "gs": "airflow-provider-vmanage[gcs]",
     "gcs": "airflow-provider-vmanage[gcs]",
-    "abfs": "apache-airflow-providers-microsoft-azure",
-    "abfss": "apache-airflow-providers-microsoft-azure",
-    "adl": "apache-airflow-providers-microsoft-azure",
-    "sftp": "apache-airflow-providers-sftp",
-    "ssh": "apache-airflow-providers-sftp",
+    "abfs": "airflow-provider-vmanage[abfs]",
+    "abfss": "airflow-provider-vmanage[abfs]",
+    "adl": "airflow-provider-vmanage[abfs]",
+    "sftp": "airflow-provider-vmanage[sftp]",
+    "ssh": "airflow-provider-vmanage[sftp]",
 }
 
 

@@ -128,32 +128,7 @@ def files_written() -> list[str]:
 
 
 @pytest.fixture
-def supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answer for the supervisor that Airflow 3.1.0 asks for connections: no trigger's, and none that is not there."""
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException
-    from airflow.sdk.execution_time import context
-    from asgiref.sync import sync_to_async
-
-    look_up, ask = context._get_connection, context._async_get_connection
-
-    def found(conn_id: str) -> Any:
-        try:
-            return look_up(conn_id)
-        except ImportError as err:  # of the way to the supervisor
-            raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined") from err
-
-    async def asked(conn_id: str) -> Any:
-        try:
-            return await ask(conn_id)
-        except ImportError:
-            return await sync_to_async(found)(conn_id)
-
-    monkeypatch.setattr(context, "_get_connection", found)
-    monkeypatch.setattr(context, "_async_get_connection", asked)
-
-
-@pytest.fixture
-def connect(monkeypatch: pytest.MonkeyPatch, supervisor: None) -> Callable[..., None]:
+def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Describes the connection ``vmanage_default`` to a simulator; fields and extras may be replaced."""
 
     def describe(vm: Simulator, *, extra: Any = None, **fields: Any) -> None:

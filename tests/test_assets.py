@@ -75,7 +75,6 @@ def test_an_image_needs_a_name(name: str) -> None:
         ("vmanage://joe@vm.example.com/software?x=1", "vmanage://vm.example.com/software"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:An Asset URI should not contain auth info")  # Airflow 3.1.0 says what it drops
 def test_airflow_normalizes_a_uri_that_somebody_wrote_by_hand(uri: str, written: str) -> None:
     assert Asset(uri).uri == written
 

@@ -107,7 +107,6 @@ def test_a_connection_that_cannot_be_read_has_no_link_and_fails_the_task_as_befo
     assert (link_of(task), ti.pushed) == ("", {})
 
 
-@pytest.mark.usefixtures("supervisor")
 def test_no_connection_no_link() -> None:
     assert link_of(ListImagesOperator(task_id="t", vmanage_conn_id="nowhere")) == ""
 

@@ -83,8 +83,8 @@ def test_a_blank_source_is_named_with_its_mend(text: str) -> None:
         ("nfs://joe:hunter2@x/a.bin?sig=signed-123", r"use a path"),
         ("s3://conn@bucket/a.bin", r"install airflow-provider-vmanage\[s3\]"),
         ("gs://bucket/a.bin", r"install airflow-provider-vmanage\[gcs\]"),
-        ("abfs://c@a/a.bin", "install apache-airflow-providers-microsoft-azure"),
-        ("sftp://joe:hunter2@host/a.bin", "install apache-airflow-providers-sftp"),
+        ("abfs://c@a/a.bin", r"install airflow-provider-vmanage\[abfs\]"),
+        ("sftp://joe:hunter2@host/a.bin", r"install airflow-provider-vmanage\[sftp\]"),
     ],
 )
 def test_a_scheme_that_nobody_here_opens_tells_what_to_install_and_no_secret(

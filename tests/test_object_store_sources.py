@@ -255,8 +255,8 @@ def test_the_signed_url_of_a_list_is_masked_once_it_is_rendered() -> None:
     ("url", "mend"),
     [
         ("gs://images@bucket/a.bin", r"install airflow-provider-vmanage\[gcs\]"),
-        ("abfs://images@container/a.bin", "install apache-airflow-providers-microsoft-azure"),
-        ("sftp://images@host/a.bin", "install apache-airflow-providers-sftp"),
+        ("abfs://images@container/a.bin", r"install airflow-provider-vmanage\[abfs\]"),
+        ("sftp://images@host/a.bin", r"install airflow-provider-vmanage\[sftp\]"),
         ("ftp://host/a.bin", "use a path, file://, s3://, gs://, abfs:// or sftp://"),
         ("nonsense://host/a.bin", "use a path, file://"),
     ],

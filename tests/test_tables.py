@@ -99,7 +99,7 @@ UNUSABLE = {
     "s3://joe:canary@bucket/images.csv": "has a password, query or fragment in it: name a connection",
     "nope://bucket/images.csv": "has the scheme 'nope', unknown here: use a path",
     "https://example.com/images.csv": "has the scheme 'https', unknown here: use a path",
-    "abfs://folder/images.csv": "install apache-airflow-providers-microsoft-azure",
+    "abfs://folder/images.csv": r"install airflow-provider-vmanage\[abfs\]",
     "/nowhere/images.csv": "output '/nowhere/images.csv' is in a folder that is not there: make it",
     "~nobody-of-this-name/images.csv": "output '~nobody-of-this-name/images.csv' cannot be used: ",
     "/tmp/a\0b.csv": "cannot be used: a path holds no null character",  # noqa: S108

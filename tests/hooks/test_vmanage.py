@@ -210,7 +210,6 @@ def test_a_certificate_that_is_not_checked_is_warned_of_once(
     assert "does not verify" in warning
 
 
-@pytest.mark.usefixtures("supervisor")
 def test_a_connection_that_is_not_there_is_an_error_that_no_retry_mends() -> None:
     with pytest.raises(VManageConfigurationError, match=r"Connection 'nobody' is not there .*correct the id"):
         VManageHook("nobody").list_images()

@@ -50,7 +50,7 @@ def test_a_refused_login_is_told_with_its_consequence(vm_of_release: Simulator, 
     assert vm_of_release.counters.refused_logins == 1
 
 
-def test_a_connection_that_is_not_there_is_told_and_not_raised(vm: Simulator, supervisor: None) -> None:
+def test_a_connection_that_is_not_there_is_told_and_not_raised(vm: Simulator) -> None:
     ok, text = VManageHook("missing").test_connection()
     assert not ok
     assert text.startswith("Connection 'missing' is not there (")

@@ -10,7 +10,6 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from airflow import __version__ as airflow_version
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.settings import read_settings
@@ -101,7 +100,6 @@ print("form:" + form.model_dump_json())
 """
 
 
-@pytest.mark.skipif(airflow_version == "3.1.0", reason="it serves the fields of no provider, Airflow's own included")
 def test_the_form_that_this_airflow_serves_has_our_fields() -> None:
     ended = subprocess.run([sys.executable, "-c", _ASK], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-2000:]

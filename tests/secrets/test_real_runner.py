@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow import __version__ as airflow_version
-from packaging.version import Version
 
 from airflow_provider_vmanage.simulator import Simulator
 from tests.secrets.conftest import OLD
@@ -23,10 +21,6 @@ from tests.secrets.search import found, secrets_sent
 from tests.secrets.troubles import CANARIES, CONNECTION_FIELD, PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
 
 pytestmark = pytest.mark.timeout(400)
-
-UNMASKED = pytest.mark.skipif(
-    Version(airflow_version) < Version("3.1.4"), reason="workers before that send rendered fields as they are"
-)
 
 
 @dataclass
@@ -114,7 +108,6 @@ def test_the_run_did_what_it_should(ran: Ran) -> None:
     assert len(ran.secrets) > len(CANARIES) + 10
 
 
-@pytest.mark.skipif(Version(airflow_version) < Version("3.1.1"), reason="its `dags test` shows no log of a task")
 def test_the_log_was_told_everything_and_tells_no_secret(ran: Ran) -> None:
     assert "urllib3.connectionpool" in ran.output
     assert "GET /new-20.15.1.bin?***" in ran.output
@@ -123,13 +116,11 @@ def test_the_log_was_told_everything_and_tells_no_secret(ran: Ran) -> None:
     assert found(ran.secrets, {"output": "\n".join(lines)}) == []
 
 
-@UNMASKED
 def test_xcoms_and_rendered_fields_tell_no_secret(ran: Ran) -> None:
     assert "images.invalid" in ran.rendered
     assert found(ran.secrets, {"xcom": json.dumps(ran.xcoms), "rendered": ran.rendered}) == []
 
 
-@UNMASKED
 def test_no_file_of_airflow_tells_a_secret(ran: Ran) -> None:
     files = [one for one in ran.home.rglob("*") if one.is_file()]
     assert "airflow.db" in {one.name for one in files}

@@ -8,15 +8,16 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
 from airflow_provider_vmanage.waiting import repository_poll
 from tests.triggers.event_loop import LIST, first_event, lists, until
+
+if TYPE_CHECKING:
+    import pytest
 
 FOR_EVER = 10_000
 
@@ -181,7 +182,6 @@ def test_a_stopped_event_loop_leaves_no_session_and_no_poll_behind(vm: Simulator
     assert all(not polls for polls in repository_poll._polls.values())
 
 
-@pytest.mark.usefixtures("supervisor")
 def test_a_connection_that_does_not_exist_is_an_error_that_names_it() -> None:
     async def scenario() -> None:
         event = await wait(vmanage_conn_id="nowhere")
