@@ -6,7 +6,7 @@ what was deleted on the manager goes from the table too. A manager that is away 
 other; its name stands red in the grid.
 
 Wants the provider of the database: here ``apache-airflow-providers-sqlite``, and a connection to a file:
-``airflow connections add inventory_db --conn-type sqlite --conn-host /tmp/inventory.db``.
+``airflow connections add vmanage_inventory_db --conn-type sqlite --conn-host /tmp/inventory.db``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ with DAG(
     params={
         "managers": Param(["vmanage_default"], type="array", title="Ids of the connections"),
         "folder": Param("/tmp", type="string", title="Folder of the files: path or s3://…"),  # noqa: S108
-        "database": Param("inventory_db", type="string", title="Id of the connection to the database"),
+        "database": Param("vmanage_inventory_db", type="string", title="Id of the connection to the database"),
     },
     tags=["vmanage", "example"],
 ):

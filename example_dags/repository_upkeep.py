@@ -1,8 +1,8 @@
 """Upkeep of a repository: the image server is known to the manager, its image is in the list, old images are gone.
 
 For managers that take images on remote servers (Cisco documents it for 20.16 and newer): the image stays there. Its
-address, user and password are those of the connection ``image_server``. Nothing is deleted unless ``delete`` is set:
-before that, ``prune`` only tells what would go.
+address, user and password are those of the connection ``vmanage_image_server``. Nothing is deleted unless ``delete`` is
+set: before that, ``prune`` only reports what it would delete.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ with DAG(
     server = RemoteServerOperator(
         task_id="server",
         name="{{ params.server }}",
-        url="{{ conn.image_server.host }}",
+        url="{{ conn.vmanage_image_server.host }}",
         protocol="SCP",
-        user="{{ conn.image_server.login }}",
-        password_conn_id="image_server",
+        user="{{ conn.vmanage_image_server.login }}",
+        password_conn_id="vmanage_image_server",
         location_prefix="/images",
     )
     # [END remote_server]

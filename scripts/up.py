@@ -134,8 +134,8 @@ def connections(managers: Mapping[str, Simulator], state: Path) -> list[dict[str
     about = "Image server of repository_upkeep, made up"
     return [
         *found,
-        {**database, "connection_id": "inventory_db"},
-        {**server, "connection_id": "image_server", "description": about},
+        {**database, "connection_id": "vmanage_inventory_db"},
+        {**server, "connection_id": "vmanage_image_server", "description": about},
     ]
 
 

@@ -32,7 +32,7 @@ class Inventory:
             "AIRFLOW_HOME": str(folder / "home"),
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW_CONN_INVENTORY_DB": json.dumps({"conn_type": "sqlite", "host": str(self.database)}),
+            "AIRFLOW_CONN_VMANAGE_INVENTORY_DB": json.dumps({"conn_type": "sqlite", "host": str(self.database)}),
         }
         for name, vm in managers.items():
             self.connect(name, vm)
@@ -58,6 +58,7 @@ class Inventory:
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
 def test_the_table_holds_what_each_manager_listed_last_however_often_the_dag_is_run(
     tmp_path: Path, connect: Callable[..., None]

@@ -64,6 +64,12 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dic
         yield {**os.environ, **settings}
 
 
+def test_the_first_connection_of_airflows_list_is_a_manager(tmp_path: Path) -> None:
+    with up.run_managers(tmp_path, [0] * len(up.MANAGERS)) as managers:
+        ids = [one["connection_id"] for one in up.connections(managers, tmp_path)]
+    assert sorted(ids)[: len(up.MANAGERS)] == sorted(up.MANAGERS)  # the page sorts by id
+
+
 @pytest.mark.timeout(400)
 def test_every_example_ends_well_in_what_make_up_starts(environment: dict[str, str], tmp_path: Path) -> None:
     def run(*arguments: str) -> str:
@@ -74,7 +80,6 @@ def test_every_example_ends_well_in_what_make_up_starts(environment: dict[str, s
         return ended.stdout + ended.stderr
 
     run("-m", "airflow", "db", "migrate")
-    run("-m", "airflow", "dags", "reserialize")
     conf = [(name, _paths(given, environment, tmp_path)) for name, given in CHOSEN]
     log = run("-c", RUN, environment["AIRFLOW__CORE__DAGS_FOLDER"], json.dumps(conf))
 

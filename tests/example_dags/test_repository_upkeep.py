@@ -22,6 +22,7 @@ OLD = [f"vmanage-20.12.{number}-x86_64.tar.gz" for number in (1, 2, 3)]
 LONG_AGO = 1_600_000_000_000  # ms: in 2020
 
 
+@pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
 def test_the_upkeep_adds_server_and_image_and_deletes_only_when_told_to(
     tmp_path: Path, connect: Callable[..., None]
@@ -36,7 +37,7 @@ def test_the_upkeep_adds_server_and_image_and_deletes_only_when_told_to(
             **os.environ,
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
-            "AIRFLOW_CONN_IMAGE_SERVER": json.dumps(server),
+            "AIRFLOW_CONN_VMANAGE_IMAGE_SERVER": json.dumps(server),
         }
 
         def airflow(*arguments: str) -> str:

@@ -65,7 +65,7 @@ def test_it_tells_where_everything_is_and_ctrl_c_leaves_no_process(up: subproces
     addresses = {one["connection_id"]: f"https://{one['host']}:{one['port']}" for one in known}
     assert managers.items() < addresses.items()
     assert len(managers) == 2
-    assert sorted(addresses.keys() - managers.keys()) == ["image_server", "inventory_db"]
+    assert sorted(addresses.keys() - managers.keys()) == ["vmanage_image_server", "vmanage_inventory_db"]
     assert "vmanage_uploads" in [pool["name"] for pool in pools]
     started = psutil.Process(up.pid).children(recursive=True)
     assert len(started) > 5
