@@ -31,9 +31,6 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Cisco vManage",
                 "python-modules": [
-                    "airflow_provider_vmanage.operators.desired_state",
-                    "airflow_provider_vmanage.operators.manager",
-                    "airflow_provider_vmanage.operators.remote_servers",
                     "airflow_provider_vmanage.operators.software_repository",
                     "airflow_provider_vmanage.operators.software_upgrade",
                 ],

@@ -15,7 +15,6 @@ from airflow.triggers.base import BaseTrigger
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.software_repository import Change
 from airflow_provider_vmanage.get_provider_info import get_provider_info
-from airflow_provider_vmanage.operators.manager import VManageOperator
 from airflow_provider_vmanage.tables import COLUMNS, DEVICE_COLUMNS
 
 ROOT = Path(__file__).parents[2]
@@ -41,11 +40,10 @@ def tasks() -> set[str]:
     ]
     return {
         name
-        for module in modules
-        for name, value in inspect.getmembers(importlib.import_module(module), inspect.isclass)
+        for module in map(importlib.import_module, modules)
+        for name, value in inspect.getmembers(module, inspect.isclass)
         if issubclass(value, (BaseOperator, BaseTrigger))
-        and value.__module__ in modules
-        and value is not VManageOperator
+        and (name in getattr(module, "__all__", ()) or value.__module__ == module.__name__)
     }
 
 

@@ -94,10 +94,19 @@ def test_every_name_in_the_info_exists(name: str) -> None:
     pkgutil.resolve_name(name)
 
 
+def public_classes(module: ModuleType) -> Iterator[type]:
+    """The classes that a module offers: those of ``__all__``, or those that are written in it."""
+    names = getattr(module, "__all__", None) or [path.rpartition(".")[2] for path, _ in classes_in(module)]
+    yield from (value for name in names if inspect.isclass(value := getattr(module, name)))
+
+
 @pytest.mark.parametrize("kind", ["operators", "sensors", "hooks", "triggers"])
-def test_every_module_of_a_kind_is_listed(kind: str) -> None:
+def test_each_public_class_is_listed_under_one_path_and_no_base_class_is(kind: str) -> None:
+    written = {one for module in modules_in(kind) for _, one in classes_in(module) if not one.__name__.startswith("_")}
+    bases = {base for one in written for base in one.__mro__[1:]}
     listed = [module for entry in INFO.get(kind, []) for module in entry["python-modules"]]
-    assert sorted(listed) == sorted(module.__name__ for module in modules_in(kind))
+    offered = [one for name in listed for one in public_classes(importlib.import_module(name))]
+    assert sorted(one.__name__ for one in offered) == sorted(one.__name__ for one in written - bases)
 
 
 def test_every_kind_belongs_to_a_listed_integration() -> None:
