@@ -18,7 +18,19 @@ endif
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+##@ Try it
+
+.PHONY: demo
+demo: $(STAMP) ## an upgrade prepared on a simulated manager, in real Airflow
+	@scripts/run.sh -m scripts.demo
+
+.PHONY: up
+up: $(STAMP) ## Airflow with the example DAGs and two simulated managers, until Ctrl-C (UP_PORT=8080: that port, and two more)
+	@scripts/run.sh -m scripts.up
+
+##@ Work on it
 
 .PHONY: venv
 venv: $(STAMP) ## make .venv with the pinned set (all commands below do it when needed)
@@ -27,29 +39,13 @@ venv: $(STAMP) ## make .venv with the pinned set (all commands below do it when 
 $(STAMP): pyproject.toml constraints.txt airflow_provider_vmanage/__init__.py scripts/venv.sh scripts/environment.sh
 	@scripts/venv.sh
 
+.PHONY: quick
+quick: $(STAMP) ## lint, types, and the tests of client and operators
+	@scripts/test.sh lint types quick
+
 .PHONY: test
-test: $(STAMP) ## lint, types and tests with branch coverage (PYTEST_ARGS="-k upload" to choose)
+test: $(STAMP) ## lint, types and the tests (PYTEST_ARGS="-k upload" to choose)
 	@scripts/test.sh lint types tests
-
-.PHONY: test-live
-test-live: $(STAMP) ## the suite that needs a whole Airflow (airflow standalone), and an upload of 3 GB
-	@scripts/test.sh live
-
-.PHONY: test-clients
-test-clients: $(STAMP) ## the simulator beside catalystwan and sastre, each in an environment of its own
-	@scripts/test-clients.sh
-
-.PHONY: test-ui
-test-ui: $(STAMP) ## Airflow's pages in real Chromium: connection form, its test, a run, the link to the repository
-	@scripts/browser.sh -m pytest -m ui tests/ui $(PYTEST_ARGS)
-
-.PHONY: test-matrix
-test-matrix: $(STAMP) ## the suite on each supported Airflow and Python, and with the lowest dependencies (CELLS="3.1-3.10")
-	@scripts/test-matrix.sh $(CELLS)
-
-.PHONY: test-cluster
-test-cluster: $(STAMP) ## a fleet on CeleryExecutor whose worker is killed; needs Debian's postgresql and redis-server
-	@scripts/test-cluster.sh
 
 .PHONY: lint
 lint: $(STAMP) ## ruff: rules and format
@@ -60,28 +56,63 @@ types: $(STAMP) ## mypy --strict
 	@scripts/test.sh types
 
 .PHONY: format
-format: $(STAMP) ## rewrite the code in the project's format, mend what ruff can mend
+format: $(STAMP) ## rewrite the code in the project's format, fix what ruff can fix
 	@.venv/bin/ruff check --quiet --fix-only . && .venv/bin/ruff format .
-
-.PHONY: demo
-demo: $(STAMP) ## an upgrade prepared on a simulated manager, in real Airflow
-	@scripts/run.sh -m scripts.demo
-
-.PHONY: up
-up: $(STAMP) ## Airflow with the example DAGs and two simulated managers, until Ctrl-C (UP_PORT=8080: that port, and two more)
-	@scripts/run.sh -m scripts.up
 
 .PHONY: docs
 docs: $(STAMP) ## build the pages of docs/ into build/docs, warnings as errors
 	@scripts/docs.sh
 
+.PHONY: reliability
+reliability: $(STAMP) ## print the fault matrix of the tests into docs/reliability.md
+	@scripts/run.sh -m tests.faults.page
+
 .PHONY: screenshots
 screenshots: $(STAMP) ## take the pictures of docs/images from Airflow's pages, in Chromium
 	@scripts/browser.sh -m scripts.screenshots
 
-.PHONY: dist
-dist: $(STAMP) ## build wheel and sdist, install the wheel in a clean environment, show it to Airflow
-	@scripts/dist.sh
+.PHONY: clean
+clean: ## delete everything that these commands made, .venv too
+	rm -rf .venv .demo .up .tmp dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* coverage.xml
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Prove it
+
+.PHONY: coverage
+coverage: $(STAMP) ## the tests with branch coverage of the package, which takes twice as long
+	@scripts/test.sh coverage
+
+.PHONY: test-live
+test-live: $(STAMP) ## DAGs in a whole Airflow (airflow standalone, dags test), and an upload of 3 GB
+	@scripts/test.sh live
+
+.PHONY: test-ui
+test-ui: $(STAMP) ## Airflow's pages in real Chromium: connection form, its test, a run, the link to the repository
+	@scripts/browser.sh -m pytest -m ui tests/ui $(PYTEST_ARGS)
+
+.PHONY: test-clients
+test-clients: $(STAMP) ## the simulator beside catalystwan and sastre, each in an environment of its own
+	@scripts/test-clients.sh
+
+.PHONY: test-matrix
+test-matrix: $(STAMP) ## the suite on each supported Airflow and Python, and with the lowest dependencies (CELLS="3.1-3.10")
+	@scripts/test-matrix.sh $(CELLS)
+
+.PHONY: test-cluster
+test-cluster: $(STAMP) ## a fleet on CeleryExecutor whose worker is killed; needs Debian's postgresql and redis-server
+	@scripts/test-cluster.sh
+
+.PHONY: fuzz
+fuzz: $(STAMP) ## ten minutes of a coverage-guided fuzzer on responses (FUZZ_SECONDS=60 is quicker)
+	@scripts/fuzz.sh
+
+.PHONY: soak
+soak: $(STAMP) ## ten minutes of mixed tasks and random faults (SOAK_SECONDS=60 is quicker, SOAK_SEED=2 another run)
+	@scripts/soak.sh
+
+.PHONY: mutation
+mutation: $(STAMP) ## a seeded sample of mutants that the tests should kill (MUTATION_SAMPLE=50, MUTATION_SEED=2)
+	@scripts/mutation.sh
 
 .PHONY: bench-upload
 bench-upload: $(STAMP) ## uploads beside curl, requests and the vendor's SDK (BENCH_ARGS="--rounds 1" is quicker)
@@ -95,27 +126,12 @@ bench-waits: $(STAMP) ## thousands of waits in one event loop, beside Airflow's 
 bench-cluster: $(STAMP) ## tasks per minute on CeleryExecutor, with one worker and with two
 	@scripts/test-cluster.sh --bench $(BENCH_ARGS)
 
-.PHONY: fuzz
-fuzz: $(STAMP) ## ten minutes of a coverage-guided fuzzer on answers (FUZZ_SECONDS=60 is quicker)
-	@scripts/fuzz.sh
-
-.PHONY: soak
-soak: $(STAMP) ## ten minutes of mixed tasks and random faults (SOAK_SECONDS=60 is quicker, SOAK_SEED=2 another run)
-	@scripts/soak.sh
-
-.PHONY: mutation
-mutation: $(STAMP) ## a seeded sample of mutants that the tests should kill (MUTATION_SAMPLE=50, MUTATION_SEED=2)
-	@scripts/mutation.sh
+##@ Release it
 
 .PHONY: constraints
 constraints: $(STAMP) ## resolve constraints.in into constraints.txt (UPGRADE=1: newest releases)
 	@scripts/constraints.sh
 
-.PHONY: clean
-clean: ## delete everything that these commands made, .venv too
-	rm -rf .venv .demo .up .tmp dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* coverage.xml
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-.PHONY: reliability
-reliability: $(STAMP) ## print the fault matrix of the tests into docs/reliability.md
-	@scripts/run.sh -m tests.faults.page
+.PHONY: dist
+dist: $(STAMP) ## build wheel and sdist, install the wheel in a clean environment, show it to Airflow
+	@scripts/dist.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run the named checks (lint, types, tests, live) to the end and fail when any of them failed.
+# Run the named checks (lint, types, quick, tests, coverage, live) to the end and fail when any of them failed.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
@@ -12,14 +12,27 @@ types() {
   .venv/bin/mypy
 }
 
-tests() {
+# On two processes; one that has no tests left takes over some of the other's.
+on_two() {
   # shellcheck disable=SC2086 # several arguments on purpose
-  .venv/bin/python -m pytest -n 2 --cov --cov-report=term:skip-covered ${PYTEST_ARGS:-}
+  .venv/bin/python -m pytest -n 2 --dist worksteal "$@" ${PYTEST_ARGS:-}
+}
+
+quick() {
+  on_two -q tests/client tests/operators
+}
+
+tests() {
+  on_two
+}
+
+coverage() {
+  on_two --cov --cov-report=term:skip-covered
 }
 
 live() {
   # shellcheck disable=SC2086 # several arguments on purpose
-  .venv/bin/python -m pytest -m live tests/system ${PYTEST_ARGS:-} &&
+  .venv/bin/python -m pytest -m "live or whole_airflow" ${PYTEST_ARGS:-} &&
     UPLOAD_TEST_MB=3000 .venv/bin/python -m pytest tests/client/test_upload_speed_limits.py
 }
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME = "vmanage-20.12.4-x86_64.tar.gz"
 
 
+@pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
 def test_one_manager_that_refuses_stops_no_other_and_is_named_in_the_summary(tmp_path: Path) -> None:
     image = tmp_path / NAME

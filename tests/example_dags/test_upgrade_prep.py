@@ -56,6 +56,7 @@ class Airflow:
             return {task: json.loads(value) for task, value in rows}
 
 
+@pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
 def test_the_demo_dag_prepares_an_upgrade_finds_all_done_the_second_time_and_needs_no_url(tmp_path: Path) -> None:
     content = os.urandom(3_000_000)

@@ -24,6 +24,7 @@ def commands() -> str:
     return found
 
 
+@pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
 def test_the_test_that_the_page_shows_passes_by_the_commands_that_it_shows(tmp_path: Path) -> None:
     shutil.copy(DOCS / "test_my_dag.py", tmp_path)
