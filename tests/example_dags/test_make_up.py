@@ -70,6 +70,7 @@ def test_the_first_connection_of_airflows_list_is_a_manager(tmp_path: Path) -> N
     assert sorted(ids)[: len(up.MANAGERS)] == sorted(up.MANAGERS)  # the page sorts by id
 
 
+@pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
 def test_every_example_ends_well_in_what_make_up_starts(environment: dict[str, str], tmp_path: Path) -> None:
     def run(*arguments: str) -> str:
