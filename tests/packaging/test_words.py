@@ -1,4 +1,4 @@
-"""The words that CONTRIBUTING retires (*Words*) only become fewer. Run this file to see the counts, with their places."""
+"""The words that CONTRIBUTING retires (*Words*) only become fewer. Run this file to see the counts and their places."""
 
 from __future__ import annotations
 
