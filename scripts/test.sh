@@ -18,8 +18,9 @@ on_two() {
   .venv/bin/python -m pytest -n 2 --dist worksteal "$@" ${PYTEST_ARGS:-}
 }
 
+# One release of the manager, and nothing that takes long by its nature.
 quick() {
-  on_two -q tests/client tests/operators
+  on_two -q -m "not slow" --release 20.12.4 tests/client tests/operators
 }
 
 tests() {

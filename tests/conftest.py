@@ -59,6 +59,23 @@ hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("suite")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--release", choices=RELEASES, help="run the tests of each release for this one alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of other releases than ``--release``, if it is given."""
+    if chosen := config.getoption("--release"):
+        others = {*RELEASES} - {chosen}
+        left_out = [item for item in items if _release_of(item) in others]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _release_of(item) not in others]
+
+
+def _release_of(item: pytest.Item) -> Any:
+    return item.callspec.params.get("release") if hasattr(item, "callspec") else None
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(_SCRATCH, ignore_errors=True)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
+import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,8 @@ from airflow_provider_vmanage.client.models import (
 from airflow_provider_vmanage.client.retry import parse_retry_after
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.urls import manager_url
+
+pytestmark = pytest.mark.slow
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

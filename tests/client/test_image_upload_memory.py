@@ -11,6 +11,8 @@ import pytest
 
 from airflow_provider_vmanage.simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 MB = 1024 * 1024
 
 UPLOAD = """

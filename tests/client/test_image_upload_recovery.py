@@ -19,6 +19,8 @@ from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
 from airflow_provider_vmanage.simulator import Simulator
 
+pytestmark = pytest.mark.slow
+
 NAME = "vmanage-20.15.1-x86_64.tar.gz"
 PACKAGE = "POST device/action/software/package"
 LIST = "GET device/action/software"

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+pytestmark = pytest.mark.slow
+
 SINK = Path(__file__).parents[2] / "benchmarks" / "upload_sink.py"
 MB = 1_000_000
 LARGE = int(os.environ.get("UPLOAD_TEST_MB", "1000")) * MB
