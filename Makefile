@@ -71,6 +71,10 @@ demo: $(STAMP) ## an upgrade prepared on a simulated manager, in real Airflow
 up: $(STAMP) ## Airflow with the example DAGs and two simulated managers, until Ctrl-C (UP_PORT=8080: that port, and two more)
 	@scripts/run.sh -m scripts.up
 
+.PHONY: pages
+pages: $(STAMP) ## write examples, argument tables and the fault matrix into the Markdown of docs/
+	@scripts/pages.sh
+
 .PHONY: docs
 docs: $(STAMP) ## build the pages of docs/ into build/docs, warnings as errors
 	@scripts/docs.sh
@@ -115,7 +119,3 @@ constraints: $(STAMP) ## resolve constraints.in into constraints.txt (UPGRADE=1:
 clean: ## delete everything that these commands made, .venv too
 	rm -rf .venv .demo .up .tmp dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-.PHONY: reliability
-reliability: $(STAMP) ## print the fault matrix of the tests into docs/reliability.md
-	@scripts/run.sh -m tests.faults.page

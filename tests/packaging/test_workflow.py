@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 JOBS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
 
 #: run by people only: what rewrites files of the clone, parts of `make test`, and mutation, which has its own workflow
-BY_HAND = {"help", "venv", "lint", "types", "format", "constraints", "clean", "reliability", "mutation"}
+BY_HAND = {"help", "venv", "lint", "types", "format", "constraints", "clean", "pages", "mutation"}
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)) - BY_HAND
 
 
