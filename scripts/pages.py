@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.reference import arguments_table, class_section, class_sections, function_section, module_text
+from scripts.requirements import requirements_table
 from tests.faults.page import fault_tables
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +46,7 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "classes": class_sections,
     "function": function_section,
     "module": module_text,
+    "requirements": lambda _: requirements_table(),
     "faults": lambda _: fault_tables(),
 }
 

@@ -54,7 +54,7 @@ OUTCOMES = {
     "retry": "the task fails; Airflow's retry can succeed, and does nothing twice",
     "final": "the task fails at once, without retry",
     "wait": "sensor and trigger log *not listed yet* and continue to wait",
-    "no": "the test fails and gives the reason",
+    "no": "the connection test fails and gives the reason",
 }
 
 #: why a cell is left out

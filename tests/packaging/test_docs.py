@@ -100,6 +100,13 @@ def anchors(page: Path) -> list[str]:
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings] + lines
 
 
+def test_the_source_map_names_files_that_are_there() -> None:
+    _, _, source_map = text(ROOT / "CONTRIBUTING.md").partition("\n## Source map\n")
+    files = re.findall(r"`([\w/]+(?:\.py|/))`", source_map)
+    assert len(files) > 20
+    assert [file for file in files if not (ROOT / file).exists()] == []
+
+
 def sentences() -> set[str]:
     """Every text in the source of the package, with … for what is filled in."""
     found = set()
