@@ -59,13 +59,13 @@ types: $(STAMP) ## mypy --strict
 format: $(STAMP) ## rewrite the code in the project's format, fix what ruff can fix
 	@.venv/bin/ruff check --quiet --fix-only . && .venv/bin/ruff format .
 
+.PHONY: pages
+pages: $(STAMP) ## write examples, argument tables and the fault matrix into the Markdown of docs/
+	@scripts/pages.sh
+
 .PHONY: docs
 docs: $(STAMP) ## build the pages of docs/ into build/docs, warnings as errors
 	@scripts/docs.sh
-
-.PHONY: reliability
-reliability: $(STAMP) ## print the fault matrix of the tests into docs/reliability.md
-	@scripts/run.sh -m tests.faults.page
 
 .PHONY: screenshots
 screenshots: $(STAMP) ## take the pictures of docs/images from Airflow's pages, in Chromium

@@ -1,18 +1,28 @@
-"""How the pages are built: ``make docs``. Nothing is fetched while they are built."""
+"""How the pages are built: ``make docs``. Nothing is fetched while they are built.
+
+The pages are plain Markdown, so that GitHub and editors show them. What only Sphinx needs is added here: the order of
+the pages, and the anchors of single lines.
+"""
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from airflow_provider_vmanage import __version__
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 project = "airflow-provider-vmanage"
 author = project_copyright = "The airflow-provider-vmanage developers"
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+extensions = ["myst_parser"]
 root_doc = "index"
 
-myst_enable_extensions = ["colon_fence", "deflist"]
-myst_heading_anchors = 3
+myst_enable_extensions = ["attrs_inline", "colon_fence"]
+myst_heading_anchors = 4
 
 html_theme = "furo"
 html_title = "Cisco vManage for Apache Airflow"
@@ -23,16 +33,54 @@ html_theme_options = {
     "source_directory": "docs/",
 }
 
-autoclass_content = "class"
-autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
-python_use_unqualified_type_names = True
-add_module_names = False
+#: by page: the pages below it, in order, under their captions
+CONTENTS = {
+    "index": {
+        "Begin": ["quickstart", "connection", "examples", "troubleshooting"],
+        "Tasks": ["operators/index", "sensors/image-version", "triggers/index", "rows"],
+        "How it works": [
+            "architecture",
+            "uploads",
+            "desired-state",
+            "waits",
+            "deferral",
+            "events",
+            "retries",
+            "reliability",
+            "fault-matrix",
+        ],
+        "Operate": ["requirements", "deployment", "security", "scale", "notifications", "confirmed"],
+        "Test": ["testing", "simulator"],
+        "Background": ["comparison", "glossary", "compatibility"],
+        "Reference": ["api"],
+    },
+    "operators/index": {
+        "": [
+            "upload-image",
+            "delete-image",
+            "list-images",
+            "add-repo",
+            "remote-server",
+            "add-remote-image",
+            "plan-repository",
+            "apply-repository",
+            "prune-images",
+            "list-device-software",
+        ]
+    },
+    "triggers/index": {"": ["image-version", "image-available"]},
+}
 
-# A name that leads nowhere is an error. What other projects document is not ours to resolve without a network.
-nitpicky = True
-nitpick_ignore_regex = [
-    ("py:.*", r"(airflow|collections|datetime|fsspec|os|pathlib|requests|types|typing|urllib)\..*"),
-    ("py:.*", r"(Airflow\w+|ObjectStoragePath|Path|datetime|timedelta)"),
-]
+
+def complete(app: Sphinx, page: str, source: list[str]) -> None:
+    """Add what Sphinx needs to the Markdown of a page."""
+    text = re.sub(r'<a id="([^"]+)"></a>', r"[]{#\1}", source[0])
+    for caption, pages in CONTENTS.get(page, {}).items():
+        options = [":hidden:", f":caption: {caption}"] if caption else [":hidden:"]
+        text += "\n".join(["", "```{toctree}", *options, "", *pages, "```", ""])
+    source[0] = text
+
+
+def setup(app: Sphinx) -> None:
+    """Have each page completed when it is read."""
+    app.connect("source-read", complete)

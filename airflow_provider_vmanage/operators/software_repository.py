@@ -49,6 +49,7 @@ class AddRepoOperator(VManageOperator):
         and query are masked in logs.
     :param if_exists: what to do where the name is there (templated): ``skip`` (the same URL is success, another
         one an error), ``replace`` (another URL is deleted first, and put back if the new one is refused), ``fail``.
+    :param check_mode: change nothing and return what would be done, ``applied: false`` (templated).
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, refused login, refused by the manager, name taken. No retry.
     :raises VManageError: unavailable or outcome unknown. A retry is safe.

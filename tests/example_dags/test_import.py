@@ -14,7 +14,11 @@ except ImportError:  # Airflow 3.1
     from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = [*sorted((ROOT / "example_dags").glob("*.py")), ROOT / "docs" / "load_image.py"]
+EXAMPLES = [
+    *sorted((ROOT / "example_dags").glob("*.py")),
+    ROOT / "docs" / "load_image.py",
+    ROOT / "docs" / "notify_chat.py",
+]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

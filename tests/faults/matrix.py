@@ -1,7 +1,7 @@
 """The fault matrix: what every operation shall make of every fault. This table is the only place where that stands.
 
 Each expectation was decided from the rules that README.md and docs/uploads.md promise, before it was run.
-tests/faults/test_matrix.py runs every cell; ``make reliability`` prints the table into docs/reliability.md.
+tests/faults/test_matrix.py runs every cell; ``make pages`` writes the table into docs/fault-matrix.md.
 """
 
 from __future__ import annotations
@@ -50,29 +50,29 @@ OPERATIONS = {
 
 #: what an outcome means; a star behind it: a session may stay open until the manager ends it
 OUTCOMES = {
-    "ok": "success, and the list shows the effect",
-    "retry": "an error that a retry by Airflow may mend, and that leaves nothing a retry would do twice",
-    "final": "an error that fails the task at once, without retry",
-    "wait": "sensor and trigger say *not yet* and go on waiting",
-    "no": "the test says no, and why",
+    "ok": "the task succeeds, and the manager's list shows the effect",
+    "retry": "the task fails; Airflow's retry can succeed, and does nothing twice",
+    "final": "the task fails at once, without retry",
+    "wait": "sensor and trigger log *not listed yet* and continue to wait",
+    "no": "the connection test fails and gives the reason",
 }
 
 #: why a cell is left out
 LEFT_OUT = {
-    "s": "before a login there is no session that could die or be unknown",
-    "t": "the manager asks for no token with a read",
-    "u": "only an upload has a body that something can happen in the middle of",
-    "b": "a small request is read whole before the connection is reset: see *reset before anything is done*",
-    "c": "connection and certificate were good at the login, and stay so",
-    "p": "where a logout leads differs by release, so that any page or redirect is its success",
-    "d": "nobody reads data from the answer to a logout",
-    "e": "no list is read",
-    "l": "the list before the change is struck first: see the columns of the changes",
-    "n": "it brings nothing that could be listed late; with *confirm* it is the column of the change",
-    "o": "the simulator lists nothing that is gone",
-    "g": "it follows a login that was good",
-    "v": "it believes what it reads once: an empty list is a list without the image",
-    "w": "each look would take seconds of real time: *reset, always* strikes the same code",
+    "s": "before the login there is no session that could expire",
+    "t": "a manager expects no XSRF token with a read",
+    "u": "only an upload has a body long enough to be interrupted",
+    "b": "the server reads a small request as a whole before it resets: see *reset before anything is done*",
+    "c": "the connection and the certificate were accepted at the login",
+    "p": "releases differ in where a logout leads, so any page or redirect counts as success",
+    "d": "the response to a logout carries no data",
+    "e": "the operation reads no list",
+    "l": "the list before the change would fail first: see *add URL* and *upload*",
+    "n": "the operation adds nothing that could be listed late",
+    "o": "the simulator never lists an image that is deleted",
+    "g": "the login before it succeeded",
+    "v": "the operation trusts one list: an empty list is a list without the image",
+    "w": "each poll would take seconds of real time: *reset, always* covers the same code",
 }
 
 

@@ -1,62 +1,80 @@
-"""The fault matrix as a table of docs/reliability.md: ``python -m tests.faults.page`` writes it."""
+"""The fault matrix as the tables of docs/fault-matrix.md, which ``make pages`` writes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 
 from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, cells
 
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-BEGIN = "<!-- made by `make reliability` from tests/faults/matrix.py: what is changed here is lost -->"
-END = "<!-- end of what is made -->"
+#: how a reader knows the columns
+COLUMNS = {
+    "list": "list",
+    "poke": "sensor",
+    "trigger": "deferred sensor",
+    "test": "connection test",
+    "add": "add URL",
+    "confirm": "confirming list",
+}
+
+#: an outcome as a cell shows it
+SHOWN = {"ok": "🟢 success", "retry": "🟡 retry", "final": "🔴 fails", "wait": "🔵 waits", "no": "🟡 reports it"}
+
+#: why a cell is left out, in a few words; the legend has the sentence
+NOT_RUN = {
+    "s": "no session yet",
+    "t": "no token sent",
+    "u": "no long body",
+    "b": "small request",
+    "c": "checked at login",
+    "p": "any page is fine",
+    "d": "no data read",
+    "e": "no list read",
+    "l": "see add, upload",
+    "n": "nothing to list",
+    "o": "not simulated",
+    "g": "logged in before",
+    "v": "trusts one list",
+    "w": "too slow to run",
+}
 
 
-def with_table(page: str) -> str:
-    """Return the page with the table of today in it.
-
-    :raises ValueError: the page has no place for it.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE.name} lacks the line {BEGIN!r} or {END!r}")
-    return "\n".join([before + BEGIN, "", *_lines(), "", END]) + after
+def fault_tables() -> str:
+    """Return the legend, a table for each group of faults, and a table of the operations."""
+    return "\n".join([*_legend(), *_groups(), *_operations()])
 
 
-def _lines() -> Iterator[str]:
-    columns = list(OPERATIONS)
-    yield f"{len(cells())} cells of {len(ROWS)} faults and {len(OPERATIONS)} operations are run."
+def _legend() -> Iterator[str]:
+    yield f"The tests run {len(cells())} cells: {len(ROWS)} faults, {len(OPERATIONS)} operations."
+    yield from ("", "| A cell says | Meaning |", "|---|---|")
+    yield from (f"| {SHOWN[name]} | {about} |" for name, about in OUTCOMES.items())
+    yield "| \\* | a session may stay open until the manager closes it; a log line or the error says so |"
+    yield from (f"| ⚪ {_reason(letter)} | not run: {reason} |" for letter, reason in LEFT_OUT.items())
+
+
+def _groups() -> Iterator[str]:
+    columns = [COLUMNS.get(name, name) for name in OPERATIONS]
     for group, rows in groupby(ROWS, key=lambda row: row.group):
-        yield from ("", f"### {group}", "")
-        yield f"| | {' | '.join(columns)} |"
+        yield from ("", f"## {group}", "")
+        yield f"| Fault | {' | '.join(columns)} |"
         yield "|---" * (len(columns) + 1) + "|"
         for row in rows:
             outcomes = [_shown(row.expected[name]) for name in OPERATIONS]
             yield f"| {row.name} | {' | '.join(outcomes)} |"
-    yield from (
-        "",
-        "### What is struck",
-        "",
-        "| column | operation, and the request that the fault strikes |",
-        "|---|---|",
-    )
+
+
+def _operations() -> Iterator[str]:
+    yield from ("", "## Which request fails", "", "| Column | Operation | Request |", "|---|---|---|")
     for name, operation in OPERATIONS.items():
-        yield f"| {name} | {operation.about}: `{operation.method} {operation.path.removeprefix('/dataservice/')}` |"
-    yield from ("", "### What a cell says", "", "| | |", "|---|---|")
-    yield from (f"| {name} | {about} |" for name, about in OUTCOMES.items())
-    yield "| * | a session may stay open until the manager ends it: it could not be told, or was believed dead |"
-    yield from (f"| <sub>{letter}</sub> | left out: {reason} |" for letter, reason in LEFT_OUT.items())
+        request = f"`{operation.method} {operation.path.removeprefix('/dataservice/')}`"
+        yield f"| {COLUMNS.get(name, name)} | {operation.about} | {request} |"
 
 
 def _shown(outcome: str) -> str:
-    return f"<sub>{outcome[1:]}</sub>" if outcome.startswith("-") else outcome.replace("*", "\\*")
+    if outcome.startswith("-"):
+        return f"⚪ {_reason(outcome[1:])}"
+    return SHOWN[outcome.rstrip("*")] + ("\\*" if outcome.endswith("*") else "")
 
 
-def main() -> None:
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+def _reason(letter: str) -> str:
+    return NOT_RUN.get(letter, f"not run ({letter})")

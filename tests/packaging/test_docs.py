@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "airflow_provider_vmanage"
 PAGES = sorted(DOCS.rglob("*.md"))
+BLOB = "https://github.com/airflow-provider-vmanage/airflow-provider-vmanage/blob/main/"
 ANYTHING = "…"
 
 
@@ -56,48 +58,51 @@ def test_every_operator_sensor_and_trigger_has_one_page_with_its_arguments_and_a
     }
     assert pages.keys() == tasks()
     for name, page in pages.items():
-        (documented,) = re.findall(r"^\.\. autoclass:: (\S+)$", page, re.MULTILINE)
+        (documented,) = re.findall(r"^<!-- pages: arguments (\S+) -->$", page, re.MULTILINE)
         module, _, class_name = documented.rpartition(".")
         assert class_name == name
         assert hasattr(importlib.import_module(module), name)
-        assert "```{literalinclude} " in page
+        assert "<!-- pages: example " in page
 
 
 def test_every_page_is_in_a_table_of_contents() -> None:
     listed = {DOCS / "index.md"}
-    for page in PAGES:
-        for entries in re.findall(r"^```\{toctree\}\n(.*?)^```", text(page), re.MULTILINE | re.DOTALL):
-            listed |= {
-                page.parent / f"{entry}.md" for entry in entries.split("\n") if entry and not entry.startswith(":")
-            }
+    for page, captions in runpy.run_path(str(DOCS / "conf.py"))["CONTENTS"].items():
+        listed |= {(DOCS / page).parent / f"{entry}.md" for entries in captions.values() for entry in entries}
     assert listed == set(PAGES)
 
 
-@pytest.mark.parametrize("page", [*PAGES, *ROOT.glob("*.md")], ids=name_of)
-def test_what_a_page_links_to_or_includes_is_there(page: Path) -> None:
-    written = re.sub(r"^```(?!\{).*?^```", "", text(page), flags=re.MULTILINE | re.DOTALL)
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", written) if "://" not in link]
-    links += re.findall(r"^```\{(?:literalinclude|include)\} (\S+)$", written, re.MULTILINE)
-    links += re.findall(r"\{download\}`[^`<]*<([^>]+)>`", written)
-    for link in links:
+@pytest.mark.parametrize("page", [*PAGES, *ROOT.glob("*.md"), *(ROOT / "benchmarks").glob("*.md")], ids=name_of)
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    written = re.sub(r"^```.*?^```", "", text(page), flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\(([^)\s]+)\)", written)
+    for link in [link.removeprefix(BLOB) for link in links]:
+        if "://" in link:
+            continue
         file, _, anchor = link.partition("#")
-        target = page.parent / file if file else page
+        folder = ROOT if f"({BLOB}{link})" in written else page.parent
+        target = folder / file if file else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
 
 
+def test_the_readme_links_to_whole_addresses_so_that_they_work_on_a_package_index() -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", text(ROOT / "README.md"))
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+
+
 def anchors(page: Path) -> list[str]:
-    """The names by which GitHub and Sphinx know the headings of a page."""
+    """The names by which GitHub and Sphinx know the headings of a page, and the ids of single lines."""
     headings = re.findall(r"^#+ (.*)$", text(page), re.MULTILINE)
-    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    lines = re.findall(r'<a id="([^"]+)"></a>', text(page))
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings] + lines
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_what_a_page_takes_from_a_file_stands_between_marks_of_that_file(page: Path) -> None:
-    blocks = re.findall(r"^```\{literalinclude\} (\S+)\n(.*?)^```", text(page), re.MULTILINE | re.DOTALL)
-    for file, options in blocks:
-        for mark in re.findall(r'"(\[(?:START|END) \w+\])"', options):
-            assert text(page.parent / file).count(f"# {mark}\n") == 1, f"{file}: {mark}"
+def test_the_source_map_names_files_that_are_there() -> None:
+    _, _, source_map = text(ROOT / "CONTRIBUTING.md").partition("\n## Source map\n")
+    files = re.findall(r"`([\w/]+(?:\.py|/))`", source_map)
+    assert len(files) > 20
+    assert [file for file in files if not (ROOT / file).exists()] == []
 
 
 def sentences() -> set[str]:
@@ -133,7 +138,7 @@ def configuration_errors() -> set[str]:
 
 def quoted_messages() -> list[str]:
     ours, _, _ = text(DOCS / "troubleshooting.md").partition("\n## Airflow's own messages")
-    return re.findall(r"^\| `([^`]+)` \|", ours, re.MULTILINE)
+    return re.findall(r'^\| (?:<a id="[^"]*"></a>)?`([^`]+)` \|', ours, re.MULTILINE)
 
 
 def test_the_page_of_troubles_quotes_what_the_package_says() -> None:

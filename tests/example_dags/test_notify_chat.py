@@ -1,0 +1,64 @@
+"""The callback that docs/notifications.md shows sends the error of a real task to a chat."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
+from airflow_provider_vmanage.simulator import Simulator
+from tests.task_runner import run_to_the_end
+
+ROOT = Path(__file__).parents[2]
+
+
+class Chat(BaseHTTPRequestHandler):
+    posts: list[Any] = []  # noqa: RUF012
+
+    def do_POST(self) -> None:
+        self.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    Chat.posts = []
+    with HTTPServer(("127.0.0.1", 0), Chat) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/webhook"
+        monkeypatch.setenv("AIRFLOW_CONN_CHAT", json.dumps({"conn_type": "http", "password": url}))
+        yield Chat.posts
+        server.shutdown()
+
+
+def test_the_error_of_a_failed_upload_is_posted(
+    vm: Simulator, chat: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VMANAGE_IMAGES", str(tmp_path))  # which holds no image
+    manager = {"host": vm.url, "login": vm.username, "password": vm.password, "extra": {"ca_bundle": vm.ca_bundle}}
+    monkeypatch.setenv("AIRFLOW_CONN_VMANAGE_DEFAULT", json.dumps({"conn_type": "vmanage", **manager}))
+
+    example = runpy.run_path(str(ROOT / "docs" / "notify_chat.py"))
+    shown = example["dag"].task_dict["upload"]
+    assert example["post_to_chat"] in list(shown.on_failure_callback)
+
+    outcome = run_to_the_end(lambda: UploadImageOperator(task_id="upload", source=shown.source))
+    assert outcome.state == "failed"
+    for callback in shown.on_failure_callback:
+        callback({"ti": SimpleNamespace(dag_id="notify_chat", task_id="upload"), "exception": outcome.error})
+
+    (post,) = chat
+    assert post["text"].startswith("notify_chat.upload failed: source ")
+    assert "vmanage-20.12.4-x86_64.tar.gz" in post["text"]
