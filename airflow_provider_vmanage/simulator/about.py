@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_vmanage.simulator import answers
@@ -35,6 +35,7 @@ class AboutPages:
             Route("/dataservice/tenant", self.tenants, methods=["GET"]),
             Route("/dataservice/tenant/{tenant_id}/vsessionid", self.switch_tenant, methods=["POST"]),
             Route("/dataservice/device", self.devices, methods=["GET"]),
+            Route("/dataservice/device/system/info", self.system_info, methods=["GET"]),
             Route("/dataservice/system/device/{list_name}", self.system_devices, methods=["GET"]),
             Route(
                 "/dataservice/device/action/install/devices/{list_name}",
@@ -65,7 +66,7 @@ class AboutPages:
         token = request.state.session.token
         if request.query_params.get("json") == "true":
             return answers.plain_json({"token": token})
-        return PlainTextResponse(token)
+        return answers.html(token)  # no source names the content type: text/html is invented
 
     async def server(self, request: Request) -> Response:
         """Version, tenancy and, from 19.2 on, the same token again."""
@@ -120,13 +121,15 @@ class AboutPages:
     async def system_devices(self, request: Request) -> Response:
         """Inventory details; ``controllers`` begins with the manager, whose version python-viptela reads."""
         name = request.path_params["list_name"]
-        if name == "vedges":
-            return answers.envelope(self._manager.devices.shown_in("vedge"))
-        if name != "controllers":
+        if name not in ("vedges", "controllers"):
             return _no_list(name)
-        itself = {"deviceType": "vmanage", "host-name": "vmanage", "version": self._manager.version}
-        shown = [*self._manager.devices.shown_in("vmanage"), *self._manager.devices.shown_in("controller")]
-        return answers.envelope([itself, *shown])
+        return answers.envelope(self._manager.devices.in_inventory(name))
+
+    async def system_info(self, request: Request) -> Response:
+        """The records of the devices that ``deviceId`` names, which may be repeated; all without it (invented)."""
+        wanted = request.query_params.getlist("deviceId")
+        shown = [one for one in self._manager.devices.all if not wanted or one.get("system-ip") in wanted]
+        return answers.envelope(shown)
 
 
 def _no_list(name: str) -> Response:

@@ -16,7 +16,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_vmanage.simulator import answers
-from airflow_provider_vmanage.simulator.devices import LISTS, activate_version, install_version
+from airflow_provider_vmanage.simulator.devices import (
+    LISTS,
+    activate_version,
+    install_version,
+    remove_versions,
+    set_default_version,
+)
 from airflow_provider_vmanage.simulator.manager import Manager
 from airflow_provider_vmanage.simulator.naming import UNKNOWN_VERSION, version_of
 from airflow_provider_vmanage.simulator.tasks import Device, Task, Work
@@ -27,6 +33,8 @@ PREFIX = "/dataservice/device/action"
 _KINDS = {
     "install": ("software_install", "Software Install"),
     "changepartition": ("change_partition", "Change Partition"),
+    "defaultpartition": ("default_partition", "Set Default Partition"),
+    "removepartition": ("delete_partition", "Delete Partition"),
     "reboot": ("reboot", "Reboot"),
 }
 
@@ -46,12 +54,17 @@ class ActionPages:
         return [
             *(Route(f"{PREFIX}/{action}", self._start(action), methods=["POST"]) for action in _KINDS),
             Route(PREFIX + "/status/tasks", self.list_running, methods=["GET"]),
+            Route(PREFIX + "/status/tasks/activeCount", self.count_running, methods=["GET"]),
             Route(PREFIX + "/status/{process_id}", self.status, methods=["GET"]),
         ]
 
     async def list_running(self, request: Request) -> Response:
         """The tasks that have not ended, which do not go on by that."""
         return answers.plain_json({"runningTasks": [task.in_list() for task in self._manager.tasks.running]})
+
+    async def count_running(self, request: Request) -> Response:
+        """How many tasks run; python-viptela reads ``data``, the key in it is invented."""
+        return answers.envelope({"activeTaskCount": len(self._manager.tasks.running)})
 
     async def status(self, request: Request) -> Response:
         """How one task gets on; what a manager says of an unknown one is unknown."""
@@ -75,7 +88,7 @@ class ActionPages:
         if body.get("deviceType") not in LISTS.values():
             raise BadAction("deviceType is vedge, controller or vmanage")
         known = {d["uuid"]: d for d in self._manager.devices.shown_in(body["deviceType"])}
-        make = {"install": self._installs, "changepartition": _activates, "reboot": lambda *_: _reboot}[action]
+        make = {"install": self._installs, "reboot": lambda *_: _reboot, **_PARTITIONS}[action]
         wanted = _objects(body.get("devices"), "devices")
         jobs = [(known.get(_text(one, "deviceId")), make(body, one)) for one in wanted]
         missing = [one["deviceId"] for one, (device, _) in zip(wanted, jobs, strict=True) if device is None]
@@ -120,6 +133,20 @@ def _install(
 
 def _activates(body: dict[str, Any], one: dict[str, Any]) -> Work:
     return partial(activate_version, version=_text(one, "version"))
+
+
+def _sets_default(body: dict[str, Any], one: dict[str, Any]) -> Work:
+    return partial(set_default_version, version=_text(one, "version"))
+
+
+def _removes(body: dict[str, Any], one: dict[str, Any]) -> Work:
+    versions = one.get("version")
+    if not isinstance(versions, list) or not versions or not all(isinstance(v, str) and v for v in versions):
+        raise BadAction("version is a list of texts")
+    return partial(remove_versions, versions=versions)
+
+
+_PARTITIONS = {"changepartition": _activates, "defaultpartition": _sets_default, "removepartition": _removes}
 
 
 def _reboot(device: Device) -> str | None:

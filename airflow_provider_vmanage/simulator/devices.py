@@ -7,14 +7,24 @@ import uuid
 from typing import Any
 
 # Which list shows which device type (client code: three lists, asked for one after the other).
+OWN_NAME = "vmanage"
 LISTS = {"vedge": "vedge", "vsmart": "controller", "vbond": "controller", "vmanage": "vmanage"}
 
 
 class DeviceBook:
-    """Device records by the list that shows them; none unless a test adds some."""
+    """Device records by the list that shows them: the manager itself, and those that a test adds.
 
-    def __init__(self) -> None:
+    :param version: Release that the manager runs.
+    :param lists_itself: Whether the lists show the manager; one that does not is like no real one.
+    """
+
+    def __init__(self, version: str, *, lists_itself: bool = True) -> None:
         self._records: list[dict[str, Any]] = []
+        self._undeployed: list[dict[str, Any]] = []
+        self._count = 0
+        self.own = _defaults(OWN_NAME, "vmanage", version, self._next_number())
+        if lists_itself:
+            self._records.append(self.own)
 
     def add(self, host_name: str, device_type: str, version: str, **fields: Any) -> dict[str, Any]:
         """Add one device and return its record.
@@ -25,9 +35,30 @@ class DeviceBook:
         """
         if device_type not in LISTS:
             raise ValueError(f"unknown device type {device_type!r}; there are: {', '.join(LISTS)}")
-        record = {**_defaults(host_name, device_type, version, len(self._records) + 1), **_hyphened(fields)}
+        record = {**_defaults(host_name, device_type, version, self._next_number()), **_hyphened(fields)}
         self._records.append(record)
         return record
+
+    def _next_number(self) -> int:
+        self._count += 1
+        return self._count
+
+    def add_undeployed(self, model: str) -> dict[str, Any]:
+        """Add a device of the inventory that has never come up, and return its record."""
+        record = {"uuid": str(uuid.uuid4()), "deviceType": "vedge", "deviceModel": model, "validity": "valid"}
+        self._undeployed.append({**record, "vedgeCertificateState": "tokengenerated"})
+        return self._undeployed[-1]
+
+    def clear(self) -> None:
+        """Remove all devices but the manager itself."""
+        self._records[:] = [record for record in self._records if record is self.own]
+        self._undeployed.clear()
+
+    def in_inventory(self, name: str) -> list[dict[str, Any]]:
+        """The records of ``/system/device/vedges`` or ``controllers``; the latter begin with the manager itself."""
+        if name == "vedges":
+            return [*map(_inventory, self.shown_in("vedge")), *self._undeployed]
+        return [_inventory(r) for r in [*self.shown_in("vmanage"), *self.shown_in("controller")]]
 
     def shown_in(self, name: str) -> list[dict[str, Any]]:
         """The records of the list ``vedge``, ``controller`` or ``vmanage``."""
@@ -48,6 +79,25 @@ def install_version(device: dict[str, Any], version: str) -> str:
     if named != device["version"] and named not in _available(device):
         device["availableVersions"] = [*_available(device), named]
     return named
+
+
+def set_default_version(device: dict[str, Any], version: str) -> str | None:
+    """Make an installed version the one that a power cycle starts; tell why if it is not there."""
+    if version != device["version"] and version not in _available(device):
+        return f"Version {version} is not available on the device"
+    device["defaultVersion"] = version
+    return None
+
+
+def remove_versions(device: dict[str, Any], versions: list[str]) -> str | None:
+    """Take versions off a device; tell why if one must stay (that a device refuses those is inferred)."""
+    for version in versions:
+        if version in (device["version"], device["defaultVersion"]):
+            return f"Version {version} is running or the default"
+        if version not in _available(device):
+            return f"Version {version} is not available on the device"
+    device["availableVersions"] = [one for one in _available(device) if one not in versions]
+    return None
 
 
 def activate_version(device: dict[str, Any], version: str) -> str | None:
@@ -72,7 +122,7 @@ def _available(device: dict[str, Any]) -> list[str]:
 
 def _defaults(host_name: str, device_type: str, version: str, number: int) -> dict[str, Any]:
     # Keys: OpenAPI 26.1, GET /device/action/install/devices/{type}.
-    address = f"10.255.0.{number}"
+    address = f"10.255.{(number - 1) // 250}.{(number - 1) % 250 + 1}"
     return {
         "uuid": str(uuid.uuid4()),
         "host-name": host_name,
@@ -96,6 +146,16 @@ def _defaults(host_name: str, device_type: str, version: str, number: int) -> di
         "layoutLevel": 1,
         "uptime-date": 1700000000000,
     }
+
+
+def _inventory(record: dict[str, Any]) -> dict[str, Any]:
+    # Keys that public clients read (deviceIP, deviceType, deviceModel) and those of OpenAPI 26.1; values of the latter
+    # are invented but for "In Sync", "Success", "READY" and "certinstalled".
+    identity = {"deviceIP": record.get("system-ip"), "deviceType": record.get("device-type")}
+    model = {"deviceModel": record.get("device-model"), "configuredSystemIP": record.get("system-ip")}
+    config = {"configStatusMessage": "In Sync", "configOperationMode": "cli", "managed-by": "Unmanaged"}
+    state = {"deviceState": "READY", "validity": "valid", "vedgeCertificateState": "certinstalled"}
+    return {**record, **identity, **model, **config, **state, "templateStatus": "Success", "device-lock": "No"}
 
 
 def _hyphened(fields: dict[str, Any]) -> dict[str, Any]:

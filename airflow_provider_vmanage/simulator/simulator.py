@@ -33,7 +33,7 @@ class Counters:
     """What has happened so far.
 
     :param logins: Logins that succeeded, by cookie or JWT.
-    :param refused_logins: Logins that did not, injected refusals not counted.
+    :param refused_logins: Logins that were refused, by a wrong password or by a fault.
     :param logouts: Logouts of a live session.
     :param open_sessions: Cookie sessions and JWTs that are alive now.
     :param requests: Requests received.
@@ -65,6 +65,7 @@ class Simulator:
     :param duplicates: A second file of a name: ``reject`` answers an error, ``second_copy`` keeps both.
         What a real manager does is unknown.
     :param dead_session: Shape of the answer without a live session, ``a`` to ``e`` as in the faults.
+    :param lists_itself: Show the manager itself in the device lists, as every real one does.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Simulator:
         group_by_version: bool = False,
         duplicates: Literal["reject", "second_copy"] = "reject",
         dead_session: Literal["a", "b", "c", "d", "e"] = "a",
+        lists_itself: bool = True,
     ) -> None:
         release = release_for(version)
         self.version, self.username, self.password, self._host = version, username, password, host
@@ -98,7 +100,7 @@ class Simulator:
             sessions=sessions,
             login=Login(release, sessions, lock, username, password, dead_session),
             repository=Repository(self._folder, group_by_version, release.six_fields, duplicates == "reject"),
-            devices=DeviceBook(),
+            devices=DeviceBook(version, lists_itself=lists_itself),
             tenants=tenants_from(tenants),
             second_copies=duplicates == "second_copy",
         )
@@ -235,6 +237,14 @@ class Simulator:
             ``site_id``, ...
         """
         return self._manager.devices.add(host_name, device_type, version, **fields)
+
+    def add_undeployed_device(self, model: str = "vedge-C8000V") -> dict[str, Any]:
+        """Add a device that never came up: ``/system/device/vedges`` alone shows it, last and with few fields."""
+        return self._manager.devices.add_undeployed(model)
+
+    def remove_devices(self) -> None:
+        """Remove all devices but the manager itself."""
+        self._manager.devices.clear()
 
     def expire_sessions(self) -> None:
         """End every session and JWT now; the API key stays valid."""
