@@ -55,7 +55,7 @@ class DesiredState:
         self.usage = FreshUsage(hook.get_conn())
 
     def plan(self, wish: Wish) -> Plan:
-        """Return what has to be done. One list of images; three of devices where images may go.
+        """Return what has to be done. One list of images; devices and tasks too if images may go.
 
         The sources of what is missing are opened, so that a plan does not promise what cannot be read.
         """
@@ -100,10 +100,12 @@ class DesiredState:
         :raises VManageTooManyDeletionsError: more would go than ``max_deletions``; in check mode the result says so.
         :raises VManagePartialError: one deletion failed.
         """
-        usage = self.usage.now()
+        images, usage = self.repository.list_images(), self.usage.now()
         if usage.problem is not None:
-            log.warning("Every image counts as in use, since the devices could not be listed: %s", usage.problem)
-        chosen = choose(self.repository.list_images(), rules, usage, datetime.now(timezone.utc))
+            log.warning(
+                "Every image counts as in use, since the %s could not be listed: %s", usage.unread, usage.problem
+            )
+        chosen = choose(images, rules, usage, datetime.now(timezone.utc))
         refused = too_many_deletions(len(chosen.remove), max_deletions)
         if not self.check_mode:
             refuse_deletions(refused)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,6 +17,7 @@ from airflow_provider_vmanage.client.errors import VManageConfigurationError, VM
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.urls import masked_url
 from airflow_provider_vmanage.client.usage import Usage
+from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable, same_version
 from airflow_provider_vmanage.client.wanted import (
     WantedImage,
     parse_flag,
@@ -24,9 +25,6 @@ from airflow_provider_vmanage.client.wanted import (
     parse_plain,
     parse_wanted,
 )
-
-#: what the manager lists where it does not know a version
-UNKNOWN_VERSION = "--"
 
 Row = dict[str, Any]
 
@@ -158,6 +156,10 @@ def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | 
             blocked.append((image, obstacle))
         else:
             remove.append(image)
+    bases = bases_of_updates([*(image for image, _ in keep), *(one for one, _ in blocked)])
+    needed = {id(image): why for image in remove if (why := why_base_stays(image, bases))}
+    blocked += [(image, needed[id(image)]) for image in remove if id(image) in needed]
+    remove = [image for image in remove if id(image) not in needed]
     add = tuple(one for one in missing if not obstacles[one])
     return Plan(wish, add, tuple(keep), tuple(remove), tuple(blocked))
 
@@ -216,9 +218,28 @@ def why_not_removed(image: SoftwareImage, usage: Usage) -> str | None:
         return f"could not be read ({image.problem})"
     if not image.version_id:
         return "shares its record with other files, and the manager shows no id for it alone"
-    if not image.is_url_entry and not image.remote_server_ids and image.version in (None, UNKNOWN_VERSION):
-        return "has no known version, so nobody can tell whether a device uses it"
     return usage.reason(image)
+
+
+def is_maintenance_update(image: SoftwareImage) -> bool:
+    """Return whether the image is a maintenance update (SMU): it is installed onto another version than its own.
+
+    Other images name their own version in the same field (OpenAPI of release 26.1).
+    """
+    needed = image.needs_version
+    return needed not in (None, UNKNOWN_VERSION) and not same_version(needed or "", image.version or "")
+
+
+def bases_of_updates(images: Iterable[WantedImage | SoftwareImage]) -> dict[Comparable, SoftwareImage]:
+    """Return the maintenance updates among the images by the version that they are installed onto."""
+    updates = (one for one in images if isinstance(one, SoftwareImage) and is_maintenance_update(one))
+    return {comparable(update.needs_version or ""): update for update in updates}
+
+
+def why_base_stays(image: SoftwareImage, bases: Mapping[Comparable, SoftwareImage]) -> str | None:
+    """Return which maintenance update needs the image, or ``None``; an update is not the base of another."""
+    update = None if is_maintenance_update(image) else bases.get(comparable(image.version or ""))
+    return f"is referred to by {update.describe()}" if update else None
 
 
 def protecting(image: SoftwareImage, patterns: Sequence[str]) -> str | None:

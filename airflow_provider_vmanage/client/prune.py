@@ -8,12 +8,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_vmanage.client.devices import same_version
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.plan import UNKNOWN_VERSION, protecting, why_not_removed
-from airflow_provider_vmanage.client.usage import Usage
+from airflow_provider_vmanage.client.plan import (
+    bases_of_updates,
+    is_maintenance_update,
+    protecting,
+    why_base_stays,
+    why_not_removed,
+)
+from airflow_provider_vmanage.client.usage import Usage, is_stored
+from airflow_provider_vmanage.client.versions import (
+    UNKNOWN_VERSION,
+    Comparable,
+    comparable,
+    is_ordered,
+    version_key,
+)
 from airflow_provider_vmanage.client.wanted import parse_limit, parse_patterns
+
+#: the newest versions of each platform family and image type
+Newest = dict[tuple[str, str | None], set[Comparable]]
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -59,42 +74,33 @@ def choose(images: Sequence[SoftwareImage], rules: PruneRules, usage: Usage, now
     """
     newest = _newest(images, rules.keep)
     reasons = {id(one): _why_kept(one, rules, newest, now) or why_not_removed(one, usage) for one in images}
-    stay = [one for one in images if reasons[id(one)]]
-    # A maintenance update that stays needs its version, which then stays too.
+    bases = bases_of_updates(one for one in images if reasons[id(one)])
     for image in images:
-        if not reasons[id(image)]:
-            reasons[id(image)] = _referred_by(image, stay)
+        reasons[id(image)] = reasons[id(image)] or why_base_stays(image, bases)
     return Pruning(
         tuple(one for one in images if not reasons[id(one)]),
         tuple((one, reason) for one in images if (reason := reasons[id(one)])),
     )
 
 
-def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Return what versions are sorted by: numbers as numbers, letters behind them as text, a leading name left out.
-
-    ``17.9`` comes before ``17.12``, ``17.06.05`` before ``17.06.05a``, ``20.13.999-2846`` before ``20.13.999-3077``.
-    """
-    digits = re.search(r"\d", version)
-    parts = re.findall(r"\d+|[a-z]+", version[digits.start() if digits else 0 :].lower())
-    return tuple((1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts)
-
-
-def _why_kept(
-    image: SoftwareImage, rules: PruneRules, newest: dict[tuple[str, str | None], list[str]], now: datetime
-) -> str | None:
+def _why_kept(image: SoftwareImage, rules: PruneRules, newest: Newest, now: datetime) -> str | None:
     if image.problem:
         return f"could not be read ({image.problem})"
-    if image.is_url_entry or image.remote_server_ids or image.version_type not in (None, "vmanage"):
+    if not is_stored(image):
         return "is not stored on the manager"
     if image.version in (None, UNKNOWN_VERSION):
         return "has no known version"
+    if is_maintenance_update(image):
+        # Updates for different defects do not supersede each other, and no device list shows which one is active.
+        return f"is a maintenance update (SMU) of {image.needs_version}, which prune never deletes"
+    if not is_ordered(image.version or ""):
+        return f"has the version {image.version}, whose place among the other versions is not known"
     if not image.platform_family:
         return "has no platform family, so nobody can tell what it is the successor of"
     if pattern := protecting(image, rules.protect):
         return f"protected by {pattern!r}"
     for family in image.platform_family:
-        if any(same_version(image.version or "", one) for one in newest[family, image.image_type]):
+        if comparable(image.version or "") in newest[family, image.image_type]:
             return f"among the {rules.keep} newest versions for {family}"
     return _too_young(image, rules.older_than, now)
 
@@ -108,26 +114,18 @@ def _too_young(image: SoftwareImage, older_than: timedelta | None, now: datetime
     return None if age > older_than.total_seconds() else f"is not older than {older_than}"
 
 
-def _newest(images: Sequence[SoftwareImage], keep: int) -> dict[tuple[str, str | None], list[str]]:
-    """Return the newest versions of each platform family and image type."""
-    versions: dict[tuple[str, str | None], list[str]] = {}
+def _newest(images: Sequence[SoftwareImage], keep: int) -> Newest:
+    """Return the newest versions of each platform family and image type; updates and unordered builds do not count."""
+    versions: dict[tuple[str, str | None], dict[Comparable, str]] = {}
     for image in images:
-        if image.is_url_entry or image.remote_server_ids or image.version in (None, UNKNOWN_VERSION):
-            continue
-        for family in image.platform_family:
-            known = versions.setdefault((family, image.image_type), [])
-            if not any(same_version(image.version or "", one) for one in known):
-                known.append(image.version or "")
-    return {group: sorted(known, key=version_key, reverse=True)[:keep] for group, known in versions.items()}
-
-
-def _referred_by(image: SoftwareImage, others: Sequence[SoftwareImage]) -> str | None:
-    for other in others:
-        needed = other.needs_version
-        own = same_version(other.version or "", needed or "")
-        if needed and not own and same_version(needed, image.version or ""):
-            return f"is referred to by {other.describe()}"
-    return None
+        version = image.version or ""
+        if is_stored(image) and is_ordered(version) and not is_maintenance_update(image):
+            for family in image.platform_family:
+                versions.setdefault((family, image.image_type), {}).setdefault(comparable(version), version)
+    return {
+        group: set(sorted(known, key=lambda one: version_key(known[one]), reverse=True)[:keep])
+        for group, known in versions.items()
+    }
 
 
 def _age(value: Any) -> timedelta | None:

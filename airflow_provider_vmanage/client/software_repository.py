@@ -187,8 +187,8 @@ class SoftwareRepository:
         :param file_name: the listed or the uploaded file name.
         :param if_missing: ``skip`` (success, unchanged) or ``fail``.
         :param allow_in_use: delete it although a device needs it.
-        :raises VManageInUseError: its version is running or default on a device, or available on one that cannot be
-            reached, or the devices could not be listed.
+        :raises VManageInUseError: a device, the manager itself or one of its tasks needs it or may need it, or the
+            devices or tasks could not be listed (:class:`~.usage.Usage`).
         :raises VManageConfigurationError: not exactly one of the three is given.
         :raises VManageNotFoundError: nothing fits, with ``if_missing="fail"``.
         :raises VManageAmbiguousError: several fit, or the record holds other files and the manager shows no id for

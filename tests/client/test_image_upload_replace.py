@@ -24,7 +24,10 @@ NAME = "vmanage-20.15.1-x86_64.tar.gz"
 OLD = b"the old image"
 PACKAGE = "POST device/action/software/package"
 LIST = "GET device/action/software"
-DEVICES = [f"GET device/action/install/devices/{kind}" for kind in ("vedge", "controller", "vmanage")]
+DEVICES = [
+    *(f"GET device/action/install/devices/{kind}" for kind in ("vedge", "controller", "vmanage")),
+    "GET device/action/status/tasks",
+]
 
 
 @pytest.fixture

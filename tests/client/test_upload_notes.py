@@ -104,7 +104,7 @@ def test_after_a_kill_the_next_try_finds_what_was_sent_and_sends_nothing(
 def test_after_a_kill_of_a_replace_the_next_try_tells_of_a_replace(
     vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
 ) -> None:
-    vm.add_image("a.bin", b"old")
+    vm.add_image("a.bin", b"old", version="1.1.1")
     notes = Notes(kills=True)
     with pytest.raises(Killed):
         try_with(notes, if_exists="replace")
@@ -150,7 +150,7 @@ def test_a_note_of_another_image_is_ignored(
     naps: list[float],
 ) -> None:
     notes = Notes(note)
-    vm.add_image("a.bin", b"old")
+    vm.add_image("a.bin", b"old", version="1.1.1")
     assert try_with(notes, if_exists="replace", checksum=checksum).action == "replaced"
     assert sent() == 1
     assert names_and_digests(vm) == [("a.bin", SHA512)]

@@ -129,7 +129,7 @@ def test_a_cookie_that_another_tasks_logout_kills_is_replaced_silently(
         repository.list_images()
         log_out_with_the_cookie_of(vm)
         assert deed() == expected
-    assert repository.delete_image(file_name="a.bin").action == "deleted"
+    assert repository.delete_image(file_name="a.bin", allow_in_use=True).action == "deleted"
     log_out_with_the_cookie_of(vm)
     repository.session.close()
     assert vm.images == []

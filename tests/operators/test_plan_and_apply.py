@@ -299,6 +299,26 @@ def test_check_mode_says_the_same_and_changes_nothing(
     assert (would["action"], would["changed"]) == (does["action"], does["changed"]) == ("applied", True)
 
 
+def test_the_version_that_a_wanted_maintenance_update_needs_is_not_removed(vm: Simulator, plan: Make) -> None:
+    for name in ("c8000v-17.9.1.bin", "c8000v-17.6.1.bin"):
+        vm.add_image(name)
+    vm.add_record(
+        {
+            "versionId": "smu",
+            "availableFiles": "[c8000v-smu.bin]",
+            "versionName": "17.9.1.CSCab12345",
+            "smuCompatibleVersion": "17.9.1",
+            "versionType": "vmanage",
+            "platformFamily": ["c8000v"],
+        }
+    )
+    row = plan([{"file_name": "c8000v-smu.bin"}], exact=True)
+    assert whats(row["remove"]) == ["c8000v-17.6.1.bin"]
+    assert [(one["file_name"], one["reason"].split(" (")[0]) for one in row["blocked"]] == [
+        ("c8000v-17.9.1.bin", "is referred to by c8000v-smu.bin")
+    ]
+
+
 def test_devices_that_cannot_be_listed_block_every_removal(vm: Simulator, plan: Make) -> None:
     vm.add_image(OLD)
     vm.faults.add("error_500", path="device/action/install/devices/vedge")

@@ -35,7 +35,10 @@ URL = "https://images.example.com/20.15/"
 LIST, ADD, SEND = (
     f"{verb} device/action/software{end}" for verb, end in (("GET", ""), ("POST", ""), ("POST", "/package"))
 )
-DEVICES = [f"GET device/action/install/devices/{kind}" for kind in ("vedge", "controller", "vmanage")]
+DEVICES = [
+    *(f"GET device/action/install/devices/{kind}" for kind in ("vedge", "controller", "vmanage")),
+    "GET device/action/status/tasks",
+]
 IMAGE_TYPES: dict[str, tuple[type, ...]] = {
     "version": (str,),
     "version_id": (str,),
