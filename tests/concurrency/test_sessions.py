@@ -35,7 +35,7 @@ def a_task(repository: SoftwareRepository, name: str, meet: Callable[[], Any] = 
         meet()
         there = [image.file_name for image in repository.list_images()]
         assert there.count("there-1.bin") == 1
-        return [upload(repository, name), repository.delete_image(file_name=name).action]
+        return [upload(repository, name), repository.delete_image(file_name=name, allow_in_use=True).action]
 
 
 def test_twenty_tasks_share_a_manager_that_keeps_twenty_sessions(
