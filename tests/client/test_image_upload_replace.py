@@ -168,7 +168,7 @@ def test_a_use_that_begins_while_the_source_is_read_keeps_the_image(
     vm: Simulator, image: bytes, replace: Callable[..., ImageUpload], *, allow_in_use: bool
 ) -> None:
     def opener() -> IO[bytes]:
-        if not vm._manager.devices.all:
+        if all(device["host-name"] != "branch-1" for device in vm._manager.devices.all):
             vm.add_device("branch-1", **RUNNING)
         return io.BytesIO(image)
 

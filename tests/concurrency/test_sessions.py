@@ -35,7 +35,7 @@ def a_task(repository: SoftwareRepository, name: str, meet: Callable[[], Any] = 
         meet()
         there = [image.file_name for image in repository.list_images()]
         assert there.count("there-1.bin") == 1
-        return [upload(repository, name), repository.delete_image(file_name=name, allow_in_use=True).action]
+        return [upload(repository, name), repository.delete_image(file_name=name).action]
 
 
 def test_twenty_tasks_share_a_manager_that_keeps_twenty_sessions(
@@ -47,13 +47,14 @@ def test_twenty_tasks_share_a_manager_that_keeps_twenty_sessions(
     all_open = threading.Barrier(20, lambda: opened.append(vm.counters.open_sessions))
 
     def task(number: int) -> Callable[[], Any]:
-        return lambda: a_task(repository_of(vm), f"image-{number}.bin", lambda: all_open.wait(30))
+        return lambda: a_task(repository_of(vm), f"image-1.1.{number}.bin", lambda: all_open.wait(30))
 
     assert at_once(*map(task, range(20))) == [["uploaded", "deleted"]] * 20
     assert opened == [20]
     counters = vm.counters
     assert (counters.logins, counters.logouts, counters.open_sessions) == (20, 20, 0)
-    assert counters.requests == 20 * 13  # in, server; list; list, POST, list; list, 3 of devices, DELETE, list; out
+    # in, server; list; list, POST, list; list, 3 of devices, tasks, DELETE, list; out
+    assert counters.requests == 20 * 14
     assert [image.file_name for image in vm.images] == ["there-1.bin"]
 
 
@@ -68,7 +69,7 @@ def test_more_tasks_than_the_manager_keeps_sessions_end_well_or_can_be_run_again
     vm.add_image("there-1.bin")
 
     def task(number: int) -> Callable[[], Any]:
-        return lambda: a_task(repository_of(vm), f"image-{number}.bin")
+        return lambda: a_task(repository_of(vm), f"image-1.1.{number}.bin")
 
     left = list(range(16))
     for _ in range(10):  # what Airflow's retries do
