@@ -1,7 +1,7 @@
-"""One poll for all who wait on one connection in a triggerer process: one session, one list call per interval.
+"""One poll for all who wait on one connection in a triggerer process, whatever they ask: one session, one thread.
 
-The calls are those of the hook, on a thread of its own for each connection; the event loop only waits. The first to
-join starts the poll, the last to leave logs out.
+Waiters with the same question share one request per interval. The calls are those of the hook, on a thread of its own
+for each connection; the event loop only waits. The first to join starts the poll, the last to leave logs out.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 
 from airflow_provider_vmanage.client.errors import VManageAuthenticationError, VManageError, VManageUnavailableError
-from airflow_provider_vmanage.client.image_search import ImageIndex
 from airflow_provider_vmanage.masking import masked
 
 if TYPE_CHECKING:
@@ -30,8 +29,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Answer: TypeAlias = "ImageIndex | VManageError"
-
 #: waiters that receive a result before other tasks of the loop get their turn
 _BATCH = 100
 
@@ -39,50 +36,70 @@ _BATCH = 100
 LOGIN_RETRY_SECONDS = 1200.0
 
 
-class Waiter(Protocol):
-    """Somebody who takes part in a poll."""
+class Question(Protocol):
+    """What a waiter wants to know of a manager; equal and hashable where one request serves several waiters."""
 
-    #: when the next look is wanted, by ``time.monotonic()``
+    def __hash__(self) -> int:
+        """Return the same for equal questions."""
+
+    def ask(self, hook: VManageHook) -> Any:
+        """Return the result, on the thread of the poll.
+
+        :raises VManageError: as any read.
+        """
+
+
+class Waiter(Protocol):
+    """A participant of a poll."""
+
+    #: when the next poll is wanted, by ``time.monotonic()``
     due: float
 
-    def take(self, answer: Answer) -> None:
-        """Take the result of a poll, whichever waiter asked for it, and set the next ``due``."""
+    @property
+    def question(self) -> Question:
+        """Return what it waits for."""
+
+    def take(self, result: Any) -> None:
+        """Take what the question has returned, or the ``VManageError`` it has raised, and set the next ``due``.
+
+        The poll may be one that another waiter with the same question asked for.
+        """
 
     def fail(self, error: VManageError) -> None:
         """Stop waiting: the poll is over, and no other result follows."""
 
 
-_polls: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, RepositoryPoll]] = WeakKeyDictionary()
+_polls: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poll]] = WeakKeyDictionary()
 
 
-def poll_of(vmanage_conn_id: str) -> RepositoryPoll:
+def poll_of(vmanage_conn_id: str) -> Poll:
     """Return the poll of a connection in the running event loop.
 
     :param vmanage_conn_id: id of the connection.
     """
     polls = _polls.setdefault(asyncio.get_running_loop(), {})
     if vmanage_conn_id not in polls:
-        polls[vmanage_conn_id] = RepositoryPoll(vmanage_conn_id, on_end=partial(_forget, polls))
+        polls[vmanage_conn_id] = Poll(vmanage_conn_id, on_end=partial(_forget, polls))
     return polls[vmanage_conn_id]
 
 
-def _forget(polls: dict[str, RepositoryPoll], poll: RepositoryPoll) -> None:
+def _forget(polls: dict[str, Poll], poll: Poll) -> None:
     if polls.get(poll.vmanage_conn_id) is poll:
         del polls[poll.vmanage_conn_id]
 
 
-class RepositoryPoll:
-    """Looks at the list of one manager whenever the first of the waiters is due, and tells all of them.
+class Poll:
+    """Asks one manager whenever a waiter is due, and passes the result to all waiters with the same question.
 
     :param vmanage_conn_id: id of the connection.
     :param on_end: called with this poll when the last waiter leaves or the poll fails; who comes later needs another.
     """
 
-    def __init__(self, vmanage_conn_id: str, *, on_end: Callable[[RepositoryPoll], object] = lambda _: None) -> None:
+    def __init__(self, vmanage_conn_id: str, *, on_end: Callable[[Poll], object] = lambda _: None) -> None:
         self.vmanage_conn_id = vmanage_conn_id
         self._on_end = on_end
         self._waiters: dict[Waiter, None] = {}
-        self._next_look = float("inf")
+        self._next_poll = float("inf")
         self._sooner = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"vmanage-poll-{vmanage_conn_id}")
@@ -97,7 +114,7 @@ class RepositoryPoll:
         if self._task is None:
             # In a context of its own: what the poll logs is not about the task that happened to be first.
             self._task = contextvars.Context().run(asyncio.get_running_loop().create_task, self._run())
-        elif waiter.due < self._next_look:
+        elif waiter.due < self._next_poll:
             self._sooner.set()
 
     async def leave(self, waiter: Waiter) -> None:
@@ -117,7 +134,8 @@ class RepositoryPoll:
         try:
             while self._waiters:
                 await self._until_due()
-                await self._tell(await self._look())
+                for question in self._due_questions():
+                    await self._pass_on(question, await self._poll(question))
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit) as err:
             self._fail(err)
             raise
@@ -138,30 +156,35 @@ class RepositoryPoll:
         """Wait for the first waiter that is due; one that joins meanwhile may be due sooner."""
         while self._waiters:
             self._sooner.clear()
-            self._next_look = min(waiter.due for waiter in self._waiters)
+            self._next_poll = min(waiter.due for waiter in self._waiters)
             try:
-                await asyncio.wait_for(self._sooner.wait(), max(0.0, self._next_look - time.monotonic()))
+                await asyncio.wait_for(self._sooner.wait(), max(0.0, self._next_poll - time.monotonic()))
             except asyncio.TimeoutError:
                 return
 
-    async def _tell(self, answer: Answer) -> None:
-        if isinstance(answer, VManageError):
-            log.warning("Looking for images with connection %r failed: %s", self.vmanage_conn_id, masked(str(answer)))
-        for number, waiter in enumerate(list(self._waiters), start=1):
-            waiter.take(answer)
+    def _due_questions(self) -> list[Question]:
+        now = time.monotonic()
+        return list(dict.fromkeys(waiter.question for waiter in self._waiters if waiter.due <= now))
+
+    async def _pass_on(self, question: Question, result: Any) -> None:
+        if isinstance(result, VManageError):
+            log.warning("Polling %s with connection %r failed: %s", question, self.vmanage_conn_id, masked(str(result)))
+        asking = [waiter for waiter in self._waiters if waiter.question == question]
+        for number, waiter in enumerate(asking, start=1):
+            waiter.take(result)
             if number % _BATCH == 0:
                 await asyncio.sleep(0)
 
-    # -- one look --------------------------------------------------------------------------------------------------
+    # -- one request -----------------------------------------------------------------------------------------------
 
-    async def _look(self) -> Answer:
-        """Poll once; if that fails and the connection was changed meanwhile, once more with the new one."""
-        answer = await self._ask()
-        if isinstance(answer, VManageError) and (
-            await self._connection_changed() or await self._refusal_is_old(answer)
+    async def _poll(self, question: Question) -> Any:
+        """Ask once; if that fails and the connection was changed meanwhile, once more with the new one."""
+        result = await self._ask(question)
+        if isinstance(result, VManageError) and (
+            await self._connection_changed() or await self._refusal_is_old(result)
         ):
-            answer = await self._ask()
-        return answer
+            result = await self._ask(question)
+        return result
 
     async def _refusal_is_old(self, error: VManageError) -> bool:
         """Return whether a refused login may be sent again, after a time in which a lock of the account ends."""
@@ -180,11 +203,11 @@ class RepositoryPoll:
             await self._on_thread(self._hook.close)
         self._hook, self._refused_at = None, 0.0
 
-    async def _ask(self) -> Answer:
+    async def _ask(self, question: Question) -> Any:
         try:
             if self._hook is None:
                 self._hook = await self._new_hook()
-            return (await self._on_thread(partial(_list, self._hook))).answer
+            return (await self._on_thread(partial(_ask, question, self._hook))).result
         except VManageError as err:
             return err
         except Exception as err:  # a broken library must not leave all waiting for ever
@@ -239,18 +262,18 @@ class RepositoryPoll:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Sealed:
-    """An answer on its way from the thread: asyncio's messages show what a future holds, and errors quote a manager."""
+    """A result on its way from the thread: asyncio's messages show what a future holds, and errors quote a manager."""
 
-    answer: Answer
+    result: Any
 
 
 def _poll_failed(err: BaseException) -> VManageUnavailableError:
     return VManageUnavailableError(f"The poll failed with {type(err).__name__}: see the triggerer's log")
 
 
-def _list(hook: VManageHook) -> _Sealed:
+def _ask(question: Question, hook: VManageHook) -> _Sealed:
     try:
-        return _Sealed(ImageIndex(hook.list_images(), manager=hook.settings.base_url))
+        return _Sealed(question.ask(hook))
     except VManageError as err:
         return _Sealed(err)
 

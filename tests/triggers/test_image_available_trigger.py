@@ -295,7 +295,7 @@ def test_a_watcher_goes_on_with_another_poll_where_its_own_dies(vm: Simulator, m
         async with watching() as names:
             await looks(vm)
             with monkeypatch.context() as patch:
-                patch.setattr(repository_poll.RepositoryPoll, "_look", die)
+                patch.setattr(repository_poll.Poll, "_poll", die)
                 await until(lambda: vm.counters.logouts == 1)
             vm.add_image("new.bin", version="20.15.1")
             await until(lambda: names)
