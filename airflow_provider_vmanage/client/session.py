@@ -154,9 +154,10 @@ class ManagerSession:
         :param path: path below ``/dataservice``.
         :param body: iterable of bytes with a length.
         :param content_type: of the request.
-        :raises VManageSessionExpiredError: the session was dead; the next call opens another. Under status 403 the
-            manager has refused the body by name.
-        :raises VManageOutcomeUnknownError: no answer, or none that comes from the manager.
+        :raises VManageSessionExpiredError: the session was dead, or a page came in place of the response: then it may
+            be alive and was logged out. The next call opens another. Under status 403 the manager has refused the body
+            by name.
+        :raises VManageOutcomeUnknownError: no response, or none that comes from the manager.
         :raises VManageError: as any change.
         """
         call = self._call("POST", path)
@@ -173,6 +174,9 @@ class ManagerSession:
             raise
         except SessionDead as dead:
             self._note_death(call, dead)
+            if dead.by_page:  # proves no death, so the session is logged out, on a connection that is not cut short
+                self._connection.drop()
+                self._end(self._given_up.pop(_key(call), None))
             raise VManageSessionExpiredError(
                 f"The session died ({dead.shape})", status=dead.status, **call.where
             ) from dead
