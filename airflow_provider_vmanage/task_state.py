@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 _KEY = "vmanage_upload"
 
-_FIELDS = {"action": str, "file_name": str, "size": int, "sha512": str}
+_FIELDS = {"action": str, "file_name": str, "size": int, "sha512": str, "checksum": str, "sent_on": int}
 
 
 class TaskStateNotes:

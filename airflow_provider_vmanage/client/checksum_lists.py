@@ -58,7 +58,7 @@ def find_checksum(stream: IO[bytes], file_name: str, *, list_name: str) -> Check
                 "give checksum itself"
             )
         if digests:
-            return Checksum(algorithm, digests.pop())
+            return Checksum(algorithm, digests.pop(), origin=f"the list {list_name}")
     raise AssertionError("an entry has one of the algorithms")
 
 

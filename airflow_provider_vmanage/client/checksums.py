@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageConfigurationError
 from airflow_provider_vmanage.client.urls import masked_url
@@ -19,26 +19,50 @@ class Checksum:
 
     :param algorithm: ``sha512``, ``sha256`` or ``md5``.
     :param digest: hexadecimal, lower case.
+    :param origin: where it was read, for the log.
     """
 
     algorithm: str
     digest: str
+    origin: str = field(default="the argument checksum", compare=False)
+
+    def __str__(self) -> str:
+        """Return it as users write it."""
+        return f"{self.algorithm}:{self.digest}"
 
     def check(self, actual: str, *, what: str) -> None:
-        """Do nothing where the digests agree.
+        """Raise if the digests differ.
 
         :param actual: hexadecimal digest of what was read.
         :param what: name of the source, for the error.
         :raises VManageChecksumError: they differ.
         """
         if actual != self.digest:
+            fix = "Nothing was stored on the manager: fetch the image again, or correct checksum"
             raise VManageChecksumError(
-                f"{what} has {self.algorithm} {actual}, but checksum says {self.digest}: fetch the image again, or "
-                "correct checksum; no complete image was sent",
+                describe_mismatch(what, self, actual, fix),
                 algorithm=self.algorithm,
                 expected=self.digest,
                 actual=actual,
             )
+
+    def describe_agreement(self) -> str:
+        """Return the words of the log for bytes that have this digest."""
+        return f"checksum agrees ({self.algorithm}, from {self.origin})"
+
+
+def describe_mismatch(what: str, expected: Checksum, actual: str, consequence: str) -> str:
+    """Return one sentence with shortened digests, and the whole ones on lines of their own after it.
+
+    :param what: name of the image.
+    :param actual: hexadecimal digest that was found, of the same algorithm.
+    :param consequence: what was done and what fixes it.
+    """
+    return (
+        f"checksum mismatch for {what}: expected {expected.digest[:4]}…, got {actual[:4]}…. {consequence}\n"
+        f"expected {expected}\n"
+        f"got {expected.algorithm}:{actual}"
+    )
 
 
 def parse_checksum(text: str | None, *, field: str = "checksum") -> Checksum | None:

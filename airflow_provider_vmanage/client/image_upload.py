@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import re
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageConflictError,
     VManageError,
     VManageOutcomeUnknownError,
+    VManageProtocolError,
     VManageRejectedError,
     VManageSourceError,
     VManageUnavailableError,
@@ -62,7 +64,9 @@ class ImageUpload:
     :param file_name: exact name on the manager.
     :param checksum: digest that the source must have, or what reads it, called likewise.
     :param if_exists: ``skip``, ``replace`` or ``fail``.
-    :param listing_timeout: seconds until an accepted image must be listed.
+    :param listing_timeout: seconds until an accepted image must be listed. Where all bytes were sent and no response
+        came, the manager may still work on them: the list is then polled for ``upload_read`` seconds of the session's
+        timeouts, counted from the last byte.
     :param allow_in_use: let ``replace`` delete an image that a device needs.
     :param not_after: moment by which the last byte must be sent.
     :param notes: survive a killed task, so that the next try knows that all bytes were sent.
@@ -102,6 +106,7 @@ class ImageUpload:
         old = self._listed()
         change = self._sent_before(old) or self._bring(old)
         self._forget_note()
+        self._log_checksum(change)
         return change
 
     @cached_property
@@ -129,18 +134,26 @@ class ImageUpload:
         if note is None or not self._is_about_this(note):
             return None
         log.info("An earlier try sent all bytes of %s: waiting for it to be listed", self.file_name)
-        image = old[0] if old else self._wait_listed(self.listing_timeout)
-        return Change(note.action, image, note.size, note.sha512) if image else None
+        image = old[0] if old else self._wait_listed(self._seconds_to_wait(note.sent_on))
+        return self._change(note.action, image, note.size, note.sha512) if image else None
 
     def _is_about_this(self, note: UploadNote) -> bool:
         if note.file_name != self.file_name:
             return False
         try:
-            same_size, expected = note.size == self.found.size, self.expected
-        except VManageSourceError as err:  # told again where the list says that bytes are needed
+            return note.size == self.found.size and note.proves(self.expected)
+        except VManageSourceError as err:  # raised again if the list says that bytes are needed
             log.info("The note of an earlier try cannot be compared: %s", err)
             return False
-        return same_size and (not expected or expected.algorithm != "sha512" or expected.digest == note.sha512)
+
+    def _change(self, action: str, image: SoftwareImage, size: int, sha512: str | None) -> Change:
+        return Change(action, image, size, sha512, verified=self.expected.algorithm if self.expected else None)
+
+    def _log_checksum(self, change: Change) -> None:
+        if change.size is not None and self.expected is None:
+            log.info("%s: not verified: no checksum was given", self.file_name)
+        elif change.size is not None and self.expected is not None:
+            log.info("%s: %s", self.file_name, self.expected.describe_agreement())
 
     def _bring(self, old: list[SoftwareImage]) -> Change:
         if old and self.if_exists == "skip":
@@ -169,7 +182,8 @@ class ImageUpload:
         self._raise_unless_good(old, budget)
         image = old[0] if old else SoftwareImage(file_name=self.file_name)
         sha512 = self.expected.digest if self.expected and self.expected.algorithm == "sha512" else None
-        return Change("replaced" if old else "uploaded", image, self.found.size, sha512, applied=False)
+        change = self._change("replaced" if old else "uploaded", image, self.found.size, sha512)
+        return replace(change, applied=False)
 
     def _raise_unless_good(self, old: list[SoftwareImage], budget: Budget | None) -> None:
         if len(old) > 1:
@@ -215,19 +229,44 @@ class ImageUpload:
                 lost = err
             except OUTCOME_OPEN as err:
                 lost = err
+                log.warning("%s; %d of %d bytes were sent; reading the list", err, body.sent, len(body))
+                if body.complete and _is_silence(err):
+                    return self._wait_after_silence(action, body, err)
                 is_open = body.complete and not is_refusal(err)
                 sent = body if is_open else sent
-                log.warning("%s; %d of %d bytes were sent; looking at the list", err, body.sent, len(body))
                 image = self._wait_listed(self.listing_timeout if is_open else 0, lost=err)
             else:
                 lost, sent = None, body
                 image = self._wait_listed(self.listing_timeout)
             if image is not None:
-                own = Change(action, image, self.found.size, sent.sha512) if sent else None
+                own = self._change(action, image, self.found.size, sent.sha512) if sent else None
                 return own or self._come_second(image, lost)
             if lost is None:
                 break
+        self._note_response()
         raise self._not_there(lost)
+
+    def _wait_after_silence(self, action: str, body: MultipartImage, lost: VManageError) -> Change:
+        """Return the change once the list shows the image: the manager has all bytes and may still work on them.
+
+        :raises VManageOutcomeUnknownError: not listed within ``upload_read`` seconds of the last byte. Nothing is sent
+            again in this try: that would give the manager a second image to work on.
+        """
+        cause = lost
+        try:
+            image = self._wait_listed(self._seconds_to_wait(body.sent_on), lost=lost)
+            if image is not None:
+                return self._change(action, image, self.found.size, body.sha512)
+        except (VManageUnavailableError, VManageProtocolError) as err:
+            cause = err
+        seconds = self.repository.session.settings.timeouts.upload_read
+        text = f"is not listed {seconds:g} s after all bytes were sent (upload_read_timeout), and was not sent again"
+        raise self._unknown(f"{text} ({lost})", cause)
+
+    def _seconds_to_wait(self, sent_on: float) -> float:
+        """Return the seconds until an image must be listed whose last byte was sent at that time."""
+        longest = self.repository.session.settings.timeouts.upload_read
+        return max(self.listing_timeout, min(sent_on + longest - time.time(), longest))
 
     def _send(self, body: MultipartImage) -> None:
         """Send one body.
@@ -295,7 +334,15 @@ class ImageUpload:
 
     def _note(self, action: str, sha512: str) -> None:
         if self.notes is not None:
-            self.notes.write(UploadNote(action, self.file_name, self.found.size, sha512))
+            promised = str(self.expected or "")
+            size, now = self.found.size, int(time.time())
+            self.notes.write(UploadNote(action, self.file_name, size, sha512, checksum=promised, sent_on=now))
+
+    def _note_response(self) -> None:
+        """Note that a response came: the next try need not wait until the manager has worked on the image."""
+        note = self.notes.read() if self.notes is not None else None
+        if self.notes is not None and note is not None:
+            self.notes.write(replace(note, sent_on=0))
 
     def _forget_note(self, *, unless: VManageError | None = None) -> None:
         """Forget what was sent: it is listed, or was refused, unless a copy of it may still show up."""
@@ -326,9 +373,18 @@ class ImageUpload:
             text = f"was accepted but is not listed after {self.listing_timeout:g} s (listing_timeout)"
         else:
             text = f"is not listed after {1 + MAX_REPEATS} attempts to send it ({lost})"
+        return self._unknown(text, lost)
+
+    def _unknown(self, text: str, cause: VManageError | None) -> VManageOutcomeUnknownError:
         error = VManageOutcomeUnknownError(f"{self.file_name} {text}", method="POST", path=f"{PATH}/package")
-        error.__cause__ = lost
+        error.__cause__ = cause
         return error
+
+
+def _is_silence(err: VManageError) -> bool:
+    """Return whether no response came, or none that can be read: it says nothing about the bytes that were sent."""
+    is_broken = isinstance(err, VManageProtocolError) and err.status is not None and err.status < 300
+    return is_broken or isinstance(err, VManageOutcomeUnknownError)
 
 
 def _says_it_exists(err: VManageRejectedError) -> bool:

@@ -77,6 +77,7 @@ class Change:
     :param size: bytes of the image that was sent, or ``None`` where nothing was sent.
     :param sha512: their SHA-512 as hexadecimal, likewise.
     :param applied: false in check mode: nothing was changed.
+    :param verified: of an upload: the algorithm by which the bytes were checked against what was promised.
     """
 
     action: str
@@ -84,6 +85,7 @@ class Change:
     size: int | None = None
     sha512: str | None = None
     applied: bool = True
+    verified: str | None = None
 
     def as_row(self) -> dict[str, Any]:
         """Return the flat row of plain JSON types with stable keys that an operator returns."""
@@ -93,6 +95,7 @@ class Change:
             **self.image.as_row(),
             "size": self.size,
             "sha512": self.sha512,
+            "verified": self.verified,
             "applied": self.applied,
         }
 

@@ -11,6 +11,7 @@ import io
 import logging
 import queue
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import IO, TypeAlias
@@ -68,6 +69,7 @@ class MultipartImage:
         self._budget = budget
         self._on_sent = on_sent
         self.sent = 0
+        self.sent_on = 0.0  # seconds since 1970, of the last byte
         self.sha512: str | None = None
         self._checksum = checksum
         self._raise_if_stopped = raise_if_stopped
@@ -118,6 +120,7 @@ class MultipartImage:
             self.sha512 = reader.check()
             yield from self._counted(held or b"")
             yield from self._counted(self._tail)
+            self.sent_on = time.time()
             progress.done()
             self._on_sent(self.sha512)
         finally:
@@ -186,7 +189,7 @@ class _Reader:
         """Return the SHA-512 of what was read, once it is known to be what was promised."""
         if self._checksum:
             actual = self._digests[self._checksum.algorithm].hexdigest()
-            self._checksum.check(actual, what=f"source {self._source.name!r}")
+            self._checksum.check(actual, what=self._source.name)
         return self._digests["sha512"].hexdigest()
 
     def stop(self) -> None:

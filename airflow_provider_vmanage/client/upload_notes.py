@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from airflow_provider_vmanage.client.checksums import Checksum
+
 
 @dataclass(frozen=True)
 class UploadNote:
@@ -14,12 +16,21 @@ class UploadNote:
     :param file_name: exact name on the manager.
     :param size: bytes.
     :param sha512: of what was sent, as hexadecimal.
+    :param checksum: what the bytes were checked against, such as ``sha256:<hex>``; blank where nothing was promised.
+    :param sent_on: seconds since 1970, of the last byte; 0 once the manager has responded.
     """
 
     action: str
     file_name: str
     size: int
     sha512: str
+    checksum: str = ""
+    sent_on: int = 0
+
+    def proves(self, expected: Checksum | None) -> bool:
+        """Return whether the bytes that were sent are known to have this digest; anything has none at all."""
+        known = {f"sha512:{self.sha512}", self.checksum}
+        return expected is None or str(expected) in known
 
 
 class UploadNotes(Protocol):
