@@ -162,7 +162,7 @@ class DesiredState:
             return None if one.remote_server in known else f"the remote server {one.remote_server!r} is not there"
         try:
             if one.source is not None:
-                open_checksum(one.checksum, file_name_of(one.source))
+                open_checksum(one.checksum, one.file_name or file_name_of(one.source))
                 open_source(one.source)
         except VManageCancelledError:
             raise

@@ -94,7 +94,7 @@ def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:
 
     :param checksum: ``sha512:<hex>`` and the like, or ``file:<path or URL>`` of a list: ``sha512sum`` lines, or CSV
         with a header, such as the vendor's bulk-hash file.
-    :param file_name: exact name of the image in the list.
+    :param file_name: exact name of the image in the list: the one it gets on the manager.
     :raises VManageConfigurationError: malformed, or not listed.
     :raises VManageSourceError: the list cannot be read.
     """

@@ -225,26 +225,25 @@ class VManageHook(BaseHook):
         """Upload an image, streamed; safe to run again.
 
         See :class:`airflow_provider_vmanage.operators.software_repository.UploadImageOperator` for the arguments.
-        All of them are checked before anything is sent. The source, and the list of a checksum, are opened only where
-        the manager's list says that they are needed.
+        All of them are checked before anything is sent. The source is opened only if the manager does not list the
+        image yet; a list of checksums also if the manager shows a checksum of the image that it lists.
         """
         for given in (source, checksum):
             mask_url(str(given or ""))
-        expected = checksum_of(checksum, file_name_of(source))
+        name = file_name_of(source) if file_name is None else file_name
         upload = ImageUpload(
             self._repository(check_mode=check_mode),
             source_of(source),
-            file_name=file_name_of(source) if file_name is None else file_name,
-            checksum=expected,
+            file_name=name,
+            checksum=checksum_of(checksum, name),
             if_exists=if_exists,
             listing_timeout=listing_timeout,
             allow_in_use=allow_in_use,
             not_after=parse_not_after(not_after),
             notes=None if check_mode else notes,
         )
-        change = upload.run()
-        confirm_checksum(self.get_conn(), change, upload.expected if change.sha512 else None)
-        return change
+        is_promised = bool((checksum or "").strip())
+        return confirm_checksum(self.get_conn(), upload.run(), (lambda: upload.expected) if is_promised else None)
 
     def delete_image(
         self,

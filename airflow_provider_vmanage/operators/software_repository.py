@@ -42,7 +42,7 @@ class AddRepoOperator(VManageOperator):
 
     Returns one row: ``action`` (``added``, ``replaced``, ``unchanged``), ``changed``, ``version``, ``version_id``,
     ``file_name``, ``image_type``, ``version_type``, ``platform_family``, ``updated_on`` (ms), ``size``, ``sha512``,
-    ``applied``.
+    ``verified`` (of uploads), ``applied``.
 
     :param version_name: name of the entry (templated).
     :param version_url: URL of the repository: http, https, ftp, scp, sftp or tftp (templated). Its user information
@@ -88,21 +88,23 @@ class UploadImageOperator(VManageOperator):
     """Upload a software image, streamed with constant memory and hashed on the way.
 
     Lists first, so it is safe to run again: an image with the exact file name is ``unchanged``, and its source is not
-    opened any more. The last bytes are
-    held back until the checksum agrees, so a wrong image is never complete on the manager. Success means that the
-    manager lists the file. Not deferrable: the bytes flow through the worker. One upload at a time per manager is
-    best ensured by a pool with one slot.
+    opened any more; a checksum is compared with the one that the manager shows, if it shows one (20.18 and newer). The
+    last bytes are held back until the checksum agrees, so a wrong image is never complete on the manager. Success means
+    that the manager lists the file. If no response comes after the last byte, the list is polled until the connection's
+    ``upload_read_timeout``, and nothing is sent again in this try. Not deferrable: the bytes flow through the worker.
+    One upload at a time per manager is best ensured by a pool with one slot.
 
     Returns one row, as :class:`AddRepoOperator`; ``action`` is ``uploaded``, ``replaced`` or ``unchanged``;
-    ``size`` (bytes) and ``sha512`` are null where nothing was sent.
+    ``size`` (bytes) and ``sha512`` are null where nothing was sent. ``verified`` is the algorithm by which the bytes
+    were checked against ``checksum``, or null.
 
     :param source: path on the worker, ``http(s)://…``, or a URL that ``ObjectStoragePath`` opens, such as
         ``s3://conn@bucket/key`` (templated). Nothing is stored in between. User information and query are masked in
         logs.
     :param file_name: exact name on the manager; the last part of ``source`` by default (templated).
     :param checksum: ``sha512:<hex>``, ``sha256:<hex>``, ``md5:<hex>``, or ``file:<path or URL>`` of a published list
-        that names the file: ``sha512sum`` lines, or CSV with a header (templated). Without it nothing but the length
-        is verified.
+        that names ``file_name``: ``sha512sum`` lines, or CSV with a header (templated). Without it, or blank, nothing
+        but the length is verified, and the log says so.
     :param if_exists: ``skip``, ``replace`` (the old image is deleted once the new one is known to be good), or
         ``fail`` (templated).
     :param listing_timeout: seconds until an accepted image must show up in the list.
@@ -113,7 +115,8 @@ class UploadImageOperator(VManageOperator):
     :param check_mode: change nothing and return what would be done, ``applied: false`` (templated). A source that is
         needed is opened, and with a checksum read to its end.
     :param vmanage_conn_id: id of the connection (templated).
-    :raises VManageFailException: bad input, wrong checksum, name taken, in use, refused. No retry.
+    :raises VManageFailException: bad input, wrong checksum, other bytes under this name, name taken, in use, refused.
+        No retry.
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
     """
 

@@ -188,7 +188,7 @@ async def no_token(context: FaultContext) -> None:
 
 
 def _hide(context: FaultContext, images: list[Image], default: int) -> None:
-    """Keep images out of the next ``lists`` list calls and for ``seconds``; without either, out of ``default`` calls."""
+    """Keep images out of the next ``lists`` lists and for ``seconds``; without either, out of ``default`` lists."""
     lists, seconds = context.options["lists"], context.options["seconds"]
     hidden = default if lists is None and seconds is None else int(lists or 0)
     for image in images:

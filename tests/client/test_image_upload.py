@@ -129,7 +129,7 @@ def test_a_wrong_checksum_leaves_no_image_behind(
     algorithm: str, vm: Simulator, image: bytes, upload: Callable[..., ImageUpload], repository: SoftwareRepository
 ) -> None:
     checksum = Checksum(algorithm, hashlib.new(algorithm, b"something else").hexdigest())
-    with pytest.raises(VManageChecksumError, match="no complete image was sent") as caught:
+    with pytest.raises(VManageChecksumError, match="Nothing was stored on the manager") as caught:
         upload(NAME, checksum=checksum).run()
     repository.session.close()
     vm.stop()  # it has noticed by now that the transfer is over

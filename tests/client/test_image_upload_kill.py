@@ -120,6 +120,15 @@ def test_it_ends_while_it_waits_for_the_image_to_be_listed(
     assert_ended_well(killed, killed.kill(once=lambda: calls(vm).count(lists) >= 2), vm)
 
 
+def test_it_ends_while_the_manager_may_still_work_on_the_image(
+    vm: Simulator, session: ManagerSession, upload: Callable[..., ImageUpload], calls: Callable[..., list[str]]
+) -> None:
+    vm.faults.add("gateway_timeout_not_stored")
+    killed = Killed(upload(NAME), session)
+    lists = "GET device/action/software"
+    assert_ended_well(killed, killed.kill(once=lambda: calls(vm).count(lists) >= 2), vm)
+
+
 def test_it_ends_while_a_busy_manager_lets_it_wait(
     vm: Simulator, session: ManagerSession, upload: Callable[..., ImageUpload]
 ) -> None:

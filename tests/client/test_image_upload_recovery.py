@@ -209,7 +209,9 @@ def test_after_all_bytes_and_no_response_nothing_is_sent_again_in_this_try(
 ) -> None:
     """Seen with a proxy: three copies went to a manager that still worked on the first."""
     vm.faults.add(fault, times=None, **ON_PACKAGE, **options)
-    with pytest.raises(VManageOutcomeUnknownError, match=r"not listed 20 s after all bytes were sent.*upload_read") as err:
+    with pytest.raises(
+        VManageOutcomeUnknownError, match=r"not listed 20 s after all bytes were sent.*upload_read"
+    ) as err:
         upload(NAME, listing_timeout=1.5).run()
     assert err.value.retryable
     assert after_login().count(PACKAGE) == 1

@@ -422,7 +422,7 @@ def test_a_change_becomes_one_flat_row_of_plain_types() -> None:
     row = Change("uploaded", image, 5, "ab").as_row()
     assert list(row) == [
         *("action", "changed", "version", "version_id", "file_name", "image_type", "version_type"),
-        *("platform_family", "updated_on", "size", "sha512", "applied"),
+        *("platform_family", "updated_on", "size", "sha512", "verified", "applied"),
     ]
     assert json.loads(json.dumps(row)) == row
     assert (row["changed"], row["platform_family"], row["updated_on"]) == (True, ["c8000v"], 1653647407050)

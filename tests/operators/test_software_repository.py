@@ -50,7 +50,7 @@ IMAGE_TYPES: dict[str, tuple[type, ...]] = {
     "size": (int, type(None)),
     "sha512": (str, type(None)),
 }
-ROW_TYPES = {"action": (str,), "changed": (bool,), **IMAGE_TYPES, "applied": (bool,)}
+ROW_TYPES = {"action": (str,), "changed": (bool,), **IMAGE_TYPES, "verified": (str, type(None)), "applied": (bool,)}
 
 
 @pytest.fixture
@@ -106,6 +106,7 @@ def test_upload(
     metadata = [f"GET device/action/software/package/{vm.images[0].file_id}/metadata"]
     assert session_of(vm) == [LIST, SEND, LIST, *(metadata if vm.release.has_metadata else [])]
     assert (row["action"], row["changed"], row["size"], row["sha512"]) == ("uploaded", True, 8, digest)
+    assert row["verified"] == "sha512"
     assert (row["version"], row["version_id"], row["file_name"]) == ("20.15.1", vm.images[0].version_id, NAME)
     assert row["updated_on"] == vm.images[0].updated_on
 
@@ -240,9 +241,18 @@ def test_a_final_error_fails_at_once_with_its_fields_and_its_whole_text(
     ],
 )
 def test_an_error_that_a_retry_may_mend_goes_out_as_it_is(
-    fault: str, options: dict[str, Any], kind: type[VManageError], vm: Simulator, run: Callable[..., Any], file: Path
+    fault: str,
+    options: dict[str, Any],
+    kind: type[VManageError],
+    vm: Simulator,
+    connect: Callable[..., None],
+    run: Callable[..., Any],
+    file: Path,
 ) -> None:
+    connect(vm, extra={"upload_read_timeout": 2})
     vm.faults.add(fault, **options)
+    if fault == "reset_during_upload":
+        file.write_bytes(bytes(24 << 20))  # more than the kernel buffers, so that bytes are left
     with pytest.raises(kind) as caught:
         run(UploadImageOperator(task_id="t", source=str(file), listing_timeout=0.05))
     assert type(caught.value) is kind
