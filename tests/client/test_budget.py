@@ -269,7 +269,7 @@ def test_a_repeat_is_refused_before_its_first_byte_at_the_pace_of_the_attempt_be
     use: Callable[[Clock], None],
 ) -> None:
     use(Clock(per_look=1.0))
-    vm.faults.add("reset_after_body")
+    vm.faults.add("html_200", path="*/package")  # a page: what is absent is sent again
     task = upload_to(connect(vm), source_of(BLOCKS * SMALL), seconds=BLOCKS + 10, listing_timeout=0.01)
     with pytest.raises(VManageDeadlineError, match=r"MB/s would end .*; no byte was sent"):
         task.run()
