@@ -46,7 +46,7 @@ def outcome_of(event: Any) -> Mapping[str, Any]:
     if status == "error":
         raise _error(event)
     if status == "success" or (status == "timeout" and isinstance(event.get("message"), str)):
-        return event
+        return dict(event)
     raise unknown(event)
 
 
