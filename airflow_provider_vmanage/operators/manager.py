@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_vmanage.exceptions import fail_without_retry
+from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.exceptions import failure_of
 from airflow_provider_vmanage.lineage import openlineage_of, publish_change
 from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
 
@@ -44,12 +45,20 @@ class VManageOperator(BaseOperator):
         return VManageHook(self.vmanage_conn_id)
 
     def execute(self, context: Context) -> Any:
-        """Do the work in one session, and log out whatever happens."""
-        with fail_without_retry(), self.hook:
-            show_links_now(self, context)
-            result = self.work(context)
-            publish_change(self, context, result)
-            return result
+        """Do the work in one session, and log out in any case.
+
+        :raises VManageFailException: a client error that a retry cannot fix.
+        :raises VManageError: any other client error.
+        """
+        try:
+            with self.hook:
+                show_links_now(self, context)
+                result = self.work(context)
+                publish_change(self, context, result)
+                return result
+        except VManageError as err:
+            failure = failure_of(err)
+        raise failure  # here, so that Airflow logs one frame of ours
 
     def work(self, context: Context) -> Any:
         """Return the XCom; the hook is open around it."""

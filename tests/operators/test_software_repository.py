@@ -224,7 +224,7 @@ def test_a_final_error_fails_at_once_with_its_fields_and_its_whole_text(
     assert (err.status, err.code, err.details, err.method) == (400, "SIM-7", "disk is full", "POST")
     assert err.path == "/dataservice/device/action/software/package"
     assert all(word in str(err) for word in ("Failed to upload", "disk is full", "SIM-7", "HTTP 400", "/package"))
-    assert isinstance(err.__cause__, VManageRejectedError)
+    assert isinstance(err.error, VManageRejectedError)
     assert vm.counters.open_sessions == 0
 
 
