@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_vmanage.approval import PlanLine, plan_lines
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageConflictError,
@@ -53,6 +54,8 @@ class DesiredState:
         self.check_mode = check_mode
         self.repository = SoftwareRepository(hook.get_conn(), check_mode=check_mode)
         self.usage = FreshUsage(hook.get_conn())
+        self._sizes: dict[WantedImage, int] = {}
+        self._usage_of_plan: Usage | None = None
 
     def plan(self, wish: Wish) -> Plan:
         """Return what has to be done. One list of images; devices and tasks too if images may go.
@@ -62,11 +65,15 @@ class DesiredState:
         servers: dict[str, str] = {}
         if any(one.remote_server for one in wish.images):
             servers = {one.name: one.server_id or "" for one in RemoteServers(self.repository).read()}
-        usage = self.usage.now() if wish.exact else Usage()
-        state = State(self.repository.list_images(), usage, servers)
+        usage = self._usage_of_plan = self.usage.now() if wish.exact else None
+        state = State(self.repository.list_images(), usage or Usage(), servers)
         bare = make_plan(wish, state)
         obstacles = {one: reason for one in bare.add if (reason := self._obstacle(one, servers))}
         return make_plan(wish, state, obstacles) if obstacles else bare
+
+    def lines(self, plan: Plan) -> list[PlanLine]:
+        """Return the lines of a plan that was just made, as a person reads them."""
+        return plan_lines(plan, self._usage_of_plan, self._sizes)
 
     def apply(self, given: Any, *, max_deletions: int, allow_empty: bool) -> dict[str, Any]:
         """Make the changes of a plan, one at a time; a rerun goes on where the last one stopped.
@@ -89,9 +96,10 @@ class DesiredState:
         refuse_deletions(too_many_deletions(len(plan.remove), max_deletions))
         if plan.blocked_adds:
             texts = "; ".join(f"{one.describe()}: {reason}" for one, reason in plan.blocked_adds)
-            raise VManageConflictError(f"What cannot end is not begun, so nothing was changed: {texts}")
+            raise VManageConflictError(f"Not started: the plan cannot complete ({texts}). Nothing was changed")
         for image, reason in ((one, why) for one, why in plan.blocked if one not in plan.add):
-            log.warning("Not removed: %s %s", image.describe(), reason)
+            words = "check mode: would not delete" if self.check_mode else "Not deleted:"
+            log.warning("%s %s: it %s", words, image.describe(), reason)
         return self._result(plan)
 
     def prune(self, rules: PruneRules, *, max_deletions: int) -> dict[str, Any]:
@@ -109,7 +117,7 @@ class DesiredState:
         refused = too_many_deletions(len(chosen.remove), max_deletions)
         if not self.check_mode:
             refuse_deletions(refused)
-        rows = take_steps([self._removal(image) for image in chosen.remove])
+        rows = take_steps([self._removal(image) for image in chosen.remove], check_mode=self.check_mode)
         return {
             "action": "deleted" if _changed(rows) else "unchanged",
             "changed": _changed(rows),
@@ -122,7 +130,7 @@ class DesiredState:
     def _result(self, plan: Plan) -> dict[str, Any]:
         additions = [Step(f"add {one.describe()}", self._addition(one)) for one in plan.add]
         removals = [self._removal(image) for image in plan.remove]
-        rows = take_steps([*additions, *removals])
+        rows = take_steps([*additions, *removals], check_mode=self.check_mode)
         row = plan.as_row()
         return {
             "action": "applied" if _changed(rows) else "unchanged",
@@ -151,7 +159,7 @@ class DesiredState:
             self.usage.now().refuse(image, _IN_USE)
             return self.repository.remove(image)
 
-        return Step(f"remove {image.describe()}", remove)
+        return Step(f"delete {image.describe()}", remove)
 
     def _obstacle(self, one: WantedImage, servers: dict[str, str]) -> str | None:
         """Return why something missing cannot be added, as far as that can be known before."""
@@ -163,7 +171,7 @@ class DesiredState:
         try:
             if one.source is not None:
                 open_checksum(one.checksum, one.file_name or file_name_of(one.source))
-                open_source(one.source)
+                self._sizes[one] = open_source(one.source).size
         except VManageCancelledError:
             raise
         except VManageError as err:

@@ -172,5 +172,6 @@ def _stored(source: Any, text: str) -> ImageSource:
 
 def _not_installed(field: str, shown: str, scheme: str) -> VManageConfigurationError:
     extra = _EXTRAS.get(scheme)
-    mend = f"install {extra}" if extra else "use a path, file://, s3://, gs://, abfs:// or sftp://"
-    return VManageConfigurationError(f"{field} {shown!r} has the scheme {scheme!r}, unknown here: {mend}")
+    web = "" if field == "output" else "http://, https://, "
+    hint = f"install {extra}" if extra else f"use a path, file://, {web}s3://, gs://, abfs:// or sftp://"
+    return VManageConfigurationError(f"{field} {shown!r} has the scheme {scheme!r}, unknown here: {hint}")

@@ -259,7 +259,7 @@ def test_the_signed_url_of_a_list_is_masked_once_it_is_rendered() -> None:
         ("gs://images@bucket/a.bin", r"install airflow-provider-vmanage\[gcs\]"),
         ("abfs://images@container/a.bin", r"install airflow-provider-vmanage\[abfs\]"),
         ("sftp://images@host/a.bin", r"install airflow-provider-vmanage\[sftp\]"),
-        ("ftp://host/a.bin", "use a path, file://, s3://, gs://, abfs:// or sftp://"),
+        ("ftp://host/a.bin", "use a path, file://, http://, https://, s3://, gs://, abfs:// or sftp://"),
         ("nonsense://host/a.bin", "use a path, file://"),
     ],
 )

@@ -87,10 +87,10 @@ class Plan:
     def as_row(self) -> Row:
         """Return it as plain JSON types: the lists, the digest, and the wish."""
         return {
-            "add": [_wanted_row(one, "missing") for one in self.add],
-            "keep": [image_row(image, reason) for image, reason in self.keep],
-            "remove": [image_row(image, "not wanted") for image in self.remove],
-            "blocked": [_blocked_row(one, reason) for one, reason in self.blocked],
+            "add": [_plan_row(one, "missing") for one in self.add],
+            "keep": [_plan_row(image, reason) for image, reason in self.keep],
+            "remove": [_plan_row(image, "not wanted") for image in self.remove],
+            "blocked": [_plan_row(one, reason) for one, reason in self.blocked],
             "digest": self.digest(),
             **self.wish.as_row(),
         }
@@ -100,7 +100,7 @@ class Plan:
 
         :param before: a plan of which parts may be done: they are counted as not done yet.
         """
-        add = {one.describe() for one in self.add}
+        add = {_identity(one) for one in self.add}
         remove = {_identity(image) for image in self.remove}
         keep = {_identity(image) for image, _ in self.keep}
         blocked = {_identity(one) for one, _ in self.blocked}
@@ -111,17 +111,17 @@ class Plan:
     def _rewound(
         self, before: Mapping[str, Any], add: set[str], keep: set[str], remove: set[str]
     ) -> tuple[set[str], set[str], set[str]]:
-        planned = {row["what"] for row in before["add"]}
+        planned = {row["fingerprint"] for row in before["add"]}
         kept: dict[str, set[str]] = {}
         for image, reason in self.keep:
             kept.setdefault(reason, set()).add(_identity(image))
         made = {
-            one.describe(): kept.get(_wanted_reason(one), set())
+            _identity(one): kept.get(_wanted_reason(one), set())
             for one in self.wish.images
-            if one.describe() in planned
+            if _identity(one) in planned
         }
         done = {what for what, identities in made.items() if identities}
-        gone = {row["what"] for row in before["remove"]}
+        gone = {row["fingerprint"] for row in before["remove"]}
         there = keep | remove | {_identity(one) for one, _ in self.blocked}
         return add | done, keep - set().union(*made.values()), remove | (gone - there)
 
@@ -188,11 +188,10 @@ def check_plan(plan: Any) -> tuple[Mapping[str, Any], Wish]:
     row = parse_plain(plan, "plan")
     names = {"add", "keep", "remove", "blocked", "digest", "images", "exact", "protect"}
     if not isinstance(row, Mapping) or not names <= set(row):
-        raise VManageConfigurationError("plan is no plan: give the result of PlanRepositoryOperator")
+        raise VManageConfigurationError("plan is not valid: pass the output of PlanRepositoryOperator")
     lists = [row[name] for name in ("add", "keep", "remove", "blocked")]
-    rows_ok = all(isinstance(one, list) and all(isinstance(x, Mapping) and "what" in x for x in one) for one in lists)
-    if not rows_ok:
-        raise VManageConfigurationError("plan has lists without rows: give the result of PlanRepositoryOperator")
+    if not all(isinstance(one, list) and all(map(_is_plan_row, one)) for one in lists):
+        raise VManageConfigurationError("plan has lists without rows: pass the output of PlanRepositoryOperator")
     return row, parse_wish(row["images"], row["exact"], row["protect"])
 
 
@@ -201,7 +200,7 @@ def raise_if_stale(old: Mapping[str, Any], new: Plan) -> None:
 
     :raises VManageStalePlanError: it is another one, or somebody has edited the plan.
     """
-    lists = [{row["what"] for row in old[name]} for name in ("add", "keep", "remove", "blocked")]
+    lists = [{row["fingerprint"] for row in old[name]} for name in ("add", "keep", "remove", "blocked")]
     if _digest(new.wish, *lists) != old["digest"]:
         raise VManageStalePlanError("The plan does not have its own digest, so somebody has edited it: plan again")
     now = new.digest(before=old)
@@ -250,7 +249,7 @@ def protecting(image: SoftwareImage, patterns: Sequence[str]) -> str | None:
 
 def image_row(image: SoftwareImage, reason: str) -> Row:
     """Return one row of a plan for an image that is there."""
-    return {"what": _identity(image), **image.as_row(), "reason": reason}
+    return {"what": image.describe(), **image.as_row(), "reason": reason}
 
 
 def _digest(wish: Wish, add: set[str], keep: set[str], remove: set[str], blocked: set[str]) -> str:
@@ -285,13 +284,16 @@ def _unknown_place(one: WantedImage, named: Mapping[str, list[SoftwareImage]], s
 
 
 def _identity(one: WantedImage | SoftwareImage) -> str:
-    """Return a text that tells images apart and stays as other files of the same record come and go."""
-    if isinstance(one, WantedImage):
-        return one.describe()
-    if one.problem:
-        return one.describe()
-    name = one.file_name or masked_url(one.url or "no file")
-    return f"{name} (version {one.version}, id {one.file_id or one.record_id})"
+    """Return the fingerprint of an image.
+
+    It is not made of ``version_id``, which changes once an image is the last file of its record.
+    """
+    if isinstance(one, WantedImage) or one.problem:
+        content = one.describe()
+    else:
+        name = one.file_name or masked_url(one.url or "no file")
+        content = f"{name} (version {one.version}, id {one.file_id or one.record_id})"
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _wanted_row(one: WantedImage, reason: str) -> Row:
@@ -300,5 +302,10 @@ def _wanted_row(one: WantedImage, reason: str) -> Row:
     return {"what": one.describe(), **nothing, "source": source, "reason": reason}
 
 
-def _blocked_row(one: WantedImage | SoftwareImage, reason: str) -> Row:
-    return _wanted_row(one, reason) if isinstance(one, WantedImage) else image_row(one, reason)
+def _plan_row(one: WantedImage | SoftwareImage, reason: str) -> Row:
+    row = _wanted_row(one, reason) if isinstance(one, WantedImage) else image_row(one, reason)
+    return {**row, "fingerprint": _identity(one)}
+
+
+def _is_plan_row(row: Any) -> bool:
+    return isinstance(row, Mapping) and {"what", "fingerprint"} <= row.keys()

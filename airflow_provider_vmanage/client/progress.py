@@ -1,4 +1,4 @@
-"""What an upload says while it runs."""
+"""Progress lines of an upload."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import time
 log = logging.getLogger(__name__)
 
 _EVERY_PERCENT = 10
-_EVERY_SECONDS = 30.0
+_LEAST_SECONDS = 3.0
+_MOST_SECONDS = 30.0
 
 
 class Progress:
-    """Logs percent, MB/s and time left, every 10 % or 30 s.
+    """Logs percent, MB/s and time left: every 10 %, at least 3 s apart, and after 30 s in any case.
 
     :param name: of what is sent.
     :param size: bytes in all.
@@ -23,16 +24,17 @@ class Progress:
         self._size = size
         self._started = time.monotonic()
         self._next_percent = _EVERY_PERCENT
-        self._next_moment = self._started + _EVERY_SECONDS
+        self._logged_at = self._started
 
     def update(self, sent: int) -> None:
-        """Note how many bytes are gone, and log where it is time to."""
+        """Note how many bytes were sent, and log progress when a line is due."""
         now = time.monotonic()
         percent = 100 * sent // self._size
-        if percent < self._next_percent and now < self._next_moment:
+        since = now - self._logged_at
+        if since < (_LEAST_SECONDS if percent >= self._next_percent else _MOST_SECONDS):
             return
         self._next_percent = percent - percent % _EVERY_PERCENT + _EVERY_PERCENT
-        self._next_moment = now + _EVERY_SECONDS
+        self._logged_at = now
         rate = sent / max(now - self._started, 1e-6)
         left = (self._size - sent) / max(rate, 1e-6)
         log.info(
@@ -45,7 +47,7 @@ class Progress:
         )
 
     def done(self) -> None:
-        """Log that the last byte is gone."""
+        """Log that the last byte was sent."""
         seconds = max(time.monotonic() - self._started, 1e-6)
         log.info(
             "%s: all %.1f MB sent in %.1f s (%.1f MB/s); waiting for the manager to take the image in",

@@ -1,4 +1,4 @@
-"""Several changes, one after the other, told truthfully when one of them fails."""
+"""Several changes, one after the other; the error of a failed one names what was made and what was not tried."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 class Step:
     """One change.
 
-    :param what: in words, for logs and errors.
+    :param what: verb and object, such as ``delete a.bin``, for logs and errors.
     :param act: makes it; safe to run again.
     """
 
@@ -25,21 +25,24 @@ class Step:
     act: Callable[[], Change]
 
 
-def take_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:
+def take_steps(steps: Sequence[Step], *, check_mode: bool = False) -> list[dict[str, Any]]:
     """Make the changes in their order and return their rows.
 
+    :param check_mode: the steps change nothing, and logs and errors say so.
     :raises VManagePartialError: one failed; nothing after it was tried.
     """
     rows: list[dict[str, Any]] = []
     for number, step in enumerate(steps):
-        log.info("Step %d of %d: %s", number + 1, len(steps), step.what)
+        if check_mode:
+            log.info("check mode: would %s (%d of %d)", step.what, number + 1, len(steps))
+        else:
+            log.info("Step %d of %d: %s", number + 1, len(steps), step.what)
         try:
             rows.append(step.act().as_row())
         except VManageError as err:
             left = [one.what for one in steps[number + 1 :]]
             raise VManagePartialError(
-                f"{len(rows)} of {len(steps)} changes were made, then this failed: {step.what}: {err}. "
-                f"Done: {_names(steps[:number])}. Not tried: {', '.join(left) or 'nothing'}. A rerun goes on here",
+                _what_failed(steps, number, err, check_mode=check_mode),
                 done=rows,
                 failed=step.what,
                 left=left,
@@ -53,18 +56,31 @@ def too_many_deletions(count: int, max_deletions: int) -> str | None:
     if count <= max_deletions:
         return None
     return (
-        f"{count} images would be deleted, and max_deletions is {max_deletions}: nothing was changed; look at what "
-        "would go, and raise max_deletions if it is right"
+        f"{count} images would be deleted, and max_deletions is {max_deletions}: nothing was changed. Check what "
+        "would be deleted, and raise max_deletions if it is right"
     )
 
 
 def refuse_deletions(reason: str | None) -> None:
-    """Do nothing without a reason.
+    """Raise an error if there is a reason to refuse.
 
-    :raises VManageTooManyDeletionsError: there is one.
+    :raises VManageTooManyDeletionsError: with the reason.
     """
     if reason:
         raise VManageTooManyDeletionsError(reason)
+
+
+def _what_failed(steps: Sequence[Step], number: int, err: VManageError, *, check_mode: bool) -> str:
+    what, before, after = steps[number].what, _names(steps[:number]), _names(steps[number + 1 :])
+    if check_mode:
+        return (
+            f"check mode: would fail to {what}: {err}. Checked before: {before}. Not checked: {after}. "
+            "Nothing was changed"
+        )
+    return (
+        f"{number} of {len(steps)} changes were made, then this failed: {what}: {err}. Done: {before}. "
+        f"Not tried: {after}. A rerun continues here"
+    )
 
 
 def _names(steps: Sequence[Step]) -> str:

@@ -12,15 +12,19 @@ from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.exceptions import failure_of
 from airflow_provider_vmanage.lineage import openlineage_of, publish_change
 from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
+from airflow_provider_vmanage.text_table import text_table
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_vmanage.hooks.vmanage import VManageHook
 
+#: what a change would do, by the action that it has done
+_VERBS = {"added": "add", "uploaded": "upload", "replaced": "replace", "updated": "update", "deleted": "delete"}
+
 
 class VManageOperator(BaseOperator):
-    """What all operators share: the hook, its end, the edge where errors become Airflow's, and the kill.
+    """Shared behaviour: hook lifetime, error mapping, log lines and ``on_kill``.
 
     :param vmanage_conn_id: id of the connection (templated).
     """
@@ -72,11 +76,22 @@ class VManageOperator(BaseOperator):
         """Return input and output of a change; called by the OpenLineage provider where it is installed."""
         return openlineage_of(self)
 
+    def log_table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Log rows as a table, a line each."""
+        for line in text_table(columns, rows) if rows else ():
+            self.log.info("%s", line)
+
     def report(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Log what was done, in one line, and return it."""
+        """Log in one line what was done, or in check mode would be done, and return it."""
         known = {name: row[name] for name in ("name", "file_name", "version", "version_id") if row.get(name)}
         text = ", ".join(f"{name} {value}" for name, value in known.items())
-        self.log.info("%s%s: %s", "" if row["applied"] else "check mode, nothing is changed: ", row["action"], text)
+        action = row["action"]
+        if row["applied"]:
+            self.log.info("%s: %s", action, text)
+        elif action in _VERBS:
+            self.log.info("check mode: would %s %s; nothing was changed", _VERBS[action], text)
+        else:
+            self.log.info("check mode: %s: %s", action, text)
         return row
 
     def source_of(self, row: Mapping[str, Any]) -> str | None:

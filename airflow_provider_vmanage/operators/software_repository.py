@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.masking import MaskedURL
@@ -13,12 +14,12 @@ from airflow_provider_vmanage.operators.desired_state import (
 )
 from airflow_provider_vmanage.operators.manager import VManageOperator
 from airflow_provider_vmanage.operators.remote_servers import AddRemoteImageOperator, RemoteServerOperator
+from airflow_provider_vmanage.text_table import count_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from airflow.sdk import Context, ObjectStoragePath
 
+    from airflow_provider_vmanage.client.models import SoftwareImage
 
 __all__ = [
     "AddRemoteImageOperator",
@@ -31,6 +32,9 @@ __all__ = [
     "RemoteServerOperator",
     "UploadImageOperator",
 ]
+
+#: of the table that a list logs
+_COLUMNS = ("file or URL", "version", "version_id", "image type", "version type", "platform family", "updated on")
 
 
 class AddRepoOperator(VManageOperator):
@@ -288,5 +292,26 @@ class ListImagesOperator(VManageOperator):
             found = self.hook.find_images(version=self.version)
             images = [image for image in found if image_type in (None, image.image_type)]
         rows = [{**image.as_row(), "size": None, "sha512": None} for image in images]
-        self.log.info("%d images listed", len(rows))
+        self.log.info("%s", count_of(len(rows), "image"))
+        self.log_table(_COLUMNS, [_shown(image) for image in images])
         return file.write(self.hook.settings.base_url, rows) if file else rows
+
+
+def _shown(image: SoftwareImage) -> tuple[Any, ...]:
+    from airflow_provider_vmanage.client.urls import masked_url
+
+    name = image.file_name or (masked_url(image.url) if image.url else None)
+    kinds = (image.image_type, image.version_type, image.platform_family)
+    return (name, image.version, image.version_id, *kinds, _moment(image.updated_on))
+
+
+def _moment(milliseconds: int | None) -> str | None:
+    """Return a moment as text, or ``None`` where it is not known or no date of the calendar."""
+    try:
+        return (
+            f"{datetime.fromtimestamp((milliseconds or 0) / 1000, timezone.utc):%Y-%m-%d %H:%M}Z"
+            if milliseconds
+            else None
+        )
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -229,7 +229,7 @@ def test_what_cannot_end_is_not_begun(vm: Simulator, plan: Make, apply: Make, tm
         "cannot be read",
         "is missing, and no source says where it comes from",
     ]
-    with pytest.raises(VManageFailException, match=r"nothing was changed: .*cannot be read"):
+    with pytest.raises(VManageFailException, match=r"cannot complete \(.*cannot be read.*Nothing was changed"):
         apply(made)
     assert names(vm) == [OLD]
 
@@ -263,12 +263,12 @@ def test_a_failure_in_the_middle_is_told_truthfully_and_a_rerun_goes_on(
     made = plan([source(NEW)], exact=True)
     vm.faults.add("forbidden", method="DELETE")
     task = Task()
-    with pytest.raises(VManageFailException, match="1 of 3 changes were made, then this failed: remove") as caught:
+    with pytest.raises(VManageFailException, match="1 of 3 changes were made, then this failed: delete") as caught:
         apply(made, {"ti": task})
     error = caught.value.error
     assert isinstance(error, VManagePartialError)
     assert [one["file_name"] for one in task.pushed["done"]] == [NEW]
-    assert (error.failed, error.left) == (f"remove {_described(vm, OLD)}", (f"remove {_described(vm, OTHER)}",))
+    assert (error.failed, error.left) == (f"delete {_described(vm, OLD)}", (f"delete {_described(vm, OTHER)}",))
     assert names(vm) == sorted([NEW, OLD, OTHER])
     row = apply(made)
     assert row["added"] == []

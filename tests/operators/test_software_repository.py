@@ -204,10 +204,10 @@ def test_the_log_tells_in_one_line_what_was_done(
     for check_mode in (True, False):
         run(DeleteImageOperator(task_id="t", file_name=NAME, check_mode=check_mode))
     run(RemoteServerOperator(task_id="t", name="files", url="10.0.0.1"))
-    what = f"deleted: file_name {NAME}, version 20.15.1, version_id {image.version_id} "
+    what = f"file_name {NAME}, version 20.15.1, version_id {image.version_id}"
     said = capsys.readouterr().out.splitlines()
     lines = [line for line in said if what in line]
-    assert ["check mode, nothing is changed: " in line for line in lines] == [True, False]
+    assert ["check mode: would delete " in line for line in lines] == [True, False]
     assert len([line for line in said if "] added: name files " in line]) == 1
 
 
