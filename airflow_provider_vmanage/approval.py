@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
-from airflow_provider_vmanage.client.devices import devices_that_need
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.plan import Plan
 from airflow_provider_vmanage.client.urls import masked_url
-from airflow_provider_vmanage.client.usage import NAMED, Usage
+from airflow_provider_vmanage.client.usage import Usage
 from airflow_provider_vmanage.client.wanted import WantedImage
 from airflow_provider_vmanage.text_table import ROWS_SHOWN, cell, count_of, size_of
 
@@ -107,6 +106,4 @@ def _image_line(action: str, image: SoftwareImage, reason: str, usage: Usage | N
 def _users(image: SoftwareImage, usage: Usage | None) -> str | None:
     if usage is None or usage.problem is not None or not image.version:
         return None
-    names = devices_that_need(usage.devices, image.version)
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}" if names else "no device"
+    return usage.users_of(image.version) or "no device"

@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageError, VManagePartialError
+from airflow_provider_vmanage.client.errors import VManageError, VManagePartialError
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +45,13 @@ class VManageFailException(AirflowFailException):
 def failure_of(error: VManageError) -> VManageFailException | VManageError:
     """Log an error in one sentence, and return the exception to raise for it, without traceback and causes.
 
-    Whole digests follow on lines of their own. The traceback with all causes is logged at DEBUG. Raise the result
+    What is too long for it, such as whole digests, follows on lines of its own. The traceback with all causes is logged
+    at DEBUG. Raise the result
     outside of the ``except`` block, or Python adds the chain again.
 
     :param error: of the client.
     """
-    log.error("%s", error)
-    for line in _digests(error):
+    for line in (error, *_lines(error)):
         log.error("%s", line)
     return _cut(error)
 
@@ -85,13 +85,10 @@ def _cut(error: VManageError) -> VManageFailException | VManageError:
     return error.with_traceback(None)
 
 
-def _digests(error: VManageError) -> list[str]:
-    """Return the whole digests of an error, one a line, or of the error that stopped a series of changes."""
-    if isinstance(error, VManagePartialError) and isinstance(error.__cause__, VManageError):
-        return _digests(error.__cause__)
-    if not isinstance(error, VManageChecksumError) or not error.expected:
-        return []
-    return [f"expected {error.algorithm}:{error.expected}", f"got {error.algorithm}:{error.actual}"]
+def _lines(error: VManageError) -> tuple[str, ...]:
+    """Return the lines that belong below the sentence, of the error that stopped a series of changes too."""
+    cause = error.__cause__ if isinstance(error, VManagePartialError) else None
+    return cause.lines if isinstance(cause, VManageError) else error.lines
 
 
 @contextmanager

@@ -218,7 +218,7 @@ def test_a_store_that_is_away_may_come_back(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_wrong_checksum_leaves_no_image(images: Any, vm: Simulator, upload: Callable[..., dict[str, Any]]) -> None:
     with pytest.raises(
-        VManageFailException, match=rf"^checksum mismatch [^\n]*\nexpected sha512:{SHA512[::-1]}\ngot sha512:{SHA512}$"
+        VManageFailException, match=rf"^checksum mismatch .* expected {SHA512[::-1][:4]}…, got {SHA512[:4]}…"
     ):
         upload(S3_URL, checksum=f"sha512:{SHA512[::-1]}")
     vm.stop()

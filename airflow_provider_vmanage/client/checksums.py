@@ -52,17 +52,13 @@ class Checksum:
 
 
 def describe_mismatch(what: str, expected: Checksum, actual: str, consequence: str) -> str:
-    """Return one sentence with shortened digests, and the whole ones on lines of their own after it.
+    """Return one sentence with shortened digests; the whole ones are lines of their own (``lines`` of the error).
 
     :param what: name of the image.
     :param actual: hexadecimal digest that was found, of the same algorithm.
     :param consequence: what was done and what fixes it.
     """
-    return (
-        f"checksum mismatch for {what}: expected {expected.digest[:4]}…, got {actual[:4]}…. {consequence}\n"
-        f"expected {expected}\n"
-        f"got {expected.algorithm}:{actual}"
-    )
+    return f"checksum mismatch for {what}: expected {expected.digest[:4]}…, got {actual[:4]}…. {consequence}"
 
 
 def parse_checksum(text: str | None, *, field: str = "checksum") -> Checksum | None:

@@ -20,6 +20,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageProtocolError,
     VManageRejectedError,
     VManageSourceError,
+    digest_lines,
 )
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import PATH, Change
@@ -184,7 +185,9 @@ def _compare_existing(
         text = describe_mismatch(
             change.image.file_name or "the image", expected, shown.digest, f"{fix}correct checksum"
         )
-        raise VManageConflictError(text)
+        conflict = VManageConflictError(text)
+        conflict.lines = digest_lines(expected.algorithm, expected.digest, shown.digest)
+        raise conflict
     else:
         log.info("%s: %s", change.image.describe(), expected.describe_agreement())
         return replace(change, verified=expected.algorithm)

@@ -66,6 +66,11 @@ class Usage:
             text = f"{image.describe()} {'; '.join([*lasting, *passing])}: {mend}"
             raise VManageInUseError(text, retryable=not lasting) from self.problem
 
+    def users_of(self, version: str) -> str | None:
+        """Return the names of what runs, boots or may need the version, the first of many, or ``None``."""
+        names = self._users.get(comparable(version), ())
+        return _some(names) if names else None
+
     def _lasting(self, image: SoftwareImage) -> list[str]:
         """Return the reasons that time alone does not remove."""
         reasons = []

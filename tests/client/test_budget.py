@@ -192,7 +192,7 @@ def test_past_the_moment_nothing_but_reads_is_sent(
     opened = threading.Event()
     source = ImageSource("image", 1, lambda: opened.set())  # type: ignore[arg-type,return-value]
     if if_exists == "replace":
-        vm.add_image("a.bin", b"old")
+        vm.add_image("a.bin", b"old", version="19.2.1")
     checksum = Checksum("sha512", "0" * 128)
     with connect(vm) as session, pytest.raises(VManageDeadlineError, match="it is past; no byte was sent"):
         upload_to(session, source, seconds=-1, if_exists=if_exists, checksum=checksum).run()
@@ -207,7 +207,7 @@ def test_a_check_of_the_source_that_takes_too_long_costs_no_old_image(
 ) -> None:
     clock = Clock()
     use(clock)
-    vm.add_image("a.bin", b"old")
+    vm.add_image("a.bin", b"old", version="19.2.1")
     checksum = Checksum("sha512", hashlib.sha512(b"x" * 10).hexdigest())
     source = source_of(10, then=lambda: setattr(clock, "seconds", 31.0))
     with pytest.raises(VManageDeadlineError, match="it is past; no byte was sent"):

@@ -202,7 +202,7 @@ def test_a_wrong_digest_leaves_no_complete_image_on_any_release(
     algorithm: str, size: int, vm_of_release: Simulator, upload_image: Callable[..., dict[str, Any]]
 ) -> None:
     wrong = hashlib.new(algorithm, b"another image").hexdigest()
-    with pytest.raises(VManageFailException, match=rf"^checksum mismatch [^\n]*\nexpected {algorithm}:{wrong}\ngot"):
+    with pytest.raises(VManageFailException, match=rf"^checksum mismatch .* expected {wrong[:4]}…, got "):
         upload_image(vm_of_release, b"x" * size, f"{wrong}  {NAME}\n")
     vm_of_release.stop()
     assert vm_of_release.images == []
