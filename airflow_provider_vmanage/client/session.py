@@ -24,10 +24,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from airflow_provider_vmanage.client import refused_logins
-from airflow_provider_vmanage.client.answers import API_ROOT, Call, SessionDead, dead_again, judge
 from airflow_provider_vmanage.client.auth import login_for
-from airflow_provider_vmanage.client.connection import ManagerConnection
 from airflow_provider_vmanage.client.envelope import Envelope
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
@@ -35,10 +32,13 @@ from airflow_provider_vmanage.client.errors import (
     VManageError,
     VManageSessionExpiredError,
 )
-from airflow_provider_vmanage.client.hidden import Secrets
+from airflow_provider_vmanage.client.http import refused_logins
+from airflow_provider_vmanage.client.http.connection import ManagerConnection
+from airflow_provider_vmanage.client.http.redaction import Secrets
+from airflow_provider_vmanage.client.http.responses import API_ROOT, Call, SessionDead, dead_again, judge
+from airflow_provider_vmanage.client.http.retry import retrying
 from airflow_provider_vmanage.client.models import ServerInfo
 from airflow_provider_vmanage.client.opened_session import OpenedSession
-from airflow_provider_vmanage.client.retry import retrying
 from airflow_provider_vmanage.client.settings import ManagerSettings
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from airflow_provider_vmanage.client.answers import API_ROOT
 from airflow_provider_vmanage.client.arguments import (
     IF_EXISTS,
     IF_MISSING,
@@ -33,6 +32,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageSessionExpiredError,
     VManageUnavailableError,
 )
+from airflow_provider_vmanage.client.http.responses import API_ROOT
 from airflow_provider_vmanage.client.models import SoftwareImage, parse_images
 from airflow_provider_vmanage.client.releases import explain_refused_url, url_entries_are_gone
 from airflow_provider_vmanage.client.selection import (

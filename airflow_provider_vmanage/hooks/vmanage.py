@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_vmanage.client import refused_logins
 from airflow_provider_vmanage.client.arguments import check_choice, require_text
 from airflow_provider_vmanage.client.budget import parse_not_after
 from airflow_provider_vmanage.client.devices import list_devices
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
+from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.image_metadata import (
     ImageMetadata,
     confirm_checksum,

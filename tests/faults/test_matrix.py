@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client import software_repository
-from airflow_provider_vmanage.client.connection import ManagerConnection
+from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.simulator import Simulator
 from tests.faults.deeds import Deeds
 from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, Row, cells

@@ -119,7 +119,7 @@ def test_the_whole_traceback_is_logged_at_debug(
     assert record.levelno == logging.DEBUG
     text = logging.Formatter().format(record)
     assert "SSLCertVerificationError" in text
-    assert "client/transport.py" in text or "client/connection.py" in text
+    assert "client/http/transport.py" in text or "client/http/connection.py" in text
 
 
 def test_a_series_of_changes_shows_the_digests_of_what_stopped_it(

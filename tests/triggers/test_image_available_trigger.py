@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import refused_logins
+from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator

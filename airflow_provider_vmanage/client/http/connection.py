@@ -12,17 +12,17 @@ import requests
 from requests.cookies import RequestsCookieJar
 from urllib3.exceptions import HTTPError
 
-from airflow_provider_vmanage.client.answers import Call, malformed_redirect, transport_error
-from airflow_provider_vmanage.client.cookies import NoSessionCookie
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageConfigurationError,
     VManageError,
     VManageUnavailableError,
 )
-from airflow_provider_vmanage.client.rate_limit import limit_for
+from airflow_provider_vmanage.client.http.cookies import NoSessionCookie
+from airflow_provider_vmanage.client.http.rate_limit import limit_for
+from airflow_provider_vmanage.client.http.responses import Call, malformed_redirect, transport_error
+from airflow_provider_vmanage.client.http.transport import ManagerAdapter
 from airflow_provider_vmanage.client.settings import ManagerSettings
-from airflow_provider_vmanage.client.transport import ManagerAdapter
 
 #: seconds a logout may take when the task is being killed: Airflow's supervisor gives five in
 #: all, and up to 1.5 are gone with a source that hangs

@@ -23,7 +23,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.poolmanager import PoolManager
 from urllib3.util.wait import wait_for_read
 
-from airflow_provider_vmanage.client.interim import FinalAnswer, Replayed, is_final, without_interim
+from airflow_provider_vmanage.client.http.interim_responses import FinalAnswer, Replayed, is_final, without_interim
 
 #: bytes handed to the socket at once; one piece must leave within the read timeout
 PIECE = 1024 * 1024

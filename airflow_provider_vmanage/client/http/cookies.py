@@ -10,7 +10,7 @@ from __future__ import annotations
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_vmanage.client.answers import API_ROOT
+from airflow_provider_vmanage.client.http.responses import API_ROOT
 
 if TYPE_CHECKING:
     import requests

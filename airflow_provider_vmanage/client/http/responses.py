@@ -28,7 +28,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageSessionExpiredError,
     VManageUnavailableError,
 )
-from airflow_provider_vmanage.client.retry import parse_retry_after
+from airflow_provider_vmanage.client.http.retry import parse_retry_after
 from airflow_provider_vmanage.client.urls import masked_url
 
 API_ROOT = "/dataservice"
