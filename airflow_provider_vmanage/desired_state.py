@@ -27,8 +27,8 @@ from airflow_provider_vmanage.client.prune import PruneRules, choose
 from airflow_provider_vmanage.client.releases import url_entries_are_gone
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
-from airflow_provider_vmanage.client.sources import file_name_of
 from airflow_provider_vmanage.client.steps import Step, refuse_deletions, take_steps, too_many_deletions
+from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.client.usage import FreshUsage, Usage
 from airflow_provider_vmanage.object_storage import open_checksum, open_source
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from airflow_provider_vmanage.client.upload_notes import UploadNote
+from airflow_provider_vmanage.client.upload.resume_note import UploadNote
 
 log = logging.getLogger(__name__)
 

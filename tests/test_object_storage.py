@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSourceError
-from airflow_provider_vmanage.client.sources import file_name_of
+from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.object_storage import open_source
 
 

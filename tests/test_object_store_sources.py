@@ -20,8 +20,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from moto.server import ThreadedMotoServer
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSourceError
-from airflow_provider_vmanage.client.sources import file_name_of
-from airflow_provider_vmanage.client.upload import MultipartImage
+from airflow_provider_vmanage.client.upload.body import MultipartImage
+from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.object_storage import open_checksum, open_source
 from airflow_provider_vmanage.operators.software_repository import UploadImageOperator

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.upload_notes import UploadNote
+from airflow_provider_vmanage.client.upload.resume_note import UploadNote
 from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.task_state import TaskStateNotes

@@ -23,7 +23,7 @@ from airflow_provider_vmanage.client.releases import explain_refused_remote
 from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, RemoteServer, parse_remote_server
 from airflow_provider_vmanage.client.selection import path_below, spellings
 from airflow_provider_vmanage.client.software_repository import PATH, Change, SoftwareRepository
-from airflow_provider_vmanage.client.upload import check_file_name
+from airflow_provider_vmanage.client.upload.body import check_file_name
 
 SERVERS = "device/action/remote-server"
 

@@ -14,8 +14,8 @@ from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.selection import spellings
 from airflow_provider_vmanage.client.settings import parse_bool
-from airflow_provider_vmanage.client.sources import file_name_of
-from airflow_provider_vmanage.client.upload import check_file_name
+from airflow_provider_vmanage.client.upload.body import check_file_name
+from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, same_url, secrets_in_url
 
 #: keys of one entry of ``images``, by what it means

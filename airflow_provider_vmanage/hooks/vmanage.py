@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_vmanage.client.arguments import check_choice, require_text
-from airflow_provider_vmanage.client.budget import parse_not_after
 from airflow_provider_vmanage.client.devices import list_devices
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
 from airflow_provider_vmanage.client.http import refused_logins
@@ -22,13 +21,14 @@ from airflow_provider_vmanage.client.image_metadata import (
     read_metadata,
     write_metadata,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, check_remote_server
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
-from airflow_provider_vmanage.client.sources import file_name_of
+from airflow_provider_vmanage.client.upload.deadline import parse_not_after
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.connection_lookup import find_connection, find_connection_async
 from airflow_provider_vmanage.connection_settings import settings_of
 from airflow_provider_vmanage.masking import mask, mask_url, masked
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from airflow_provider_vmanage.client.envelope import Envelope
     from airflow_provider_vmanage.client.models import SoftwareImage
     from airflow_provider_vmanage.client.remote_servers import ServerChange
-    from airflow_provider_vmanage.client.upload_notes import UploadNotes
+    from airflow_provider_vmanage.client.upload.resume_note import UploadNotes
 
 
 #: seconds that one attempt to connect may take while a connection is tested

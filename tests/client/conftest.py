@@ -11,11 +11,11 @@ from typing import IO, Any
 import pytest
 
 from airflow_provider_vmanage.client import software_repository
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 SOFTWARE = "device/action/software"

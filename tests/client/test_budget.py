@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client import image_upload, upload
-from airflow_provider_vmanage.client.budget import LEARN, Budget, parse_not_after
 from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageDeadlineError
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.client.upload.deadline import LEARN, Budget, parse_not_after
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 START = datetime(2026, 1, 31, 22, 0, tzinfo=timezone.utc)

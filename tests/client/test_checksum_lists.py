@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.checksum_lists import find_checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.upload.checksum_lists import find_checksum
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
 from airflow_provider_vmanage.simulator import Simulator

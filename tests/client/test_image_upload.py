@@ -18,8 +18,8 @@ from airflow_provider_vmanage.client.errors import (
     VManageOutcomeUnknownError,
     VManageSourceError,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.simulator import upload as simulator_upload
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client.errors import VManageCancelledError, VManageError
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
 
 NAME = "vmanage-20.15.1-x86_64.tar.gz"

@@ -15,8 +15,8 @@ from airflow_provider_vmanage.client.errors import (
     VManageRejectedError,
     VManageUnavailableError,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageInUseError,
     VManageSourceError,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
 
 NAME = "vmanage-20.15.1-x86_64.tar.gz"

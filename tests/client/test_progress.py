@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_vmanage.client import progress
-from airflow_provider_vmanage.client.progress import Progress
+from airflow_provider_vmanage.client.upload.body import progress
+from airflow_provider_vmanage.client.upload.progress import Progress
 
 MB = 1_000_000
 

@@ -14,10 +14,10 @@ from airflow_provider_vmanage.client.errors import (
     VManageSessionExpiredError,
     VManageUnavailableError,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 Connect = Callable[..., ManagerSession]

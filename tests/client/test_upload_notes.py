@@ -21,11 +21,11 @@ from airflow_provider_vmanage.client.errors import (
     VManageOutcomeUnknownError,
     VManageRejectedError,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
-from airflow_provider_vmanage.client.sources import ImageSource
-from airflow_provider_vmanage.client.upload_notes import UploadNote
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.resume_note import UploadNote
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 CONTENT = b"image" * 100_000

@@ -16,9 +16,9 @@ from airflow_provider_vmanage.client.errors import (
     VManageOutcomeUnknownError,
     VManageRejectedError,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 RepositoryOf = Callable[[Simulator], SoftwareRepository]

@@ -263,7 +263,7 @@ def test_an_error_that_a_retry_may_mend_goes_out_as_it_is(
 def test_a_source_that_changes_while_it_is_read_may_be_tried_again(
     vm: Simulator, run: Callable[..., Any], file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_vmanage.client.sources.os.fstat", lambda _: Path(__file__).stat())
+    monkeypatch.setattr("airflow_provider_vmanage.client.upload.sources.os.fstat", lambda _: Path(__file__).stat())
     with pytest.raises(VManageSourceError):
         run(UploadImageOperator(task_id="t", source=str(file)))
 

@@ -14,7 +14,7 @@ from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_vmanage.client.errors import VManageSourceError
-from airflow_provider_vmanage.client.sources import ImageSource, checked_source
+from airflow_provider_vmanage.client.upload.sources import ImageSource, checked_source
 from airflow_provider_vmanage.client.urls import MASK, masked_url
 
 #: seconds to connect, and to wait for the next bytes

@@ -17,15 +17,15 @@ from collections.abc import Callable, Iterator
 from typing import IO, TypeAlias
 
 from airflow_provider_vmanage.client.arguments import require_text
-from airflow_provider_vmanage.client.budget import Budget
 from airflow_provider_vmanage.client.checksums import Checksum, new_digests
 from airflow_provider_vmanage.client.errors import (
     VManageConfigurationError,
     VManageError,
     VManageSourceError,
 )
-from airflow_provider_vmanage.client.progress import Progress
-from airflow_provider_vmanage.client.sources import ImageSource, unreadable
+from airflow_provider_vmanage.client.upload.deadline import Budget
+from airflow_provider_vmanage.client.upload.progress import Progress
+from airflow_provider_vmanage.client.upload.sources import ImageSource, unreadable
 
 log = logging.getLogger(__name__)
 
