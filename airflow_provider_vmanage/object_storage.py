@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from airflow_provider_vmanage.client.checksums import Checksum, parse_checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError, VManageSourceError
 from airflow_provider_vmanage.client.upload.checksum_lists import find_checksum
+from airflow_provider_vmanage.client.upload.checksums import Checksum, parse_checksum
 from airflow_provider_vmanage.client.upload.sources import (
     WRONG_PATH,
     ImageSource,

@@ -18,7 +18,6 @@ from typing import Any, Protocol
 
 import requests
 
-from airflow_provider_vmanage.client.envelope import error_of, parse_envelope
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
     VManageCancelledError,
@@ -28,6 +27,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.http.cookies import SESSION_COOKIE, session_cookies
+from airflow_provider_vmanage.client.http.envelope import error_of, parse_envelope
 from airflow_provider_vmanage.client.http.responses import (
     API_ROOT,
     LOGIN_PATHS,

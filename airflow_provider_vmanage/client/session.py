@@ -25,7 +25,6 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from airflow_provider_vmanage.client.auth import login_for
-from airflow_provider_vmanage.client.envelope import Envelope
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
     VManageConfigurationError,
@@ -34,6 +33,7 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
+from airflow_provider_vmanage.client.http.envelope import Envelope
 from airflow_provider_vmanage.client.http.redaction import Secrets
 from airflow_provider_vmanage.client.http.responses import API_ROOT, Call, SessionDead, dead_again, judge
 from airflow_provider_vmanage.client.http.retry import retrying

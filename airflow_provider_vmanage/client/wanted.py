@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import require_text
-from airflow_provider_vmanage.client.checksums import parse_checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.selection import spellings
 from airflow_provider_vmanage.client.settings import parse_bool
 from airflow_provider_vmanage.client.upload.body import check_file_name
+from airflow_provider_vmanage.client.upload.checksums import parse_checksum
 from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, same_url, secrets_in_url
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection, ObjectStoragePath
 
     from airflow_provider_vmanage.client.devices import Device
-    from airflow_provider_vmanage.client.envelope import Envelope
+    from airflow_provider_vmanage.client.http.envelope import Envelope
     from airflow_provider_vmanage.client.models import SoftwareImage
     from airflow_provider_vmanage.client.remote_servers import ServerChange
     from airflow_provider_vmanage.client.upload.resume_note import UploadNotes

@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_vmanage.client.auth import SessionLogin
-from airflow_provider_vmanage.client.checksums import parse_checksum
 from airflow_provider_vmanage.client.errors import VManageAuthenticationError, VManageError
 from airflow_provider_vmanage.client.http.responses import Call, SessionDead, judge
 from airflow_provider_vmanage.client.http.retry import parse_retry_after
@@ -29,6 +28,7 @@ from airflow_provider_vmanage.client.models import (
 )
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.upload.checksum_lists import find_checksum
+from airflow_provider_vmanage.client.upload.checksums import parse_checksum
 from airflow_provider_vmanage.client.urls import manager_url
 
 pytestmark = pytest.mark.slow

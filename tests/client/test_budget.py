@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client import image_upload, upload
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageDeadlineError
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.deadline import LEARN, Budget, parse_not_after
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.client.upload.sources import ImageSource

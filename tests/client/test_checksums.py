@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_vmanage.client.checksums import ALGORITHMS, Checksum, new_digests, parse_checksum
 from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageConfigurationError
+from airflow_provider_vmanage.client.upload.checksums import ALGORITHMS, Checksum, new_digests, parse_checksum
 
 DIGESTS = {name: hashlib.new(name, b"image").hexdigest() for name in ALGORITHMS}
 

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 import trustme
 
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import VManageError, VManageSourceError
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
+from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.http_source import http_file
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.hooks.vmanage import VManageHook

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import (
     VManageChecksumError,
     VManageConfigurationError,
@@ -23,6 +22,7 @@ from airflow_provider_vmanage.client.image_metadata import (
 )
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
+from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.simulator import Simulator
 
 Connect = Callable[..., ManagerSession]

@@ -10,7 +10,6 @@ from typing import IO
 
 import pytest
 
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import (
     VManageChecksumError,
     VManageConfigurationError,
@@ -19,6 +18,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageSourceError,
 )
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.simulator import upload as simulator_upload

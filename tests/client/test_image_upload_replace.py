@@ -9,7 +9,6 @@ from typing import IO, Any
 
 import pytest
 
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
     VManageChecksumError,
@@ -17,6 +16,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageInUseError,
     VManageSourceError,
 )
+from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
 

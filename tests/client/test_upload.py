@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageChecksumError,
@@ -20,6 +19,7 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.upload.body import MultipartImage, digest_of
 from airflow_provider_vmanage.client.upload.body import body as upload
+from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.sources import ImageSource
 
 SMALL = 64

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client import software_repository
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import (
     VManageChecksumError,
     VManageConflictError,
@@ -23,6 +22,7 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
+from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.client.upload.resume_note import UploadNote
 from airflow_provider_vmanage.client.upload.sources import ImageSource

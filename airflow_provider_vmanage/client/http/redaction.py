@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, quote_plus
 
-from airflow_provider_vmanage.client.envelope import MAX_QUOTED
 from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.http.envelope import MAX_QUOTED
 from airflow_provider_vmanage.client.urls import MASK
 
 #: characters below which a secret would garble texts rather than be hidden; Airflow's masker leaves such alone too

@@ -11,13 +11,6 @@ from typing import Any
 import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError
 
-from airflow_provider_vmanage.client.envelope import (
-    MAX_QUOTED,
-    Envelope,
-    error_of,
-    parse_envelope,
-    raise_for_error,
-)
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
     VManageConfigurationError,
@@ -27,6 +20,13 @@ from airflow_provider_vmanage.client.errors import (
     VManageRejectedError,
     VManageSessionExpiredError,
     VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.http.envelope import (
+    MAX_QUOTED,
+    Envelope,
+    error_of,
+    parse_envelope,
+    raise_for_error,
 )
 from airflow_provider_vmanage.client.http.retry import parse_retry_after
 from airflow_provider_vmanage.client.urls import masked_url

@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator
 from typing import IO, TypeAlias
 
 from airflow_provider_vmanage.client.arguments import require_text
-from airflow_provider_vmanage.client.checksums import Checksum, new_digests
 from airflow_provider_vmanage.client.errors import (
     VManageConfigurationError,
     VManageError,
     VManageSourceError,
 )
+from airflow_provider_vmanage.client.upload.checksums import Checksum, new_digests
 from airflow_provider_vmanage.client.upload.deadline import Budget
 from airflow_provider_vmanage.client.upload.progress import Progress
 from airflow_provider_vmanage.client.upload.sources import ImageSource, unreadable

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import IO
 
-from airflow_provider_vmanage.client.checksums import ALGORITHMS, Checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.upload.checksums import ALGORITHMS, Checksum
 
 #: ``<hex>  name``, ``<hex> *name`` of sha512sum and its relatives; with one blank, of BSD's ``md5 -r``
 _SUM_LINE = re.compile(r"^\\?([0-9a-fA-F]{32,128}) [ *]?(.+)$")

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
     VManageConfigurationError,
@@ -35,6 +34,7 @@ from airflow_provider_vmanage.client.software_repository import (
     is_refusal,
 )
 from airflow_provider_vmanage.client.upload.body import MultipartImage, check_file_name, digest_of
+from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.deadline import Budget
 from airflow_provider_vmanage.client.upload.resume_note import UploadNote, UploadNotes
 from airflow_provider_vmanage.client.upload.sources import ImageSource

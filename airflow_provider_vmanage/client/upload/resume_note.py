@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from airflow_provider_vmanage.client.checksums import Checksum
+from airflow_provider_vmanage.client.upload.checksums import Checksum
 
 
 @dataclass(frozen=True)
