@@ -8,13 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.approval import PlanLine, plan_lines
-from airflow_provider_vmanage.client.errors import (
-    VManageCancelledError,
-    VManageConflictError,
-    VManageError,
-    VManageTooManyDeletionsError,
-)
-from airflow_provider_vmanage.client.plan import (
+from airflow_provider_vmanage.client.desired_state.plan import (
     Plan,
     State,
     Wish,
@@ -23,18 +17,24 @@ from airflow_provider_vmanage.client.plan import (
     make_plan,
     raise_if_stale,
 )
-from airflow_provider_vmanage.client.prune import PruneRules, choose
+from airflow_provider_vmanage.client.desired_state.prune import PruneRules, choose
+from airflow_provider_vmanage.client.desired_state.steps import Step, refuse_deletions, take_steps, too_many_deletions
+from airflow_provider_vmanage.client.errors import (
+    VManageCancelledError,
+    VManageConflictError,
+    VManageError,
+    VManageTooManyDeletionsError,
+)
 from airflow_provider_vmanage.client.releases import url_entries_are_gone
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
-from airflow_provider_vmanage.client.steps import Step, refuse_deletions, take_steps, too_many_deletions
 from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.client.usage import FreshUsage, Usage
 from airflow_provider_vmanage.object_storage import open_checksum, open_source
 
 if TYPE_CHECKING:
+    from airflow_provider_vmanage.client.desired_state.wanted import WantedImage
     from airflow_provider_vmanage.client.models import SoftwareImage
-    from airflow_provider_vmanage.client.wanted import WantedImage
     from airflow_provider_vmanage.hooks.vmanage import VManageHook
 
 log = logging.getLogger(__name__)

@@ -54,7 +54,7 @@ class PlanRepositoryOperator(VManageOperator):
     def work(self, context: Context) -> dict[str, Any]:
         """Return the plan."""
         from airflow_provider_vmanage.approval import COLUMNS, count_lines, plan_markdown
-        from airflow_provider_vmanage.client.plan import parse_wish
+        from airflow_provider_vmanage.client.desired_state.plan import parse_wish
         from airflow_provider_vmanage.desired_state import DesiredState
 
         wish = parse_wish(self.images, self.exact, self.protect)
@@ -113,8 +113,8 @@ class ApplyRepositoryOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Make the changes and return what was done."""
-        from airflow_provider_vmanage.client.plan import check_plan
-        from airflow_provider_vmanage.client.wanted import parse_limit
+        from airflow_provider_vmanage.client.desired_state.plan import check_plan
+        from airflow_provider_vmanage.client.desired_state.wanted import parse_limit
         from airflow_provider_vmanage.desired_state import DesiredState
 
         limit = parse_limit(self.max_deletions, "max_deletions")
@@ -181,8 +181,8 @@ class PruneImagesOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Delete them and return what was done."""
-        from airflow_provider_vmanage.client.prune import parse_rules
-        from airflow_provider_vmanage.client.wanted import parse_limit
+        from airflow_provider_vmanage.client.desired_state.prune import parse_rules
+        from airflow_provider_vmanage.client.desired_state.wanted import parse_limit
         from airflow_provider_vmanage.desired_state import DesiredState
 
         rules = parse_rules(self.keep, self.protect, self.older_than)

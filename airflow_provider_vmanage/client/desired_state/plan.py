@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageStalePlanError
-from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.urls import masked_url
-from airflow_provider_vmanage.client.usage import Usage
-from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable, same_version
-from airflow_provider_vmanage.client.wanted import (
+from airflow_provider_vmanage.client.desired_state.wanted import (
     WantedImage,
     parse_flag,
     parse_patterns,
     parse_plain,
     parse_wanted,
 )
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageStalePlanError
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.urls import masked_url
+from airflow_provider_vmanage.client.usage import Usage
+from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable, same_version
 
 Row = dict[str, Any]
 

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_vmanage.client.errors import VManageConfigurationError
-from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.plan import (
+from airflow_provider_vmanage.client.desired_state.plan import (
     bases_of_updates,
     is_maintenance_update,
     protecting,
     why_base_stays,
     why_not_removed,
 )
+from airflow_provider_vmanage.client.desired_state.wanted import parse_limit, parse_patterns
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.usage import Usage, is_stored
 from airflow_provider_vmanage.client.versions import (
     UNKNOWN_VERSION,
@@ -25,7 +26,6 @@ from airflow_provider_vmanage.client.versions import (
     is_ordered,
     version_key,
 )
-from airflow_provider_vmanage.client.wanted import parse_limit, parse_patterns
 
 #: the newest versions of each platform family and image type
 Newest = dict[tuple[str, str | None], set[Comparable]]
