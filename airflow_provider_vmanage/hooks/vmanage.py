@@ -30,7 +30,7 @@ from airflow_provider_vmanage.client.upload.deadline import parse_not_after
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.connection_lookup import find_connection, find_connection_async
-from airflow_provider_vmanage.connection_settings import settings_of
+from airflow_provider_vmanage.hooks.connection_settings import settings_of
 from airflow_provider_vmanage.masking import mask, mask_url, masked
 from airflow_provider_vmanage.object_storage import checksum_of, source_of
 
@@ -95,14 +95,14 @@ class VManageHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the form's own fields; asked by Airflow 3.1, which does not read the provider info for them."""
-        from airflow_provider_vmanage.connection_form import form_widgets
+        from airflow_provider_vmanage.hooks.connection_form import form_widgets
 
         return form_widgets(cls.conn_type)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return labels, hints and what is hidden of the standard fields; asked by Airflow 3.1 likewise."""
-        from airflow_provider_vmanage.connection_form import field_behaviour
+        from airflow_provider_vmanage.hooks.connection_form import field_behaviour
 
         return field_behaviour(cls.conn_type)
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.exceptions import partial_success
-from airflow_provider_vmanage.operators.manager import VManageOperator
+from airflow_provider_vmanage.operators.vmanage import VManageOperator
 from airflow_provider_vmanage.text_table import count_of
 
 if TYPE_CHECKING:

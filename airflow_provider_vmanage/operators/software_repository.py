@@ -12,8 +12,8 @@ from airflow_provider_vmanage.operators.desired_state import (
     PlanRepositoryOperator,
     PruneImagesOperator,
 )
-from airflow_provider_vmanage.operators.manager import VManageOperator
 from airflow_provider_vmanage.operators.remote_servers import AddRemoteImageOperator, RemoteServerOperator
+from airflow_provider_vmanage.operators.vmanage import VManageOperator
 from airflow_provider_vmanage.text_table import count_of
 
 if TYPE_CHECKING:

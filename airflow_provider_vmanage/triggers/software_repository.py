@@ -17,7 +17,7 @@ from airflow_provider_vmanage.client.image_search import AwaitedImage
 from airflow_provider_vmanage.waiting.events import Event, failed
 from airflow_provider_vmanage.waiting.image_wait import ImageWait
 from airflow_provider_vmanage.waiting.pace import DEFAULT_MAX_UNAVAILABLE, Pace, Patience
-from airflow_provider_vmanage.waiting.repository_poll import Poll, poll_of
+from airflow_provider_vmanage.waiting.poll import Poll, poll_of
 from airflow_provider_vmanage.waiting.seen_images import ImageFilter, SeenImages, StateStore
 from airflow_provider_vmanage.waiting.snapshots import Snapshot, snapshots
 

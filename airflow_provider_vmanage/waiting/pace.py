@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.masking import masked
 from airflow_provider_vmanage.waiting import events
-from airflow_provider_vmanage.waiting.repository_poll import Question
+from airflow_provider_vmanage.waiting.poll import Question
 
 #: seconds that a last poll may come after a deadline
 _DEADLINE_GRID = 10.0

@@ -13,7 +13,7 @@ from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.image_search import ImageIndex
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.waiting.image_wait import ImageList
-from airflow_provider_vmanage.waiting.repository_poll import poll_of
+from airflow_provider_vmanage.waiting.poll import poll_of
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ from airflow_provider_vmanage.operators.software_repository import (
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
-from airflow_provider_vmanage.waiting.repository_poll import poll_of
+from airflow_provider_vmanage.waiting.poll import poll_of
 from tests.secrets.search import told_by
 from tests.secrets.troubles import REMOTE_PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
 from tests.triggers.event_loop import first_event

@@ -15,7 +15,8 @@ from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger
-from airflow_provider_vmanage.waiting import repository_poll, seen_images
+from airflow_provider_vmanage.waiting import poll as repository_poll
+from airflow_provider_vmanage.waiting import seen_images
 from tests.triggers.event_loop import LIST, lists, until
 
 FOR_EVER = 10_000

@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
-from airflow_provider_vmanage.waiting import repository_poll
+from airflow_provider_vmanage.waiting import poll as repository_poll
 from tests.triggers.event_loop import LIST, first_event, lists, until
 
 FOR_EVER = 10_000
