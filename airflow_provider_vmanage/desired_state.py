@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.approval import PlanLine, plan_lines
+from airflow_provider_vmanage.client.changes import Change
 from airflow_provider_vmanage.client.desired_state.plan import (
     Plan,
     State,
@@ -27,7 +28,7 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.releases import url_entries_are_gone
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
-from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
+from airflow_provider_vmanage.client.software_repository import SoftwareRepository
 from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.client.usage import FreshUsage, Usage
 from airflow_provider_vmanage.object_storage import open_checksum, open_source

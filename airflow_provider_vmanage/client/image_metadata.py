@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
+from airflow_provider_vmanage.client.changes import Change
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageChecksumError,
@@ -22,7 +23,7 @@ from airflow_provider_vmanage.client.errors import (
     digest_lines,
 )
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.software_repository import PATH, Change
+from airflow_provider_vmanage.client.software_repository import PATH
 from airflow_provider_vmanage.client.upload.checksums import ALGORITHMS, Checksum, describe_mismatch, parse_checksum
 
 log = logging.getLogger(__name__)

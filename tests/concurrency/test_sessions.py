@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_vmanage.client import software_repository
+from airflow_provider_vmanage.client import changes
 from airflow_provider_vmanage.client.errors import VManageError, VManageSessionExpiredError
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
@@ -64,7 +64,7 @@ def test_more_tasks_than_the_manager_keeps_sessions_end_well_or_can_be_run_again
     at_once: AtOnce,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(software_repository, "CONFIRM_TIMEOUT", 0.5)
+    monkeypatch.setattr(changes, "CONFIRM_TIMEOUT_S", 0.5)
     vm = simulate(max_sessions=8, duplicates="second_copy")
     vm.add_image("there-1.bin")
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_vmanage.client.changes import Change
 from airflow_provider_vmanage.client.errors import VManageError, VManagePartialError, VManageTooManyDeletionsError
-from airflow_provider_vmanage.client.software_repository import Change
 
 log = logging.getLogger(__name__)
 

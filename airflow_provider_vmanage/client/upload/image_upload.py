@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice
+from airflow_provider_vmanage.client.changes import OUTCOME_OPEN, Change, is_refusal
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
     VManageConfigurationError,
@@ -26,13 +27,7 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.selection import spellings
-from airflow_provider_vmanage.client.software_repository import (
-    OUTCOME_OPEN,
-    PATH,
-    Change,
-    SoftwareRepository,
-    is_refusal,
-)
+from airflow_provider_vmanage.client.software_repository import PATH, SoftwareRepository
 from airflow_provider_vmanage.client.upload.body import MultipartImage, check_file_name, digest_of
 from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.deadline import Budget
@@ -366,7 +361,7 @@ class ImageUpload:
         return (image.file_id or image.record_id) in self.deleted_ids
 
     def _wait_listed(self, timeout: float, *, lost: VManageError | None = None) -> SoftwareImage | None:
-        return self.repository.wait_for(lambda: next(iter(self._listed()), None), timeout, lost=lost)
+        return self.repository.changes.wait_for(lambda: next(iter(self._listed()), None), timeout, lost=lost)
 
     def _not_there(self, lost: VManageError | None) -> VManageError:
         if lost is None:
