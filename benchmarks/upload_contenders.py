@@ -46,7 +46,7 @@ def ours(url: str, ca: str, source: str, *, hashed: bool = True) -> Taken:
     from airflow_provider_vmanage.client.session import ManagerSession
     from airflow_provider_vmanage.client.settings import ManagerSettings
     from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-    from airflow_provider_vmanage.client.upload.body import body as upload
+    from airflow_provider_vmanage.client.upload import body as upload
     from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
     from airflow_provider_vmanage.client.upload.sources import local_file
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import image_upload, upload
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageDeadlineError
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload import body, image_upload
 from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.deadline import LEARN, Budget, parse_not_after
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
@@ -50,7 +50,7 @@ class Clock:
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock], None]:
     """Gives uploads the clock, and blocks that are small."""
-    monkeypatch.setattr(upload, "BLOCK", SMALL)
+    monkeypatch.setattr(body, "BLOCK", SMALL)
     return lambda clock: monkeypatch.setattr(
         image_upload, "Budget", partial(Budget, _now=clock.now, _clock=clock.monotonic)
     )

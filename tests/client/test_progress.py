@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_vmanage.client.upload.body import progress
+from airflow_provider_vmanage.client.upload import progress
 from airflow_provider_vmanage.client.upload.progress import Progress
 
 MB = 1_000_000

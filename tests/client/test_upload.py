@@ -17,8 +17,8 @@ from airflow_provider_vmanage.client.errors import (
     VManageChecksumError,
     VManageSourceError,
 )
+from airflow_provider_vmanage.client.upload import body as upload
 from airflow_provider_vmanage.client.upload.body import MultipartImage, digest_of
-from airflow_provider_vmanage.client.upload.body import body as upload
 from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.sources import ImageSource
 
