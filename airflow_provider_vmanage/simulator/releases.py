@@ -20,8 +20,8 @@ class Release:
     :param six_fields: Image records carry the six fields of the original API page only.
     :param url_body: ``POST /software`` takes ``versionName`` and ``versionURL``.
     :param remote_server_body: ``POST /software`` takes ``remoteServerId`` and ``fileName`` (Cisco docs,
-        release 20.16). Which release switched is undocumented: that the 20.12 preset takes both bodies
-        and the 20.18 preset only the new one is invented.
+        release 20.16). Which release switched is undocumented: that every preset with remote servers takes
+        their images too, and the 20.18 preset only those, is invented.
     :param has_remote_servers: ``/remote-server`` exists (in an OpenAPI of 2022; the first release is unknown).
     :param has_metadata: ``/package/{versionId}/metadata`` exists (OpenAPI 26.1; the first release is unknown, that
         20.18 has it is invented).
@@ -47,7 +47,7 @@ class Release:
 
 RELEASES = (
     Release("16.3", has_token=False, six_fields=True, has_remote_servers=False),
-    Release("20.9"),
+    Release("20.9", remote_server_body=True),
     Release("20.12", logout_verb="POST", remote_server_body=True, locks_accounts=True),
     Release(
         "20.18",
