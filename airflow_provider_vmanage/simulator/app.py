@@ -132,6 +132,6 @@ class Gate:
                 session=manager.login.session_of(exchange.headers),
                 sessions=manager.sessions,
                 repository=manager.repository,
-                refuse_login=lambda: manager.login.refuse(secure=secure),
+                refuse_login=lambda: manager.login.refuse_injected(secure=secure),
             )
         )
