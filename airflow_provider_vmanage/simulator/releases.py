@@ -27,8 +27,6 @@ class Release:
         20.18 has it is invented).
     :param has_jwt: ``/jwt/login`` and API keys exist (Cisco docs: 20.18.1).
     :param locks_accounts: Five refused logins in 15 minutes lock the account (Cisco docs: 20.12.1).
-    :param flat_install: ``POST /install`` takes ``version`` in ``input``, and not only in its list ``data`` (which an
-        OpenAPI of 20.18 requires; that a manager refuses an input without it is inferred).
     """
 
     name: str
@@ -42,7 +40,6 @@ class Release:
     has_metadata: bool = False
     has_jwt: bool = False
     locks_accounts: bool = False
-    flat_install: bool = True
 
 
 RELEASES = (
@@ -58,7 +55,6 @@ RELEASES = (
         has_metadata=True,
         has_jwt=True,
         locks_accounts=True,
-        flat_install=False,
     ),
 )
 
