@@ -460,3 +460,24 @@ def test_an_unknown_way_with_busy_devices_is_refused(simulate):
         simulate(busy="panic")
     with pytest.raises(ValueError, match="seconds_per_minute"):
         simulate(seconds_per_minute=-1)
+
+
+def test_the_page_shows_devices_and_tasks_and_reloads_itself(vm, client):
+    edge = vm.add_device("<b>edge", availableVersions=[NEW])
+    page = client.call("GET", "/").text
+    assert '<meta http-equiv="refresh" content="5">' in page
+    assert "2 devices." in page
+    assert "&lt;b&gt;edge" in page
+    assert "<b>edge" not in page
+    assert "<h2>Tasks</h2>" not in page
+    task = start(client, "changepartition", [edge])
+    status(client, task)
+    page = client.call("GET", "/").text
+    assert "1 running." in page
+    assert task in page
+    finish(client, task)
+    edge["reachability"] = "unreachable"
+    page = client.call("GET", "/").text
+    assert "0 running." in page
+    assert "2 devices, 1 unreachable." in page
+    assert f"<td>{NEW}</td><td>20.9.4</td>" in page
