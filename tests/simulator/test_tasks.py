@@ -283,6 +283,15 @@ def test_an_action_on_a_busy_device_waits_for_its_turn(timed, clock, connect):
     assert len(client.images("/dataservice/device/reboothistory/details")) == 2
 
 
+def test_polls_of_a_task_that_waits_let_the_one_before_go_on(vm, client):
+    edge = vm.add_device("edge-1", availableVersions=[NEW])
+    start(client, "changepartition", [edge])
+    second = start(client, "defaultpartition", [edge])
+    shown = [status(client, second) for _ in range(6)]
+    assert [one["summary"]["status"] for one in shown] == ["in_progress"] * 5 + ["done"]
+    assert (edge["version"], edge["defaultVersion"]) == (NEW, NEW)
+
+
 def test_an_action_on_a_busy_device_can_be_refused(simulate, connect):
     vm = simulate(busy="refuse")
     client, edge = connect(vm), vm.add_device("edge-1", availableVersions=[NEW])

@@ -96,9 +96,14 @@ class TaskBook:
         task = self._tasks.get(process_id)
         if task is None:
             return None
-        task.poll(self.clock())
+        for one in [task] if task.begun is not None else [task, *self._before(task)]:
+            one.poll(self.clock())
         self.advance()
         return task.status(self.clock())
+
+    def _before(self, task: Task) -> list[Task]:
+        """The tasks that it waits for, which a poll of it lets go on as well."""
+        return [other for other in self._running if other is not task and other.devices & task.devices]
 
     def find(self, process_id: str) -> Task | None:
         """The task of that id."""
