@@ -7,13 +7,9 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_vmanage.client.errors import (
-    VManageCancelledError,
-    VManageConflictError,
-    VManageError,
-    VManageTooManyDeletionsError,
-)
-from airflow_provider_vmanage.client.plan import (
+from airflow_provider_vmanage.approval import PlanLine, plan_lines
+from airflow_provider_vmanage.client.changes import Change
+from airflow_provider_vmanage.client.desired_state.plan import (
     Plan,
     State,
     Wish,
@@ -22,18 +18,24 @@ from airflow_provider_vmanage.client.plan import (
     make_plan,
     raise_if_stale,
 )
-from airflow_provider_vmanage.client.prune import PruneRules, choose
+from airflow_provider_vmanage.client.desired_state.prune import PruneRules, choose
+from airflow_provider_vmanage.client.desired_state.steps import Step, refuse_deletions, take_steps, too_many_deletions
+from airflow_provider_vmanage.client.errors import (
+    VManageCancelledError,
+    VManageConflictError,
+    VManageError,
+    VManageTooManyDeletionsError,
+)
 from airflow_provider_vmanage.client.releases import url_entries_are_gone
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
-from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
-from airflow_provider_vmanage.client.sources import file_name_of
-from airflow_provider_vmanage.client.steps import Step, refuse_deletions, take_steps, too_many_deletions
+from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.client.usage import FreshUsage, Usage
 from airflow_provider_vmanage.object_storage import open_checksum, open_source
 
 if TYPE_CHECKING:
+    from airflow_provider_vmanage.client.desired_state.wanted import WantedImage
     from airflow_provider_vmanage.client.models import SoftwareImage
-    from airflow_provider_vmanage.client.wanted import WantedImage
     from airflow_provider_vmanage.hooks.vmanage import VManageHook
 
 log = logging.getLogger(__name__)
@@ -53,20 +55,26 @@ class DesiredState:
         self.check_mode = check_mode
         self.repository = SoftwareRepository(hook.get_conn(), check_mode=check_mode)
         self.usage = FreshUsage(hook.get_conn())
+        self._sizes: dict[WantedImage, int] = {}
+        self._usage_of_plan: Usage | None = None
 
     def plan(self, wish: Wish) -> Plan:
-        """Return what has to be done. One list of images; three of devices where images may go.
+        """Return what has to be done. One list of images; devices and tasks too if images may go.
 
         The sources of what is missing are opened, so that a plan does not promise what cannot be read.
         """
         servers: dict[str, str] = {}
         if any(one.remote_server for one in wish.images):
             servers = {one.name: one.server_id or "" for one in RemoteServers(self.repository).read()}
-        usage = self.usage.now() if wish.exact else Usage()
-        state = State(self.repository.list_images(), usage, servers)
+        usage = self._usage_of_plan = self.usage.now() if wish.exact else None
+        state = State(self.repository.list_images(), usage or Usage(), servers)
         bare = make_plan(wish, state)
         obstacles = {one: reason for one in bare.add if (reason := self._obstacle(one, servers))}
         return make_plan(wish, state, obstacles) if obstacles else bare
+
+    def lines(self, plan: Plan) -> list[PlanLine]:
+        """Return the lines of a plan that was just made, as a person reads them."""
+        return plan_lines(plan, self._usage_of_plan, self._sizes)
 
     def apply(self, given: Any, *, max_deletions: int, allow_empty: bool) -> dict[str, Any]:
         """Make the changes of a plan, one at a time; a rerun goes on where the last one stopped.
@@ -89,9 +97,10 @@ class DesiredState:
         refuse_deletions(too_many_deletions(len(plan.remove), max_deletions))
         if plan.blocked_adds:
             texts = "; ".join(f"{one.describe()}: {reason}" for one, reason in plan.blocked_adds)
-            raise VManageConflictError(f"What cannot end is not begun, so nothing was changed: {texts}")
+            raise VManageConflictError(f"Not started: the plan cannot complete ({texts}). Nothing was changed")
         for image, reason in ((one, why) for one, why in plan.blocked if one not in plan.add):
-            log.warning("Not removed: %s %s", image.describe(), reason)
+            words = "check mode: would not delete" if self.check_mode else "Not deleted:"
+            log.warning("%s %s: it %s", words, image.describe(), reason)
         return self._result(plan)
 
     def prune(self, rules: PruneRules, *, max_deletions: int) -> dict[str, Any]:
@@ -100,14 +109,16 @@ class DesiredState:
         :raises VManageTooManyDeletionsError: more would go than ``max_deletions``; in check mode the result says so.
         :raises VManagePartialError: one deletion failed.
         """
-        usage = self.usage.now()
+        images, usage = self.repository.list_images(), self.usage.now()
         if usage.problem is not None:
-            log.warning("Every image counts as in use, since the devices could not be listed: %s", usage.problem)
-        chosen = choose(self.repository.list_images(), rules, usage, datetime.now(timezone.utc))
+            log.warning(
+                "Every image counts as in use, since the %s could not be listed: %s", usage.unread, usage.problem
+            )
+        chosen = choose(images, rules, usage, datetime.now(timezone.utc))
         refused = too_many_deletions(len(chosen.remove), max_deletions)
         if not self.check_mode:
             refuse_deletions(refused)
-        rows = take_steps([self._removal(image) for image in chosen.remove])
+        rows = take_steps([self._removal(image) for image in chosen.remove], check_mode=self.check_mode)
         return {
             "action": "deleted" if _changed(rows) else "unchanged",
             "changed": _changed(rows),
@@ -120,7 +131,7 @@ class DesiredState:
     def _result(self, plan: Plan) -> dict[str, Any]:
         additions = [Step(f"add {one.describe()}", self._addition(one)) for one in plan.add]
         removals = [self._removal(image) for image in plan.remove]
-        rows = take_steps([*additions, *removals])
+        rows = take_steps([*additions, *removals], check_mode=self.check_mode)
         row = plan.as_row()
         return {
             "action": "applied" if _changed(rows) else "unchanged",
@@ -149,7 +160,7 @@ class DesiredState:
             self.usage.now().refuse(image, _IN_USE)
             return self.repository.remove(image)
 
-        return Step(f"remove {image.describe()}", remove)
+        return Step(f"delete {image.describe()}", remove)
 
     def _obstacle(self, one: WantedImage, servers: dict[str, str]) -> str | None:
         """Return why something missing cannot be added, as far as that can be known before."""
@@ -160,8 +171,8 @@ class DesiredState:
             return None if one.remote_server in known else f"the remote server {one.remote_server!r} is not there"
         try:
             if one.source is not None:
-                open_checksum(one.checksum, file_name_of(one.source))
-                open_source(one.source)
+                open_checksum(one.checksum, one.file_name or file_name_of(one.source))
+                self._sizes[one] = open_source(one.source).size
         except VManageCancelledError:
             raise
         except VManageError as err:

@@ -13,7 +13,7 @@ from airflow.sdk import Asset, AssetAlias
 from airflow_provider_vmanage.assets import convert_asset_to_openlineage, create_asset
 
 if TYPE_CHECKING:
-    from airflow_provider_vmanage.operators.manager import VManageOperator
+    from airflow_provider_vmanage.operators.vmanage import VManageOperator
 
 Row = Mapping[str, Any]
 

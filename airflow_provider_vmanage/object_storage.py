@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from airflow_provider_vmanage.client.checksum_lists import find_checksum
-from airflow_provider_vmanage.client.checksums import Checksum, parse_checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError, VManageSourceError
-from airflow_provider_vmanage.client.sources import (
+from airflow_provider_vmanage.client.upload.checksum_lists import find_checksum
+from airflow_provider_vmanage.client.upload.checksums import Checksum, parse_checksum
+from airflow_provider_vmanage.client.upload.sources import (
     WRONG_PATH,
     ImageSource,
     checked_source,
     local_file,
     unreadable,
 )
-from airflow_provider_vmanage.client.sources import file_name_of as file_name_of
+from airflow_provider_vmanage.client.upload.sources import file_name_of as file_name_of
 from airflow_provider_vmanage.client.urls import masked_url
 from airflow_provider_vmanage.masking import mask_url
 from airflow_provider_vmanage.object_stream import open_stream
@@ -67,7 +67,7 @@ def source_of(source: str | os.PathLike[str] | ObjectStoragePath) -> Callable[[]
         return lambda: local_file(unquote(urlsplit(text).path))
     if scheme in ("http", "https"):
         mask_url(text)  # the HTTP library logs the query, if only for debugging
-        from airflow_provider_vmanage.client.http_source import http_file
+        from airflow_provider_vmanage.client.upload.http_source import http_file
 
         return lambda: http_file(text)
     from airflow.sdk.io import has_fs
@@ -94,7 +94,7 @@ def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:
 
     :param checksum: ``sha512:<hex>`` and the like, or ``file:<path or URL>`` of a list: ``sha512sum`` lines, or CSV
         with a header, such as the vendor's bulk-hash file.
-    :param file_name: exact name of the image in the list.
+    :param file_name: exact name of the image in the list: the one it gets on the manager.
     :raises VManageConfigurationError: malformed, or not listed.
     :raises VManageSourceError: the list cannot be read.
     """
@@ -172,5 +172,6 @@ def _stored(source: Any, text: str) -> ImageSource:
 
 def _not_installed(field: str, shown: str, scheme: str) -> VManageConfigurationError:
     extra = _EXTRAS.get(scheme)
-    mend = f"install {extra}" if extra else "use a path, file://, s3://, gs://, abfs:// or sftp://"
-    return VManageConfigurationError(f"{field} {shown!r} has the scheme {scheme!r}, unknown here: {mend}")
+    web = "" if field == "output" else "http://, https://, "
+    hint = f"install {extra}" if extra else f"use a path, file://, {web}s3://, gs://, abfs:// or sftp://"
+    return VManageConfigurationError(f"{field} {shown!r} has the scheme {scheme!r}, unknown here: {hint}")

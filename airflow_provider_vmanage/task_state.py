@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from airflow_provider_vmanage.client.upload_notes import UploadNote
+from airflow_provider_vmanage.client.upload.resume_note import UploadNote
 
 log = logging.getLogger(__name__)
 
 _KEY = "vmanage_upload"
 
-_FIELDS = {"action": str, "file_name": str, "size": int, "sha512": str}
+_FIELDS = {"action": str, "file_name": str, "size": int, "sha512": str, "checksum": str, "sent_on": int}
 
 
 class TaskStateNotes:

@@ -43,12 +43,12 @@ class Stopwatch:
 
 def ours(url: str, ca: str, source: str, *, hashed: bool = True) -> Taken:
     """Upload as users get it, or with the digests replaced by nothing."""
-    from airflow_provider_vmanage.client import upload
-    from airflow_provider_vmanage.client.image_upload import ImageUpload
     from airflow_provider_vmanage.client.session import ManagerSession
     from airflow_provider_vmanage.client.settings import ManagerSettings
     from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-    from airflow_provider_vmanage.client.sources import local_file
+    from airflow_provider_vmanage.client.upload import body as upload
+    from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+    from airflow_provider_vmanage.client.upload.sources import local_file
 
     settings = ManagerSettings(url, "admin", "admin", ca_bundle=ca)
     with ManagerSession(settings) as session:

@@ -25,7 +25,8 @@ from airflow.providers.http.triggers.http import HttpSensorTrigger
 from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.client.models import parse_images
 from airflow_provider_vmanage.triggers.software_repository import ImageVersionTrigger
-from airflow_provider_vmanage.waiting.image_wait import ImageWait, Pace, Patience
+from airflow_provider_vmanage.waiting.image_wait import ImageWait
+from airflow_provider_vmanage.waiting.pace import Pace, Patience
 
 VERSIONS = 100
 

@@ -27,12 +27,23 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     params={
-        "managers": Param(["vmanage_default"], type="array", title="Ids of the connections"),
-        "image": Param(f"{IMAGES}/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
+        "managers": Param(
+            ["vmanage_default"],
+            type="array",
+            title="Managers",
+            description="Ids of the Airflow connections to the managers",
+        ),
+        "image": Param(
+            f"{IMAGES}/vmanage-20.12.4-x86_64.tar.gz",
+            type="string",
+            title="Image to upload",
+            description="Path on the worker, or a URL such as s3://connection@bucket/key",
+        ),
         "checksum": Param(
             os.environ.get("VMANAGE_CHECKSUM"),
             type=["null", "string"],
-            title="Its checksum: sha512:<hex>, or file:<a list of checksums>",
+            title="Checksum of the image",
+            description="sha512:<hex>, or file:<path or URL of a list of checksums>. Empty: not verified",
         ),
     },
     tags=["vmanage", "example"],

@@ -50,9 +50,24 @@ with DAG(
         "retry_delay": timedelta(minutes=2),
     },
     params={
-        "managers": Param(["vmanage_default"], type="array", title="Ids of the connections"),
-        "folder": Param("/tmp", type="string", title="Folder of the files: path or s3://…"),  # noqa: S108
-        "database": Param("vmanage_inventory_db", type="string", title="Id of the connection to the database"),
+        "managers": Param(
+            ["vmanage_default"],
+            type="array",
+            title="Managers",
+            description="Ids of the Airflow connections to the managers",
+        ),
+        "folder": Param(
+            "/tmp",  # noqa: S108
+            type="string",
+            title="Folder for the files",
+            description="Path on the worker, or a URL such as s3://connection@bucket/key",
+        ),
+        "database": Param(
+            "vmanage_inventory_db",
+            type="string",
+            title="Database",
+            description="Id of the Airflow connection to the database",
+        ),
     },
     tags=["vmanage", "example"],
 ):

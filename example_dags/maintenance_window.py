@@ -37,20 +37,49 @@ with DAG(
     max_active_runs=1,
     render_template_as_native_obj=True,  # a list of a param arrives as a list
     default_args={
-        "vmanage_conn_id": "vmanage_default",
+        "vmanage_conn_id": "{{ params.manager }}",
         "retries": 2,
         "retry_delay": timedelta(minutes=2),
     },
     params={
-        "image": Param(f"{IMAGES}/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
+        "manager": Param(
+            "vmanage_default",
+            type="string",
+            title="Manager",
+            description="Id of the Airflow connection to the manager",
+        ),
+        "image": Param(
+            f"{IMAGES}/vmanage-20.12.4-x86_64.tar.gz",
+            type="string",
+            title="Image to upload",
+            description="Path on the worker, or a URL such as s3://connection@bucket/key",
+        ),
         "checksum": Param(
             os.environ.get("VMANAGE_CHECKSUM"),
             type=["null", "string"],
-            title="Its checksum: sha512:<hex>, or file:<a list of checksums>",
+            title="Checksum of the image",
+            description="sha512:<hex>, or file:<path or URL of a list of checksums>. Empty: not verified",
         ),
-        "not_after": Param(None, type=["null", "string"], title="The upload must end by (ISO 8601, with zone)"),
-        "exact": Param(True, type="boolean", title="Remove what is not wanted and not in use"),
-        "protect": Param([], type="array", items={"type": "string"}, title="Patterns of what stays all the same"),
+        "not_after": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Latest end of the upload",
+            description="The upload is refused or stopped if it cannot end by then. Empty: no limit",
+        ),
+        "exact": Param(
+            False,
+            type="boolean",
+            title="Delete all other images",
+            description="Also deletes repository URLs that the plan does not name. An image in use always stays",
+        ),
+        "protect": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            title="Images to protect",
+            description="Patterns of file names and versions that are never deleted, such as vmanage-20.12.*",
+        ),
     },
     tags=["vmanage", "example"],
 ):
@@ -78,17 +107,8 @@ with DAG(
 
     approve = ApprovalOperator(
         task_id="approve",
-        subject="Change the software repository?",
-        body="""
-{%- set plan = ti.xcom_pull('plan') %}
-{%- for part in ('add', 'remove', 'blocked') %}
-**{{ part }}**
-
-{% for row in plan[part] %}- {{ row.what }}: {{ row.reason }}
-{% else %}- nothing
-{% endfor %}
-{% endfor %}{{ plan.keep | length }} stay. Digest {{ plan.digest }}.
-""",
+        subject="Change the software repository of {{ params.manager }}?",
+        body="{{ ti.xcom_pull('plan')['markdown'] }}",
         response_timeout=timedelta(hours=12),
         retries=0,
     )

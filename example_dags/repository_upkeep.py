@@ -32,11 +32,31 @@ with DAG(
         "retry_delay": timedelta(minutes=2),
     },
     params={
-        "manager": Param("vmanage_default", type="string", title="Id of the connection"),
-        "server": Param("image-server", type="string", title="Name of the remote server on the manager"),
-        "image": Param("vmanage-20.18.2-x86_64.tar.gz", type="string", title="Name of the image on the remote server"),
-        "protect": Param([], type="array", items={"type": "string"}, title="Patterns of what stays in any case"),
-        "delete": Param(False, type="boolean", title="Delete what is old, instead of only telling it"),
+        "manager": Param(
+            "vmanage_default", type="string", title="Manager", description="Id of the Airflow connection to the manager"
+        ),
+        "server": Param(
+            "image-server", type="string", title="Remote server", description="Name of the remote server on the manager"
+        ),
+        "image": Param(
+            "vmanage-20.18.2-x86_64.tar.gz",
+            type="string",
+            title="Image on the remote server",
+            description="Exact file name",
+        ),
+        "protect": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            title="Images to protect",
+            description="Patterns of file names and versions that are never deleted",
+        ),
+        "delete": Param(
+            False,
+            type="boolean",
+            title="Delete old images",
+            description="Off: the run only reports what it would delete",
+        ),
     },
     tags=["vmanage", "example"],
 ):

@@ -34,25 +34,50 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={
-        "vmanage_conn_id": "vmanage_default",
+        "vmanage_conn_id": "{{ params.manager }}",
         "retries": 2,  # every task lists first, so a retry never does a thing twice
         "retry_delay": timedelta(minutes=2),
     },
     params={
-        "repository_name": Param("17.12.4", type="string", title="Name of the repository entry"),
+        "manager": Param(
+            "vmanage_default", type="string", title="Manager", description="Id of the Airflow connection to the manager"
+        ),
+        "repository_name": Param(
+            "17.12.4",
+            type="string",
+            title="Name of the repository URL",
+            description="Version name under which the manager lists the URL",
+        ),
         "repository_url": Param(
             "https://images.example.com/sd-wan/17.12.4/",
             type=["null", "string"],
-            title="Its URL; empty where the manager knows remote servers only",
+            title="Repository URL",
+            description="Leave it empty for a manager that knows remote servers only",
         ),
-        "image": Param(f"{IMAGES}/vmanage-20.12.4-x86_64.tar.gz", type="string", title="Image: path or s3://…"),
+        "image": Param(
+            f"{IMAGES}/vmanage-20.12.4-x86_64.tar.gz",
+            type="string",
+            title="Image to upload",
+            description="Path on the worker, or a URL such as s3://connection@bucket/key",
+        ),
         "checksum": Param(
             os.environ.get("VMANAGE_CHECKSUM"),
             type=["null", "string"],
-            title="Its checksum: sha512:<hex>, or file:<a list of checksums>",
+            title="Checksum of the image",
+            description="sha512:<hex>, or file:<path or URL of a list of checksums>. Empty: not verified",
         ),
-        "version": Param("20.12.4", type="string", title="Version that the manager shall list"),
-        "previous_version": Param("20.12.3", type="string", title="Version that shall go"),
+        "version": Param(
+            "20.12.4",
+            type="string",
+            title="Version to wait for",
+            description="Version that the manager lists for the uploaded image",
+        ),
+        "previous_version": Param(
+            "20.12.3",
+            type="string",
+            title="Version to delete",
+            description="Exact version, as the manager lists it. An image in use is not deleted",
+        ),
     },
     tags=["vmanage", "example"],
 ):

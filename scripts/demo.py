@@ -13,12 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from airflow_provider_vmanage.text_table import count_of, text_table
 from scripts.simulated import (
     MEGABYTE,
     ROOT,
@@ -126,28 +127,34 @@ def results() -> dict[str, Any]:
 
 def print_repository(title: str, images: list[Any]) -> None:
     """Show what the manager holds."""
-    table = Table("file or URL", "version", "type", "MB", "SHA-512", title=title, title_justify="left")
+    rows = []
     for image in images:
         size = f"{image.size / 1e6:.1f}" if image.size else ""
-        table.add_row(image.file_name or image.url, image.version, image.version_type, size, (image.sha512 or "")[:12])
-    console.print("", table)
+        name = image.file_name or image.url
+        rows.append((name, image.version, image.version_type, size, (image.sha512 or "")[:12]))
+    print_table(title, ("file or URL", "version", "type", "MB", "SHA-512"), rows)
 
 
 def print_tasks(rows: dict[str, Any], rates: dict[str, str], checksum: str) -> None:
     """Show what each task did."""
-    table = Table("task", "did", "what", "MB", "MB/s", "verified", title="What ran", title_justify="left")
+    table: list[tuple[Any, ...]] = []
     for task in TASKS:
         row = rows[task]
         if isinstance(row, list):
-            table.add_row(task, "listed", f"{len(row)} entries")
+            table.append((task, "listed", count_of(len(row), "image"), "", "", ""))
             continue
         size = f"{row['size'] / 1e6:.1f}" if row.get("size") else ""
         verified = ("yes" if f"sha512:{row['sha512']}" == checksum else "NO") if row.get("sha512") else ""
         if task == "upload_image" and not verified:
             verified = "not sent"
         what = row["file_name"] or f"version {row['version']}"
-        table.add_row(task, row.get("action", "found"), what, size, rates.get(task, ""), verified)
-    console.print("", table)
+        table.append((task, row.get("action", "found"), what, size, rates.get(task, ""), verified))
+    print_table("What ran", ("task", "did", "what", "MB", "MB/s", "verified"), table)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Show a table under its title."""
+    console.print("", title, *text_table(columns, rows), sep="\n", markup=False, soft_wrap=True)
 
 
 def say(text: str) -> None:

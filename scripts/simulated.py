@@ -88,15 +88,18 @@ def sha512_of(file: Path) -> str:
 
 
 @contextmanager
-def manager(version: str, storage: Path, images: Mapping[str, int], port: int = 0) -> Iterator[Simulator]:
+def manager(
+    version: str, storage: Path, images: Mapping[str, int], port: int = 0, **options: Any
+) -> Iterator[Simulator]:
     """Run a simulated manager over TLS that remembers its repository.
 
     :param storage: folder that keeps it.
     :param images: names of what it holds at the very first start, and for how many days.
+    :param options: more arguments of the simulator, such as the size of its fleet.
     """
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     new = not storage.exists()
-    with Simulator(version=version, port=port, storage=storage) as vm:
+    with Simulator(version=version, port=port, storage=storage, **options) as vm:
         for name, days in images.items() if new else ():
             content = random.Random(name).randbytes(MEGABYTE)  # noqa: S311
             vm.add_image(name, content, updated_on=int((time.time() - days * 86400) * 1000))

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -36,12 +37,15 @@ from scripts.standalone import USER, Standalone
 STATE = ROOT / ".up"
 IMAGE_SIZE = 64 * MEGABYTE
 NEW, OLD = "20.12.4", "20.12.3"
-EDGE_VERSION = "17.09.05a"
+#: What the edges of the fleet can be upgraded to: six parts in the repository, of which a device shows five.
+EDGE_IMAGES = {"17.09.04a.0.6.1689012345": 45, "17.12.04.0.6740.1708012345": 3}
+EDGE_FAMILIES = ("c8000v", "isr4300", "asr1001x")
+FLEET, SECONDS_PER_MINUTE = 24, 2.0
 WATCHED = "20.15.3"  # on_new_image waits for one of its release
 
 #: by the id of the connection: the release, and the images of the very first start with their age in days
 MANAGERS = {
-    "vmanage_default": ("20.12.4", {image_name(OLD): 120, f"c8000v-universalk9.{EDGE_VERSION}.SPA.bin": 45}),
+    "vmanage_default": ("20.12.4", {image_name(OLD): 120}),
     "vmanage_branch": ("20.18.2", {image_name("20.15.2"): 200}),
 }
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -114,9 +118,22 @@ def run_managers(state: Path, ports: list[int]) -> Iterator[Mapping[str, Simulat
     with ExitStack() as stack:
         managers = {}
         for (name, (version, held)), port in zip(MANAGERS.items(), ports, strict=True):
-            managers[name] = stack.enter_context(manager(version, state / name, held, port))
-        managers["vmanage_default"].add_device("edge-1", version=EDGE_VERSION)  # which keeps its image from deletion
+            new = not (state / name).exists()
+            managers[name] = stack.enter_context(
+                manager(version, state / name, held, port, fleet=FLEET, seconds_per_minute=SECONDS_PER_MINUTE)
+            )
+            if new:
+                add_edge_images(managers[name])
         yield managers
+
+
+def add_edge_images(vm: Simulator) -> None:
+    """Put images for the edges of the fleet on a manager; that of the version they run cannot be deleted."""
+    for version, days in EDGE_IMAGES.items():
+        for family in EDGE_FAMILIES:
+            name = f"{family}-universalk9.{'.'.join(version.split('.')[:3])}.SPA.bin"
+            updated_on = int((time.time() - days * 86400) * 1000)
+            vm.add_image(name, name.encode(), version=version, updated_on=updated_on)
 
 
 def connections(managers: Mapping[str, Simulator], state: Path) -> list[dict[str, Any]]:

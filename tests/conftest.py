@@ -92,7 +92,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_refused_logins_of_other_tests() -> None:
     """Forget the logins that an earlier test of this process had refused; simulators may share a port."""
-    refused_logins = sys.modules.get("airflow_provider_vmanage.client.refused_logins")
+    refused_logins = sys.modules.get("airflow_provider_vmanage.client.http.refused_logins")
     if refused_logins is not None:
         refused_logins.forget_all()
 
@@ -159,7 +159,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.fixture
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that sessions wanted to wait, and did not."""
-    from airflow_provider_vmanage.client.connection import ManagerConnection
+    from airflow_provider_vmanage.client.http.connection import ManagerConnection
 
     taken: list[float] = []
     monkeypatch.setattr(ManagerConnection, "sleep", lambda _, seconds: taken.append(seconds))

@@ -65,15 +65,16 @@ class Outcome:
         self.state, self.xcom, self.steps, self.error = state, xcom, steps, error
 
 
-def run_to_the_end(make_task: Any) -> Outcome:
+def run_to_the_end(make_task: Any, log: Any = None) -> Outcome:
     """Run one try of a task.
 
-    :param make_task: returns the task anew for each process that Airflow would start for it.
+    :param make_task: returns a new task for each process that Airflow would start for it.
+    :param log: what Airflow's task runner itself logs to.
     """
     supervisor, steps = Supervisor(), []
     resume: dict[str, Any] = {}
     while True:
-        ended, msg, error = _one_process(make_task(), supervisor, resume)
+        ended, msg, error = _one_process(make_task(), supervisor, resume, log)
         state = str(getattr(ended, "value", ended))
         steps.append(state)
         if state == "up_for_reschedule":
@@ -85,7 +86,7 @@ def run_to_the_end(make_task: Any) -> Outcome:
             return Outcome(state, supervisor.xcom, steps, error)
 
 
-def _one_process(task: BaseOperator, supervisor: Supervisor, resume: dict[str, Any]) -> tuple[Any, Any, Any]:
+def _one_process(task: BaseOperator, supervisor: Supervisor, resume: dict[str, Any], log: Any) -> tuple[Any, Any, Any]:
     with DAG("a_dag", schedule=None, start_date=START) as dag:
         dag.add_task(task)
     ti = task_runner.RuntimeTaskInstance.model_construct(
@@ -100,7 +101,7 @@ def _one_process(task: BaseOperator, supervisor: Supervisor, resume: dict[str, A
         **{"task_reschedule_count": 0, **resume},
     )
     with _in_the_place_of_the_supervisor(supervisor):
-        return task_runner.run(ti, ti.get_template_context(), structlog.get_logger("task"))
+        return task_runner.run(ti, ti.get_template_context(), log or structlog.get_logger("task"))
 
 
 def _dag_run() -> Any:

@@ -29,7 +29,8 @@ def test_final_errors_fail_the_task_and_others_go_out_as_they_are(kind: type[VMa
         assert caught.value is error
     else:
         assert type(caught.value) is VManageFailException
-        assert caught.value.error is caught.value.__cause__ is error
+        assert caught.value.error is error
+        assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize(("status", "final"), [(400, True), (403, True), (200, True), (500, False), (503, False)])

@@ -214,7 +214,7 @@ def test_add_and_delete_tell_as_well(vm: Simulator, run: Callable[..., Any]) -> 
     told = []
     for task in (
         AddRepoOperator(task_id="a", version_name="20.15", version_url="https://x.example.com/", outlets=[asset]),
-        DeleteImageOperator(task_id="d", file_name=NAME, outlets=[asset]),
+        DeleteImageOperator(task_id="d", file_name=NAME, allow_in_use=True, outlets=[asset]),
     ):
         events = new_events()
         run(task, {"outlet_events": events})
@@ -302,7 +302,7 @@ def test_openlineage_is_told_of_a_source_without_its_secrets(
 @pytest.mark.usefixtures("openlineage")
 def test_openlineage_sees_a_deletion_and_nothing_where_nothing_was_done(vm: Simulator, run: Callable[..., Any]) -> None:
     vm.add_image(NAME)
-    task = DeleteImageOperator(task_id="t", file_name=NAME)
+    task = DeleteImageOperator(task_id="t", file_name=NAME, allow_in_use=True)
     assert task.get_openlineage_facets_on_complete(None) == OperatorLineage()
     run(task)
     (image,) = task.get_openlineage_facets_on_complete(None).outputs

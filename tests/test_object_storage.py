@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSourceError
-from airflow_provider_vmanage.client.sources import file_name_of
+from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.object_storage import open_source
 
 
@@ -79,7 +79,7 @@ def test_a_blank_source_is_named_with_its_mend(text: str) -> None:
 @pytest.mark.parametrize(
     ("url", "mend"),
     [
-        ("gopher://x/a.bin", r"use a path, file://, s3://"),
+        ("gopher://x/a.bin", r"use a path, file://, http://, https://, s3://"),
         ("nfs://joe:hunter2@x/a.bin?sig=signed-123", r"use a path"),
         ("s3://conn@bucket/a.bin", r"install airflow-provider-vmanage\[s3\]"),
         ("gs://bucket/a.bin", r"install airflow-provider-vmanage\[gcs\]"),

@@ -65,13 +65,14 @@ def test_the_software_of_devices_is_a_file_in_each_format_too(
     vm_of_release.add_device("edge", version="20.9.4", defaultVersion="", availableVersions=["20.9.3", "20.9.2"])
     vm_of_release.add_device("smart", "vsmart", "20.12.4", reachability="unreachable")
     path = tmp_path / f"devices{ending}"
-    assert run(ListDeviceSoftwareOperator(task_id="t", output=str(path))) == {"path": str(path), "count": 2}
+    assert run(ListDeviceSoftwareOperator(task_id="t", output=str(path))) == {"path": str(path), "count": 3}
     rows = read(path)
-    assert [tuple(row) for row in rows] == [DEVICE_COLUMNS, DEVICE_COLUMNS]
+    assert [tuple(row) for row in rows] == [DEVICE_COLUMNS] * 3
     manager = vm_of_release.url
     assert [list(row.values()) for row in rows] == [
         [manager, "edge", "vedge", "20.9.4", None, ["20.9.3", "20.9.2"], True],
         [manager, "smart", "vsmart", "20.12.4", "20.12.4", [], False],
+        [manager, "vmanage", "vmanage", vm_of_release.version, vm_of_release.version, [], True],
     ]
     only = run(ListDeviceSoftwareOperator(task_id="t", device_type="controller", output=str(path)))
     assert only["count"] == 1

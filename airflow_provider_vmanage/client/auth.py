@@ -18,7 +18,17 @@ from typing import Any, Protocol
 
 import requests
 
-from airflow_provider_vmanage.client.answers import (
+from airflow_provider_vmanage.client.errors import (
+    VManageAuthenticationError,
+    VManageCancelledError,
+    VManageConfigurationError,
+    VManageError,
+    VManageRejectedError,
+    VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.http.cookies import SESSION_COOKIE, session_cookies
+from airflow_provider_vmanage.client.http.envelope import error_of, parse_envelope
+from airflow_provider_vmanage.client.http.responses import (
     API_ROOT,
     LOGIN_PATHS,
     LOGOUT_PATH,
@@ -29,17 +39,7 @@ from airflow_provider_vmanage.client.answers import (
     raise_if_rate_limited,
     raise_if_session_dead,
 )
-from airflow_provider_vmanage.client.cookies import SESSION_COOKIE, session_cookies
-from airflow_provider_vmanage.client.envelope import error_of, parse_envelope
-from airflow_provider_vmanage.client.errors import (
-    VManageAuthenticationError,
-    VManageCancelledError,
-    VManageConfigurationError,
-    VManageError,
-    VManageRejectedError,
-    VManageUnavailableError,
-)
-from airflow_provider_vmanage.client.retry import retrying
+from airflow_provider_vmanage.client.http.retry import retrying
 from airflow_provider_vmanage.client.settings import ManagerSettings, is_header_value
 from airflow_provider_vmanage.client.urls import masked_url
 

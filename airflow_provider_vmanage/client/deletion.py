@@ -39,7 +39,7 @@ def delete_file(
         return not any(is_same_file(one, image) for one in newest)
 
     try:
-        repository.make_change("DELETE", path, look=is_gone, until=f"{image.describe()} is still listed")
+        repository.changes.make("DELETE", path, find=is_gone, pending=f"{image.describe()} is still listed")
     except VManageRejectedError as err:
         # What a manager says to the id of something that is gone is not documented. Under 4xx it did nothing; under
         # any other status it may have deleted the image itself, which is for the reader to know.
@@ -61,7 +61,7 @@ def _raise_if_lost(
         gone[:] = missing_files(gone, repository.list_images())
         return not gone
 
-    if gone and not repository.wait_for(are_there, timeout):
+    if gone and not repository.changes.wait_for(are_there, timeout):
         lost = [one.describe() for one in gone]
         raise VManageLostImageError(
             f"{image.describe()} was deleted, and other files of its record are no longer listed since: "

@@ -1,16 +1,15 @@
-"""What devices run, boot and have at hand, to tell whether an image is in use."""
+"""What devices run, boot and have installed, which decides whether an image is in use."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+import logging
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import check_choice
-from airflow_provider_vmanage.client.errors import VManageProtocolError
 from airflow_provider_vmanage.client.session import ManagerSession
+
+log = logging.getLogger(__name__)
 
 #: the three lists of the manager's upgrade page (OpenAPI of release 26.1; catalystwan 0.41.6 reads all three)
 DEVICE_TYPES = ("vedge", "controller", "vmanage")
@@ -29,6 +28,9 @@ class Device:
     :param reachable: whether the manager can talk to it.
     :param partition: version of ``current-partition``, where it is another than ``running``.
     :param role: such as ``vedge``, ``vsmart``, ``vbond`` or ``vmanage``, as the manager says it.
+    :param unreadable: fields whose versions cannot be read.
+    :param device_id: ``uuid``.
+    :param platform_family: ``platformFamily``; images name the families that they are for.
     """
 
     name: str
@@ -38,11 +40,20 @@ class Device:
     reachable: bool = True
     role: str | None = None
     partition: str | None = None
+    unreadable: tuple[str, ...] = ()
+    device_id: str | None = field(default=None, compare=False)
+    platform_family: str | None = field(default=None, compare=False)
 
-    def needs(self, version: str) -> bool:
-        """Tell whether the device runs or boots the version, or may need it and cannot be asked."""
-        wanted = [self.running, self.partition, self.default, *(() if self.reachable else self.available)]
-        return any(same_version(version, other) for other in wanted if other)
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Return the versions that the device runs or boots, or may need and cannot be asked about."""
+        wanted = (self.running, self.partition, self.default, *(() if self.reachable else self.available))
+        return tuple(version for version in wanted if version)
+
+    @property
+    def may_need_more(self) -> bool:
+        """Return whether a version that it needs cannot be read."""
+        return any(name != "availableVersions" or not self.reachable for name in self.unreadable)
 
     def as_row(self) -> dict[str, Any]:
         """Return the flat row of plain JSON types that an operator hands on."""
@@ -70,58 +81,57 @@ def list_devices(session: ManagerSession, device_type: str | None = None) -> lis
     return [device for one in lists for device in one.parsed(_parse_devices)]
 
 
-def devices_that_need(devices: Sequence[Device], version: str) -> list[str]:
-    """Return the names of the devices that need the version, sorted."""
-    return sorted(device.name for device in devices if device.needs(version))
-
-
-def same_version(one: str, other: str) -> bool:
-    """Tell whether two version texts mean the same software.
-
-    IOS XE images are listed with six parts, ``17.09.01.0.155356.1646904830``, where devices report the first five. A
-    rebuild has a letter in it: ``17.06.05a``.
-    """
-    return _comparable(one) == _comparable(other)
-
-
-@lru_cache(maxsize=10_000)  # each image is compared with each version of each device
-def _comparable(version: str) -> str:
-    text = version.strip()
-    return ".".join(text.split(".")[:5]) if re.fullmatch(r"\d+(\.\d+[a-z]?){4,5}", text, re.ASCII) else text
-
-
 def _parse_devices(rows: list[dict[str, Any]]) -> list[Device]:
-    return [_parse_device(row) for row in rows]
+    devices = [_parse_device(row) for row in rows]
+    for device in devices:
+        if device.unreadable:
+            log.warning("%s is listed with %s that cannot be read", device.name, ", ".join(device.unreadable))
+    return devices
 
 
 def _parse_device(row: dict[str, Any]) -> Device:
     # Both fields are documented (OpenAPI of release 26.1, with the same value), and what they differ in is not. A
     # device that has only one of them runs that one; where they differ, it counts as running both.
-    running, partition = _version(row.get("version")), _version(row.get("current-partition"))
-    name = row.get("host-name") or row.get("uuid") or row.get("system-ip") or "unnamed device"
+    unreadable: list[str] = []
+    running, partition, default = (
+        _version(row, field, unreadable) for field in ("version", "current-partition", "defaultVersion")
+    )
     return Device(
-        name=str(name),
+        name=str(row.get("host-name") or row.get("uuid") or row.get("system-ip") or "unnamed device"),
         running=running or partition,
-        default=_version(row.get("defaultVersion")),
-        available=_versions(row.get("availableVersions")),
+        default=default,
+        available=_versions(row.get("availableVersions"), unreadable),
         reachable=row.get("reachability") in (None, "reachable"),
         role=str(row.get("personality") or row.get("device-type") or "") or None,
         partition=partition if running and partition != running else None,
+        unreadable=tuple(unreadable),
+        device_id=str(row.get("uuid") or "") or None,
+        platform_family=family if isinstance(family := row.get("platformFamily"), str) and family else None,
     )
 
 
-def _version(value: Any) -> str | None:
-    """Return a version; one that cannot be read is an error, since it may be the one that is asked for."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = str(value)
-    if value is not None and not isinstance(value, str):
-        raise VManageProtocolError(f"A version of a device is {type(value).__name__}, not text")
-    return (value or "").strip() or None
+def _version(row: dict[str, Any], field: str, unreadable: list[str]) -> str | None:
+    """Return a version; note a field that holds something else, since it may be the version that is asked for."""
+    value = row.get(field)
+    if not _is_readable(value):
+        unreadable.append(field)
+        return None
+    return _text(value)
 
 
-def _versions(value: Any) -> tuple[str, ...]:
+def _versions(value: Any, unreadable: list[str]) -> tuple[str, ...]:
     if isinstance(value, str):
         value = value.strip().removeprefix("[").removesuffix("]").split(",")
-    if value is not None and not isinstance(value, list):
-        raise VManageProtocolError(f"availableVersions of a device is {type(value).__name__}, not a list")
-    return tuple(version for item in value or () if (version := _version(item)))
+    items = value if isinstance(value, list) else []
+    readable = [item for item in items if _is_readable(item)]
+    if (value is not None and not isinstance(value, list)) or len(readable) < len(items):
+        unreadable.append("availableVersions")
+    return tuple(version for item in readable if (version := _text(item)))
+
+
+def _is_readable(value: Any) -> bool:
+    return value is None or (isinstance(value, (str, int, float)) and not isinstance(value, bool))
+
+
+def _text(value: Any) -> str | None:
+    return ("" if value is None else str(value)).strip() or None

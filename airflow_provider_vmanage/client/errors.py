@@ -47,6 +47,9 @@ class VManageError(Exception):
     #: whether the same task, run again later, can succeed without anybody mending anything
     retryable: bool = False
 
+    #: what is too long for the sentence, such as whole digests; a log shows each on a line of its own
+    lines: tuple[str, ...] = ()
+
     def __init__(
         self,
         message: str,
@@ -233,6 +236,12 @@ class VManageChecksumError(VManageError, ValueError):
         self.algorithm = algorithm
         self.expected = expected
         self.actual = actual
+        self.lines = digest_lines(algorithm, expected, actual)
+
+
+def digest_lines(algorithm: str, expected: str, actual: str) -> tuple[str, ...]:
+    """Return two whole digests as lines below a sentence that shortens them."""
+    return (f"expected {algorithm}:{expected}", f"got {algorithm}:{actual}") if expected else ()
 
 
 class VManageUnavailableError(VManageError):

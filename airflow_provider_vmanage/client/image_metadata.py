@@ -6,21 +6,25 @@ Source: OpenAPI of release 26.1. Which release had it first is unknown; older on
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_vmanage.client.checksums import ALGORITHMS, Checksum, parse_checksum
+from airflow_provider_vmanage.client.changes import Change
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageChecksumError,
+    VManageConflictError,
     VManageError,
     VManageProtocolError,
     VManageRejectedError,
+    VManageSourceError,
+    digest_lines,
 )
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.software_repository import PATH, Change
+from airflow_provider_vmanage.client.software_repository import PATH
+from airflow_provider_vmanage.client.upload.checksums import ALGORITHMS, Checksum, describe_mismatch, parse_checksum
 
 log = logging.getLogger(__name__)
 
@@ -124,40 +128,93 @@ def write_metadata(
     return bool(changes)
 
 
-def confirm_checksum(session: ManagerSession, change: Change, expected: Checksum | None) -> None:
-    """Compare an image that was sent with the checksum that the manager shows, where it shows one that compares.
+def confirm_checksum(
+    session: ManagerSession, change: Change, promised: Checksum | Callable[[], Checksum | None] | None
+) -> Change:
+    """Return the change, compared with the checksum that the manager shows for the image, if it shows one.
 
-    Nothing else makes an upload fail here: metadata that cannot be read were never promised.
+    One call, on a release that has metadata and with a checksum. Metadata that cannot be read fail no upload.
 
-    :param expected: what the source was found to have; without it nothing is asked.
+    :param change: of an upload; an image that was there already is compared too, and ``verified`` says so.
+    :param promised: the digest that the image must have, or what reads it, called only if there is one to compare.
     :raises VManageChecksumError: the manager shows another digest for what was sent.
+    :raises VManageConflictError: it shows another digest for an image that was there already; nothing was sent.
     """
+    if change.action == "unchanged":
+        return _compare_existing(session, change, promised)
+    if promised is None or change.sha512 is None or not change.applied:
+        return change
+    expected, shown = _resolve(promised), _shown_checksum(session, change)
+    if expected is not None and not isinstance(shown, str):
+        _compare_sent(change, expected, shown)
+    return change
+
+
+def _compare_sent(change: Change, expected: Checksum, shown: Checksum) -> None:
+    known = {"sha512": Checksum("sha512", change.sha512 or ""), expected.algorithm: expected}.get(shown.algorithm)
+    if known is None:
+        log.info("The manager shows no checksum that could be compared")
+    elif shown.digest != known.digest:
+        fix = "The image is damaged on the manager: delete the image and upload it again"
+        raise VManageChecksumError(
+            describe_mismatch(change.image.file_name or "the image", known, shown.digest, fix),
+            algorithm=shown.algorithm,
+            expected=known.digest,
+            actual=shown.digest,
+        )
+    else:
+        log.info("The manager shows the same %s", shown.algorithm)
+
+
+def _compare_existing(
+    session: ManagerSession, change: Change, promised: Checksum | Callable[[], Checksum | None] | None
+) -> Change:
+    shown = "no checksum was given" if promised is None else _shown_checksum(session, change)
+    expected: Checksum | None = None
+    if promised is not None and not isinstance(shown, str):
+        try:
+            expected = _resolve(promised)
+        except VManageSourceError as err:  # what is there already needs no source, and no list of checksums either
+            shown = str(err)
+    if isinstance(shown, str) or expected is None:
+        log.info("%s: not verified: %s", change.image.describe(), shown)
+    elif shown.algorithm != expected.algorithm:
+        reason = f"the manager shows its {shown.algorithm}, and checksum is {expected.algorithm}"
+        log.info("%s: not verified: %s", change.image.describe(), reason)
+    elif shown.digest != expected.digest:
+        fix = "The manager holds other bytes under this name, and nothing was sent: set if_exists to replace, or "
+        text = describe_mismatch(
+            change.image.file_name or "the image", expected, shown.digest, f"{fix}correct checksum"
+        )
+        conflict = VManageConflictError(text)
+        conflict.lines = digest_lines(expected.algorithm, expected.digest, shown.digest)
+        raise conflict
+    else:
+        log.info("%s: %s", change.image.describe(), expected.describe_agreement())
+        return replace(change, verified=expected.algorithm)
+    return change
+
+
+def _resolve(promised: Checksum | Callable[[], Checksum | None]) -> Checksum | None:
+    return promised() if callable(promised) else promised
+
+
+def _shown_checksum(session: ManagerSession, change: Change) -> Checksum | str:
+    """Return the checksum that the manager shows for an image, or the reason why there is none."""
     version_id = change.image.file_id or change.image.version_id
     release = session.server.release
-    if expected is None or change.sha512 is None or not change.applied or not version_id:
-        return
-    if release is None or release < METADATA_SINCE:
-        return
+    if not version_id or release is None or release < METADATA_SINCE:
+        return f"release {session.server.version or 'unknown'} shows no checksum of an image"
     try:
         shown = read_metadata(session, version_id)
     except VManageCancelledError:
         raise
     except VManageError as err:
         log.info("The manager's own checksum could not be read: %s", err)
-        return
-    known = {"sha512": change.sha512, expected.algorithm: expected.digest}
-    if shown is None or not shown.checksum or shown.algorithm not in known:
-        log.info("The manager shows no checksum that could be compared")
-        return
-    if shown.checksum != known[shown.algorithm]:
-        raise VManageChecksumError(
-            f"The manager shows {shown.algorithm} {shown.checksum} for {change.image.describe()}, but what was sent "
-            f"has {known[shown.algorithm]}: delete the image and upload it again",
-            algorithm=shown.algorithm,
-            expected=known[shown.algorithm],
-            actual=shown.checksum,
-        )
-    log.info("The manager shows the same %s", shown.algorithm)
+        return f"the manager's own checksum could not be read ({err})"
+    if shown is None or not shown.checksum:
+        return "the manager shows no checksum of it"
+    return Checksum(shown.algorithm, shown.checksum, origin="the manager's metadata")
 
 
 def _path(version_id: str) -> str:

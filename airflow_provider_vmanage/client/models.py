@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
-from airflow_provider_vmanage.client.java_text import are_told_apart, inner_text, parse_file_names, parse_java_map
+from airflow_provider_vmanage.client.record_text import are_told_apart, inner_text, parse_file_names, parse_java_map
 from airflow_provider_vmanage.client.urls import masked_url
 
 #: the first number of milliseconds that a 64-bit integer cannot hold, as the tables of images promise one

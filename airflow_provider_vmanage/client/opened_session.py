@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_vmanage.client.answers import API_ROOT, Call, SessionDead
 from airflow_provider_vmanage.client.auth import Credentials, Send, log_out
-from airflow_provider_vmanage.client.cookies import session_cookies
 from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.http.cookies import session_cookies
+from airflow_provider_vmanage.client.http.responses import API_ROOT, Call, SessionDead
 from airflow_provider_vmanage.client.models import ServerInfo
 from airflow_provider_vmanage.client.server import enter_tenant, read_server, read_token
 

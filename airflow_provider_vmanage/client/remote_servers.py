@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import check_choice, require_text
+from airflow_provider_vmanage.client.changes import Change
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
     VManageConflictError,
@@ -22,8 +23,8 @@ from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.releases import explain_refused_remote
 from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, RemoteServer, parse_remote_server
 from airflow_provider_vmanage.client.selection import path_below, spellings
-from airflow_provider_vmanage.client.software_repository import PATH, Change, SoftwareRepository
-from airflow_provider_vmanage.client.upload import check_file_name
+from airflow_provider_vmanage.client.software_repository import PATH, SoftwareRepository
+from airflow_provider_vmanage.client.upload.body import check_file_name
 
 SERVERS = "device/action/remote-server"
 
@@ -137,8 +138,8 @@ class RemoteServers:
         self._make_change(
             "DELETE",
             _path_of(old),
-            look=lambda: self._find(name) is None,
-            until=f"The remote server {name!r} is still listed",
+            find=lambda: self._find(name) is None,
+            pending=f"The remote server {name!r} is still listed",
         )
         return ServerChange("deleted", old)
 
@@ -172,8 +173,8 @@ class RemoteServers:
             "POST",
             PATH,
             {"remoteServerId": server.server_id, "fileName": file_name, **family},
-            look=lambda: self._added(server, servers, file_name),
-            until=f"{file_name} on the remote server {server.name!r} is not listed",
+            find=lambda: self._added(server, servers, file_name),
+            pending=f"{file_name} on the remote server {server.name!r} is not listed",
         )
         return Change("added", found)
 
@@ -187,15 +188,15 @@ class RemoteServers:
             method,
             path,
             wanted.as_body(password),
-            look=lambda: self._as_wanted(wanted),
-            until=f"The remote server {wanted.name!r} is not listed as it was sent",
-            tells="password" not in change.differs,  # no list can tell whether a password has arrived
+            find=lambda: self._as_wanted(wanted),
+            pending=f"The remote server {wanted.name!r} is not listed as it was sent",
+            verifiable="password" not in change.differs,  # no list can tell whether a password has arrived
         )
         return ServerChange(change.action, found, change.differs)
 
     def _make_change(self, method: str, path: str, body: Mapping[str, Any] | None = None, **how: Any) -> Any:
         try:
-            return self.repository.make_change(method, path, body, **how)
+            return self.repository.changes.make(method, path, body, **how)
         except VManageRejectedError as err:
             if err.method == "GET":  # the list that confirms
                 raise

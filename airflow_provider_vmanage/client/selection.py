@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from airflow_provider_vmanage.client.errors import VManageAmbiguousError, VManageProtocolError
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.upload import quoted_file_name
+from airflow_provider_vmanage.client.upload.body import quoted_file_name
 
 
 def fits(image: SoftwareImage, version: str | None, file_name: str | None) -> bool:

@@ -9,13 +9,13 @@ from typing import Any
 
 import requests
 
-from airflow_provider_vmanage.client.answers import Call, judge
-from airflow_provider_vmanage.client.envelope import Envelope
 from airflow_provider_vmanage.client.errors import (
     VManageConfigurationError,
     VManageProtocolError,
     VManageRejectedError,
 )
+from airflow_provider_vmanage.client.http.envelope import Envelope
+from airflow_provider_vmanage.client.http.responses import Call, judge
 from airflow_provider_vmanage.client.models import ServerInfo, parse_server_info
 from airflow_provider_vmanage.client.settings import is_header_value
 

@@ -24,21 +24,21 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from airflow_provider_vmanage.client import refused_logins
-from airflow_provider_vmanage.client.answers import API_ROOT, Call, SessionDead, dead_again, judge
 from airflow_provider_vmanage.client.auth import login_for
-from airflow_provider_vmanage.client.connection import ManagerConnection
-from airflow_provider_vmanage.client.envelope import Envelope
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
     VManageConfigurationError,
     VManageError,
     VManageSessionExpiredError,
 )
-from airflow_provider_vmanage.client.hidden import Secrets
+from airflow_provider_vmanage.client.http import refused_logins
+from airflow_provider_vmanage.client.http.connection import ManagerConnection
+from airflow_provider_vmanage.client.http.envelope import Envelope
+from airflow_provider_vmanage.client.http.redaction import Secrets
+from airflow_provider_vmanage.client.http.responses import API_ROOT, Call, SessionDead, dead_again, judge
+from airflow_provider_vmanage.client.http.retry import retrying
 from airflow_provider_vmanage.client.models import ServerInfo
 from airflow_provider_vmanage.client.opened_session import OpenedSession
-from airflow_provider_vmanage.client.retry import retrying
 from airflow_provider_vmanage.client.settings import ManagerSettings
 
 log = logging.getLogger(__name__)
@@ -154,9 +154,10 @@ class ManagerSession:
         :param path: path below ``/dataservice``.
         :param body: iterable of bytes with a length.
         :param content_type: of the request.
-        :raises VManageSessionExpiredError: the session was dead; the next call opens another. Under status 403 the
-            manager has refused the body by name.
-        :raises VManageOutcomeUnknownError: no answer, or none that comes from the manager.
+        :raises VManageSessionExpiredError: the session was dead, or a page came in place of the response: then it may
+            be alive and was logged out. The next call opens another. Under status 403 the manager has refused the body
+            by name.
+        :raises VManageOutcomeUnknownError: no response, or none that comes from the manager.
         :raises VManageError: as any change.
         """
         call = self._call("POST", path)
@@ -173,6 +174,9 @@ class ManagerSession:
             raise
         except SessionDead as dead:
             self._note_death(call, dead)
+            if dead.by_page:  # proves no death, so the session is logged out, on a connection that is not cut short
+                self._connection.drop()
+                self._end(self._given_up.pop(_key(call), None))
             raise VManageSessionExpiredError(
                 f"The session died ({dead.shape})", status=dead.status, **call.where
             ) from dead

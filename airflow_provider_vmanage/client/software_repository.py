@@ -7,13 +7,9 @@ the same change twice does it once. Names, versions and ids are compared exactly
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from airflow_provider_vmanage.client.answers import API_ROOT
 from airflow_provider_vmanage.client.arguments import (
     IF_EXISTS,
     IF_MISSING,
@@ -21,18 +17,18 @@ from airflow_provider_vmanage.client.arguments import (
     one_selector,
     require_text,
 )
+from airflow_provider_vmanage.client.changes import CONFIRM_TIMEOUT_S, ConfirmedChanges
+from airflow_provider_vmanage.client.changes import Change as Change
 from airflow_provider_vmanage.client.deletion import delete_file
 from airflow_provider_vmanage.client.errors import (
     VManageConfigurationError,
     VManageConflictError,
     VManageError,
     VManageNotFoundError,
-    VManageOutcomeUnknownError,
-    VManageProtocolError,
     VManageRejectedError,
-    VManageSessionExpiredError,
     VManageUnavailableError,
 )
+from airflow_provider_vmanage.client.http.responses import API_ROOT
 from airflow_provider_vmanage.client.models import SoftwareImage, parse_images
 from airflow_provider_vmanage.client.releases import explain_refused_url, url_entries_are_gone
 from airflow_provider_vmanage.client.selection import (
@@ -49,52 +45,10 @@ from airflow_provider_vmanage.client.usage import read_usage
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 PATH = "device/action/software"
-
-#: seconds until a change of the list is given up as unconfirmed
-CONFIRM_TIMEOUT = 60.0
-
-#: what leaves open whether a change was made
-OUTCOME_OPEN = (VManageOutcomeUnknownError, VManageProtocolError, VManageSessionExpiredError)
 
 #: the records that each session was warned of because they cannot be read
 _WARNED: WeakKeyDictionary[ManagerSession, set[str]] = WeakKeyDictionary()
-
-
-def is_refusal(err: VManageError) -> bool:
-    """Tell whether a session error refuses the change by its status (401, 403, a redirect): it surely was not made."""
-    return isinstance(err, VManageSessionExpiredError) and err.status not in (None, 200)
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a changing call did.
-
-    :param action: ``uploaded``, ``added``, ``deleted``, ``replaced`` or ``unchanged``.
-    :param image: the record it is about, as listed; made up of the arguments where nothing is listed.
-    :param size: bytes of the image that was sent, or ``None`` where nothing was sent.
-    :param sha512: their SHA-512 as hexadecimal, likewise.
-    :param applied: false in check mode: nothing was changed.
-    """
-
-    action: str
-    image: SoftwareImage
-    size: int | None = None
-    sha512: str | None = None
-    applied: bool = True
-
-    def as_row(self) -> dict[str, Any]:
-        """Return the flat row of plain JSON types with stable keys that an operator returns."""
-        return {
-            "action": self.action,
-            "changed": self.action != "unchanged",
-            **self.image.as_row(),
-            "size": self.size,
-            "sha512": self.sha512,
-            "applied": self.applied,
-        }
 
 
 class SoftwareRepository:
@@ -102,10 +56,14 @@ class SoftwareRepository:
 
     :param session: the session to use; its owner closes it.
     :param check_mode: read and check all, change nothing, and return what would be done.
+    :param clock: as for :class:`.ConfirmedChanges`.
     """
 
-    def __init__(self, session: ManagerSession, *, check_mode: bool = False) -> None:
+    def __init__(
+        self, session: ManagerSession, *, check_mode: bool = False, clock: Callable[[], float] | None = None
+    ) -> None:
         self.session = session
+        self.changes = ConfirmedChanges(session, clock=clock)
         self.check_mode = check_mode
 
     def list_images(self, *, image_type: str | None = None) -> list[SoftwareImage]:
@@ -187,8 +145,8 @@ class SoftwareRepository:
         :param file_name: the listed or the uploaded file name.
         :param if_missing: ``skip`` (success, unchanged) or ``fail``.
         :param allow_in_use: delete it although a device needs it.
-        :raises VManageInUseError: its version is running or default on a device, or available on one that cannot be
-            reached, or the devices could not be listed.
+        :raises VManageInUseError: a device, the manager itself or one of its tasks needs it or may need it, or the
+            devices or tasks could not be listed (:class:`~.usage.Usage`).
         :raises VManageConfigurationError: not exactly one of the three is given.
         :raises VManageNotFoundError: nothing fits, with ``if_missing="fail"``.
         :raises VManageAmbiguousError: several fit, or the record holds other files and the manager shows no id for
@@ -235,85 +193,6 @@ class SoftwareRepository:
         if images:
             only_one(images, what)
 
-    def make_change(
-        self,
-        method: str,
-        path: str,
-        json: Any = None,
-        *,
-        look: Callable[[], T | None],
-        until: str,
-        tells: bool = True,
-    ) -> T:
-        """Send a change and return what the list then shows of it.
-
-        A page in place of its answer looks like a dead session, and does not tell whether the change was made: the
-        list decides, and only what was not made is sent again, once.
-
-        :param look: lists, and returns a truthy result once the change is made.
-        :param until: what is the case until then, for the error.
-        :param tells: false where no list can tell whether it was made. An open outcome stays open then, and a page is
-            taken for a dead session: only for what may be sent twice.
-        :raises VManageRejectedError: the manager said no.
-        :raises VManageOutcomeUnknownError: sent, but not seen within a minute; it carries what the answer said.
-        """
-        fields, lost = self._send(method, path, json, repeat_after_page=not tells)
-        if lost is not None and not tells:
-            raise lost
-        if isinstance(lost, VManageSessionExpiredError) and lost.repeat:
-            if found := self.wait_for(look, 0):
-                return found
-            fields, lost = self._send(method, path, json, repeat_after_page=False)
-        if found := self.wait_for(look, CONFIRM_TIMEOUT, lost=lost):
-            return found
-        why = f" ({lost.message})" if lost else ""
-        text = f"{until} {CONFIRM_TIMEOUT:.0f} s after the change was sent{why}"
-        raise VManageOutcomeUnknownError(text, **fields) from lost
-
-    def _send(
-        self, method: str, path: str, json: Any, *, repeat_after_page: bool
-    ) -> tuple[dict[str, Any], VManageError | None]:
-        """Send a change; return the fields for an error, and the error that leaves its outcome open."""
-        try:
-            sent = self.session.request(method, path, json=json, repeat_after_page=repeat_after_page)
-        except OUTCOME_OPEN as err:
-            if is_refusal(err):
-                raise
-            log.warning("%s; looking at the list", err)
-            return err.fields, err
-        return {"status": sent.status, "method": sent.method, "path": sent.path}, None
-
-    def wait_for(self, look: Callable[[], T | None], timeout: float, *, lost: VManageError | None = None) -> T | None:
-        """Return what ``look`` finds within the timeout, or ``None``; a busy manager is asked again.
-
-        :param look: lists, and returns a truthy result where it found what it looks for.
-        :param timeout: seconds; 0 looks once.
-        :param lost: why a look is needed at all. Where the manager asked to wait, that comes first.
-        :raises VManageUnavailableError: the last look failed, or the manager asked to wait for longer than is left.
-        :raises VManageOutcomeUnknownError: ``lost``, where the manager asked to wait for longer than a minute.
-        """
-        if lost is not None and (asked := _asked(lost)):
-            if asked > CONFIRM_TIMEOUT:
-                raise lost
-            self.session.sleep(asked)
-        deadline = time.monotonic() + timeout
-        pause = 1.0
-        while True:
-            failure: VManageError | None = None
-            try:
-                found = look()
-                if found:
-                    return found
-            except (VManageUnavailableError, VManageProtocolError) as err:
-                failure = err
-            left, asked = deadline - time.monotonic(), _asked(failure)
-            if left <= 0 or asked > left:
-                if failure is not None:
-                    raise failure
-                return None
-            self.session.sleep(min(max(pause, asked), left))
-            pause = min(pause * 1.5, 10.0)
-
     def _replace_urls(self, entries: Sequence[SoftwareImage], name: str, url: str) -> Change:
         deleted: list[SoftwareImage] = []
         try:
@@ -347,12 +226,12 @@ class SoftwareRepository:
 
     def _post_url(self, name: str, url: str) -> SoftwareImage:
         try:
-            return self.make_change(
+            return self.changes.make(
                 "POST",
                 PATH,
                 {"versionName": name, "versionURL": url},
-                look=lambda: self._url_entry(name, url),
-                until=f"The entry {name!r} with {masked_url(url)} is not listed",
+                find=lambda: self._url_entry(name, url),
+                pending=f"The entry {name!r} with {masked_url(url)} is not listed",
             )
         except VManageRejectedError as err:
             if err.method == "GET":  # the list that confirms
@@ -366,12 +245,7 @@ class SoftwareRepository:
 
     def _remove(self, image: SoftwareImage, siblings: Sequence[SoftwareImage] = ()) -> bool:
         """Delete by id and confirm; return false where somebody else had deleted it."""
-        return delete_file(self, path_below(PATH, image.version_id or ""), image, siblings, timeout=CONFIRM_TIMEOUT)
-
-
-def _asked(err: VManageError | None) -> float:
-    asked = err.retry_after if isinstance(err, (VManageUnavailableError, VManageOutcomeUnknownError)) else None
-    return asked or 0.0
+        return delete_file(self, path_below(PATH, image.version_id or ""), image, siblings, timeout=CONFIRM_TIMEOUT_S)
 
 
 def _url_conflict(name: str, entries: Sequence[SoftwareImage], *, differs: bool) -> VManageConflictError:

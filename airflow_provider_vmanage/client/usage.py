@@ -1,73 +1,150 @@
-"""Whether an image is in use, and by whom: what devices run, boot or may need."""
+"""Whether an image is in use, and by what: devices, the manager itself, its running and scheduled tasks."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from airflow_provider_vmanage.client.devices import Device, devices_that_need, list_devices
-from airflow_provider_vmanage.client.errors import VManageCancelledError, VManageError, VManageInUseError
+from airflow_provider_vmanage.client.devices import Device, list_devices
+from airflow_provider_vmanage.client.errors import (
+    VManageAuthenticationError,
+    VManageCancelledError,
+    VManageConfigurationError,
+    VManageError,
+    VManageInUseError,
+    VManageProtocolError,
+)
 from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.running_tasks import SoftwareTask, list_software_tasks
 from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable
 
-#: seconds for which lists of devices are believed while images are deleted one after the other
-FRESH = 60.0
+#: how long a reading is used while images are deleted one after the other
+USAGE_MAX_AGE_S = 60.0
 
 #: how many devices an error names
-NAMED = 10
+MAX_NAMED_DEVICES = 10
+
+#: errors that say nothing about the use of an image
+_NOT_ABOUT_USE = (VManageCancelledError, VManageAuthenticationError, VManageConfigurationError)
 
 
 @dataclass(frozen=True)
 class Usage:
-    """The software of all devices at one moment.
+    """What needs images, at one moment.
 
     :param devices: of the three lists.
-    :param problem: why the lists could not be read; every image counts as in use then.
+    :param problem: why the devices or tasks could not be read; every image counts as in use then.
+    :param manager_version: the release that the manager itself runs (``platformVersion``).
+    :param tasks: running and scheduled tasks that work with images.
+    :param unread: what could not be listed, where there is a problem.
     """
 
     devices: tuple[Device, ...] = ()
     problem: VManageError | None = None
+    manager_version: str | None = None
+    tasks: tuple[SoftwareTask, ...] = ()
+    unread: str = "devices"
 
     def reason(self, image: SoftwareImage) -> str | None:
-        """Return why the image counts as in use, or ``None`` where it does not.
+        """Return why the image counts as in use, or ``None`` if it does not.
 
-        A version that the manager does not know (``--``) fits no device.
+        A stored image whose version the manager does not know (``--``) may be what a device runs.
         """
-        if self.problem is not None:
-            return f"counts as in use, since the devices could not be listed ({self.problem})"
-        names = devices_that_need(self.devices, image.version or "")
-        if not names:
-            return None
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        return f"is in use on {', '.join(names[:NAMED])}{more}"
+        return "; ".join([*self._lasting(image), *self._passing(image)]) or None
 
     def refuse(self, image: SoftwareImage, mend: str) -> None:
-        """Do nothing where the image is not in use.
+        """Raise an error if the image is in use, or counts as in use.
 
         :param mend: what the reader can do, for the error.
-        :raises VManageInUseError: it is, or counts as in use.
+        :raises VManageInUseError: retryable if only a task, or a list that may be readable later, is in the way.
         """
-        reason = self.reason(image)
-        if reason is not None:
-            passes = self.problem is not None and self.problem.retryable
-            raise VManageInUseError(f"{image.describe()} {reason}: {mend}", retryable=passes) from self.problem
+        lasting, passing = self._lasting(image), self._passing(image)
+        if lasting or passing:
+            text = f"{image.describe()} {'; '.join([*lasting, *passing])}: {mend}"
+            raise VManageInUseError(text, retryable=not lasting) from self.problem
+
+    def users_of(self, version: str) -> str | None:
+        """Return the names of what runs, boots or may need the version, the first of many, or ``None``."""
+        names = self._users.get(comparable(version), ())
+        return _some(names) if names else None
+
+    def _lasting(self, image: SoftwareImage) -> list[str]:
+        """Return the reasons that time alone does not remove."""
+        reasons = []
+        if self.problem is not None and not self.problem.retryable:
+            reasons.append(self._not_listed())
+        if is_stored(image) and image.version in (None, UNKNOWN_VERSION):
+            reasons.append("counts as in use, since its version is not known")
+        if names := self._users.get(comparable(image.version or ""), ()):
+            reasons.append(f"is in use on {_some(names)}")
+        if names := self._possible_users(image):
+            reasons.append(f"may be in use on {_some(names)}, where a version cannot be read")
+        return reasons
+
+    def _passing(self, image: SoftwareImage) -> list[str]:
+        listed = [self._not_listed()] if self.problem is not None and self.problem.retryable else []
+        return [*listed, *(reason for task in self.tasks if (reason := task.reason(image)))]
+
+    def _not_listed(self) -> str:
+        return f"counts as in use, since the {self.unread} could not be listed ({self.problem})"
+
+    @cached_property
+    def _users(self) -> dict[Comparable, list[str]]:
+        """Return the names of what runs, boots or may need a version, sorted, by version."""
+        users: dict[Comparable, set[str]] = {}
+        if self.manager_version:
+            users[comparable(self.manager_version)] = {"the manager itself"}
+        for device in self.devices:
+            for version in device.needed:
+                users.setdefault(comparable(version), set()).add(device.name)
+        return {version: sorted(names) for version, names in users.items()}
+
+    def _possible_users(self, image: SoftwareImage) -> list[str]:
+        families = set(image.platform_family)
+        odd = (
+            one
+            for one in self._odd_devices
+            if not families or one.platform_family is None or one.platform_family in families
+        )
+        return sorted({device.name for device in odd})
+
+    @cached_property
+    def _odd_devices(self) -> list[Device]:
+        return [device for device in self.devices if device.may_need_more]
+
+
+def is_stored(image: SoftwareImage) -> bool:
+    """Return whether the manager itself stores the file, rather than a remote server or a repository elsewhere."""
+    return not (image.is_url_entry or image.remote_server_ids) and image.version_type in (None, "vmanage")
 
 
 def read_usage(session: ManagerSession) -> Usage:
-    """Return what the devices use now; three calls. Lists that cannot be read are told by the result.
+    """Return what needs images now; four calls, and one for each task that works with images.
 
+    Lists that cannot be read, and device lists that are all empty, are a problem of the result: a manager lists at
+    least itself.
+
+    :raises VManageAuthenticationError: the login was refused.
     :raises VManageCancelledError: told to stop.
     """
+    unread = "devices"
+    devices: tuple[Device, ...] = ()
     try:
-        return Usage(tuple(list_devices(session)))
-    except VManageCancelledError:
+        devices = _devices(session)
+        unread = "running tasks"
+        tasks = tuple(list_software_tasks(session, devices))
+        return Usage(devices, None, session.server.version, tasks)
+    except _NOT_ABOUT_USE:
         raise
     except VManageError as err:
-        return Usage(problem=err)
+        return Usage(devices, err, unread=unread)
 
 
 class FreshUsage:
-    """What the devices use, read again where it is older than a minute.
+    """What needs images, read again if it is older than a minute.
 
     :param session: with the manager.
     """
@@ -78,10 +155,22 @@ class FreshUsage:
         self._read_at = 0.0
 
     def now(self) -> Usage:
-        """Return what the devices use.
+        """Return what needs images.
 
-        :raises VManageCancelledError: told to stop.
+        :raises VManageError: as :func:`read_usage`.
         """
-        if self._usage is None or time.monotonic() - self._read_at > FRESH:
+        if self._usage is None or time.monotonic() - self._read_at > USAGE_MAX_AGE_S:
             self._usage, self._read_at = read_usage(self._session), time.monotonic()
         return self._usage
+
+
+def _devices(session: ManagerSession) -> tuple[Device, ...]:
+    devices = tuple(list_devices(session))
+    if not devices:
+        raise VManageProtocolError("The lists of devices are all empty, and a manager lists at least itself")
+    return devices
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED_DEVICES} more" if len(names) > MAX_NAMED_DEVICES else ""
+    return f"{', '.join(names[:MAX_NAMED_DEVICES])}{more}"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_vmanage.client import refused_logins
 from airflow_provider_vmanage.client.arguments import check_choice, require_text
-from airflow_provider_vmanage.client.budget import parse_not_after
+from airflow_provider_vmanage.client.changes import Change
 from airflow_provider_vmanage.client.devices import list_devices
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
+from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.image_metadata import (
     ImageMetadata,
     confirm_checksum,
@@ -22,15 +22,16 @@ from airflow_provider_vmanage.client.image_metadata import (
     read_metadata,
     write_metadata,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, check_remote_server
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings
-from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
-from airflow_provider_vmanage.client.sources import file_name_of
+from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload.deadline import parse_not_after
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.connection_lookup import find_connection, find_connection_async
-from airflow_provider_vmanage.connection_settings import settings_of
+from airflow_provider_vmanage.hooks.connection_settings import settings_of
 from airflow_provider_vmanage.masking import mask, mask_url, masked
 from airflow_provider_vmanage.object_storage import checksum_of, source_of
 
@@ -42,10 +43,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection, ObjectStoragePath
 
     from airflow_provider_vmanage.client.devices import Device
-    from airflow_provider_vmanage.client.envelope import Envelope
+    from airflow_provider_vmanage.client.http.envelope import Envelope
     from airflow_provider_vmanage.client.models import SoftwareImage
     from airflow_provider_vmanage.client.remote_servers import ServerChange
-    from airflow_provider_vmanage.client.upload_notes import UploadNotes
+    from airflow_provider_vmanage.client.upload.resume_note import UploadNotes
 
 
 #: seconds that one attempt to connect may take while a connection is tested
@@ -95,14 +96,14 @@ class VManageHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the form's own fields; asked by Airflow 3.1, which does not read the provider info for them."""
-        from airflow_provider_vmanage.connection_form import form_widgets
+        from airflow_provider_vmanage.hooks.connection_form import form_widgets
 
         return form_widgets(cls.conn_type)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return labels, hints and what is hidden of the standard fields; asked by Airflow 3.1 likewise."""
-        from airflow_provider_vmanage.connection_form import field_behaviour
+        from airflow_provider_vmanage.hooks.connection_form import field_behaviour
 
         return field_behaviour(cls.conn_type)
 
@@ -225,26 +226,25 @@ class VManageHook(BaseHook):
         """Upload an image, streamed; safe to run again.
 
         See :class:`airflow_provider_vmanage.operators.software_repository.UploadImageOperator` for the arguments.
-        All of them are checked before anything is sent. The source, and the list of a checksum, are opened only where
-        the manager's list says that they are needed.
+        All of them are checked before anything is sent. The source is opened only if the manager does not list the
+        image yet; a list of checksums also if the manager shows a checksum of the image that it lists.
         """
         for given in (source, checksum):
             mask_url(str(given or ""))
-        expected = checksum_of(checksum, file_name_of(source))
+        name = file_name_of(source) if file_name is None else file_name
         upload = ImageUpload(
             self._repository(check_mode=check_mode),
             source_of(source),
-            file_name=file_name_of(source) if file_name is None else file_name,
-            checksum=expected,
+            file_name=name,
+            checksum=checksum_of(checksum, name),
             if_exists=if_exists,
             listing_timeout=listing_timeout,
             allow_in_use=allow_in_use,
             not_after=parse_not_after(not_after),
             notes=None if check_mode else notes,
         )
-        change = upload.run()
-        confirm_checksum(self.get_conn(), change, upload.expected if change.sha512 else None)
-        return change
+        is_promised = bool((checksum or "").strip())
+        return confirm_checksum(self.get_conn(), upload.run(), (lambda: upload.expected) if is_promised else None)
 
     def delete_image(
         self,

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.exceptions import partial_success
-from airflow_provider_vmanage.operators.manager import VManageOperator
+from airflow_provider_vmanage.operators.vmanage import VManageOperator
+from airflow_provider_vmanage.text_table import count_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
 class PlanRepositoryOperator(VManageOperator):
-    """Tell what has to be done so that the repository holds what is wanted. Changes nothing; a retry is safe.
+    """Plan the changes that bring the repository to the wanted state. Changes nothing; a retry is safe.
 
     Returns ``add``, ``keep``, ``remove`` and ``blocked`` (lists of rows with ``what``, ``version``, ``version_id``,
     ``file_name``, ``reason`` and more), ``digest`` (of the state that it saw), and ``images``, ``exact``, ``protect``
-    as given. Hand all of it to :class:`ApplyRepositoryOperator`. ``blocked`` is what cannot be added, such as a
-    source that cannot be read, and what must not be removed, such as an image in use.
+    as given, and ``markdown`` (the plan as a table, for a person who approves it). Pass all of it to
+    :class:`ApplyRepositoryOperator`. ``blocked`` is what cannot be added, such as a source that cannot be read, and
+    what must not be removed, such as an image in use.
 
     :param images: what the repository shall hold (templated): paths or URLs of images, or objects with ``source``
         (and ``file_name``, ``checksum`` as :class:`.UploadImageOperator` takes them), with ``file_name`` or ``version``
@@ -50,16 +53,19 @@ class PlanRepositoryOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Return the plan."""
-        from airflow_provider_vmanage.client.plan import parse_wish
+        from airflow_provider_vmanage.approval import COLUMNS, count_lines, plan_markdown
+        from airflow_provider_vmanage.client.desired_state.plan import parse_wish
         from airflow_provider_vmanage.desired_state import DesiredState
 
         wish = parse_wish(self.images, self.exact, self.protect)
-        row = DesiredState(self.hook).plan(wish).as_row()
-        for name in ("add", "remove", "blocked"):
-            for one in row[name]:
-                self.log.info("%s: %s: %s", name, one["what"], one["reason"])
-        self.log.info("plan: %s", ", ".join(f"{len(row[n])} {n}" for n in ("add", "keep", "remove", "blocked")))
-        return row
+        state = DesiredState(self.hook)
+        plan = state.plan(wish)
+        lines = state.lines(plan)
+        self.log.info("plan: %s", count_lines(lines))
+        self.log_table(COLUMNS, [astuple(line) for line in lines])
+        row = plan.as_row()
+        manager, release = self.hook.settings.base_url, self.hook.get_conn().server.version
+        return {**row, "markdown": plan_markdown(lines, manager=manager, release=release, digest=row["digest"])}
 
 
 class ApplyRepositoryOperator(VManageOperator):
@@ -107,8 +113,8 @@ class ApplyRepositoryOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Make the changes and return what was done."""
-        from airflow_provider_vmanage.client.plan import check_plan
-        from airflow_provider_vmanage.client.wanted import parse_limit
+        from airflow_provider_vmanage.client.desired_state.plan import check_plan
+        from airflow_provider_vmanage.client.desired_state.wanted import parse_limit
         from airflow_provider_vmanage.desired_state import DesiredState
 
         limit = parse_limit(self.max_deletions, "max_deletions")
@@ -119,7 +125,11 @@ class ApplyRepositoryOperator(VManageOperator):
         with partial_success(context):
             state = DesiredState(self.hook, check_mode=check_mode)
             row = state.apply(self.plan, max_deletions=limit, allow_empty=allow_empty)
-        self.log.info("%s: %d added, %d removed", row["action"], len(row["added"]), len(row["removed"]))
+        added, deleted = count_of(len(row["added"]), "image"), count_of(len(row["removed"]), "image")
+        if check_mode:
+            self.log.info("check mode: would add %s and delete %s; nothing was changed", added, deleted)
+        else:
+            self.log.info("%s: added %s, deleted %s", row["action"], added, deleted)
         return row
 
     def source_of(self, row: Mapping[str, Any]) -> str | None:
@@ -171,8 +181,8 @@ class PruneImagesOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Delete them and return what was done."""
-        from airflow_provider_vmanage.client.prune import parse_rules
-        from airflow_provider_vmanage.client.wanted import parse_limit
+        from airflow_provider_vmanage.client.desired_state.prune import parse_rules
+        from airflow_provider_vmanage.client.desired_state.wanted import parse_limit
         from airflow_provider_vmanage.desired_state import DesiredState
 
         rules = parse_rules(self.keep, self.protect, self.older_than)
@@ -181,5 +191,11 @@ class PruneImagesOperator(VManageOperator):
         with partial_success(context):
             state = DesiredState(self.hook, check_mode=check_mode)
             row = state.prune(rules, max_deletions=limit)
-        self.log.info("%s: %d removed, %d kept", row["action"], len(row["removed"]), len(row["kept"]))
+        deleted, kept = count_of(len(row["removed"]), "image"), len(row["kept"])
+        if check_mode:
+            self.log.info("check mode: would delete %s and keep %d; nothing was changed", deleted, kept)
+        else:
+            self.log.info("%s: deleted %s, kept %d", row["action"], deleted, kept)
+        if row["refused"]:
+            self.log.warning("check mode: would be refused: %s", row["refused"])
         return row

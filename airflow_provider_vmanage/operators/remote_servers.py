@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.masking import MaskedText
-from airflow_provider_vmanage.operators.manager import VManageOperator
+from airflow_provider_vmanage.operators.vmanage import VManageOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.masking import MaskedURL
@@ -11,14 +12,14 @@ from airflow_provider_vmanage.operators.desired_state import (
     PlanRepositoryOperator,
     PruneImagesOperator,
 )
-from airflow_provider_vmanage.operators.manager import VManageOperator
 from airflow_provider_vmanage.operators.remote_servers import AddRemoteImageOperator, RemoteServerOperator
+from airflow_provider_vmanage.operators.vmanage import VManageOperator
+from airflow_provider_vmanage.text_table import count_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from airflow.sdk import Context, ObjectStoragePath
 
+    from airflow_provider_vmanage.client.models import SoftwareImage
 
 __all__ = [
     "AddRemoteImageOperator",
@@ -32,6 +33,9 @@ __all__ = [
     "UploadImageOperator",
 ]
 
+#: of the table that a list logs
+_COLUMNS = ("file or URL", "version", "version_id", "image type", "version type", "platform family", "updated on")
+
 
 class AddRepoOperator(VManageOperator):
     """Add the URL of a remote repository to the software repository.
@@ -42,7 +46,7 @@ class AddRepoOperator(VManageOperator):
 
     Returns one row: ``action`` (``added``, ``replaced``, ``unchanged``), ``changed``, ``version``, ``version_id``,
     ``file_name``, ``image_type``, ``version_type``, ``platform_family``, ``updated_on`` (ms), ``size``, ``sha512``,
-    ``applied``.
+    ``verified`` (of uploads), ``applied``.
 
     :param version_name: name of the entry (templated).
     :param version_url: URL of the repository: http, https, ftp, scp, sftp or tftp (templated). Its user information
@@ -89,21 +93,23 @@ class UploadImageOperator(VManageOperator):
     """Upload a software image, streamed with constant memory and hashed on the way.
 
     Lists first, so it is safe to run again: an image with the exact file name is ``unchanged``, and its source is not
-    opened any more. The last bytes are
-    held back until the checksum agrees, so a wrong image is never complete on the manager. Success means that the
-    manager lists the file. Not deferrable: the bytes flow through the worker. One upload at a time per manager is
-    best ensured by a pool with one slot.
+    opened any more; a checksum is compared with the one that the manager shows, if it shows one (20.18 and newer). The
+    last bytes are held back until the checksum agrees, so a wrong image is never complete on the manager. Success means
+    that the manager lists the file. If no response comes after the last byte, the list is polled until the connection's
+    ``upload_read_timeout``, and nothing is sent again in this try. Not deferrable: the bytes flow through the worker.
+    One upload at a time per manager is best ensured by a pool with one slot.
 
     Returns one row, as :class:`AddRepoOperator`; ``action`` is ``uploaded``, ``replaced`` or ``unchanged``;
-    ``size`` (bytes) and ``sha512`` are null where nothing was sent.
+    ``size`` (bytes) and ``sha512`` are null where nothing was sent. ``verified`` is the algorithm by which the bytes
+    were checked against ``checksum``, or null.
 
     :param source: path on the worker, ``http(s)://…``, or a URL that ``ObjectStoragePath`` opens, such as
         ``s3://conn@bucket/key`` (templated). Nothing is stored in between. User information and query are masked in
         logs.
     :param file_name: exact name on the manager; the last part of ``source`` by default (templated).
     :param checksum: ``sha512:<hex>``, ``sha256:<hex>``, ``md5:<hex>``, or ``file:<path or URL>`` of a published list
-        that names the file: ``sha512sum`` lines, or CSV with a header (templated). Without it nothing but the length
-        is verified.
+        that names ``file_name``: ``sha512sum`` lines, or CSV with a header (templated). Without it, or blank, nothing
+        but the length is verified, and the log says so.
     :param if_exists: ``skip``, ``replace`` (the old image is deleted once the new one is known to be good), or
         ``fail`` (templated).
     :param listing_timeout: seconds until an accepted image must show up in the list.
@@ -114,7 +120,8 @@ class UploadImageOperator(VManageOperator):
     :param check_mode: change nothing and return what would be done, ``applied: false`` (templated). A source that is
         needed is opened, and with a checksum read to its end.
     :param vmanage_conn_id: id of the connection (templated).
-    :raises VManageFailException: bad input, wrong checksum, name taken, in use, refused. No retry.
+    :raises VManageFailException: bad input, wrong checksum, other bytes under this name, name taken, in use, refused.
+        No retry.
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
     """
 
@@ -286,5 +293,26 @@ class ListImagesOperator(VManageOperator):
             found = self.hook.find_images(version=self.version)
             images = [image for image in found if image_type in (None, image.image_type)]
         rows = [{**image.as_row(), "size": None, "sha512": None} for image in images]
-        self.log.info("%d images listed", len(rows))
+        self.log.info("%s", count_of(len(rows), "image"))
+        self.log_table(_COLUMNS, [_shown(image) for image in images])
         return file.write(self.hook.settings.base_url, rows) if file else rows
+
+
+def _shown(image: SoftwareImage) -> tuple[Any, ...]:
+    from airflow_provider_vmanage.client.urls import masked_url
+
+    name = image.file_name or (masked_url(image.url) if image.url else None)
+    kinds = (image.image_type, image.version_type, image.platform_family)
+    return (name, image.version, image.version_id, *kinds, _moment(image.updated_on))
+
+
+def _moment(milliseconds: int | None) -> str | None:
+    """Return a moment as text, or ``None`` where it is not known or no date of the calendar."""
+    try:
+        return (
+            f"{datetime.fromtimestamp((milliseconds or 0) / 1000, timezone.utc):%Y-%m-%d %H:%M}Z"
+            if milliseconds
+            else None
+        )
+    except (ValueError, OverflowError, OSError):
+        return None

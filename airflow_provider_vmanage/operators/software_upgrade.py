@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.masking import MaskedURL
-from airflow_provider_vmanage.operators.manager import VManageOperator
+from airflow_provider_vmanage.operators.vmanage import VManageOperator
+from airflow_provider_vmanage.text_table import count_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
+
+#: of the table that a list logs
+_COLUMNS = ("device", "role", "running", "default", "available", "reachable")
 
 
 class ListDeviceSoftwareOperator(VManageOperator):
@@ -49,5 +53,13 @@ class ListDeviceSoftwareOperator(VManageOperator):
 
         file = table_file(self.output_path) if self.output_path else None  # what is wrong with it is told first
         rows = [device.as_row() for device in self.hook.list_devices(self.device_type or None)]
-        self.log.info("%d devices listed, %d of them not reachable", len(rows), sum(not r["reachable"] for r in rows))
+        self.log.info("%s", _counted(rows))
+        self.log_table(_COLUMNS, [[row[name] for name in _COLUMNS] for row in rows])
         return file.write(self.hook.settings.base_url, rows, DEVICE_COLUMNS) if file else rows
+
+
+def _counted(rows: Sequence[dict[str, Any]]) -> str:
+    """Return how many devices there are and how many of them can be reached: ``1 device, reachable``."""
+    missing = sum(not row["reachable"] for row in rows)
+    reach = "not reachable" if missing == len(rows) else f"{missing} not reachable" if missing else "reachable"
+    return f"{count_of(len(rows), 'device')}, {reach}" if rows else "no devices"

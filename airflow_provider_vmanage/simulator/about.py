@@ -1,20 +1,19 @@
-"""What the manager says about itself, its tenants and its devices."""
+"""What the manager says about itself, and its tenants."""
 
 from __future__ import annotations
 
 import time
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_vmanage.simulator import answers
-from airflow_provider_vmanage.simulator.devices import LISTS
 from airflow_provider_vmanage.simulator.manager import Manager
 
 
 class AboutPages:
-    """Server information, the XSRF token, tenants, device lists."""
+    """Server information, the XSRF token, tenants."""
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
@@ -34,13 +33,6 @@ class AboutPages:
             Route("/dataservice/client/server", self.server, methods=["GET"]),
             Route("/dataservice/tenant", self.tenants, methods=["GET"]),
             Route("/dataservice/tenant/{tenant_id}/vsessionid", self.switch_tenant, methods=["POST"]),
-            Route("/dataservice/device", self.devices, methods=["GET"]),
-            Route("/dataservice/system/device/{list_name}", self.system_devices, methods=["GET"]),
-            Route(
-                "/dataservice/device/action/install/devices/{list_name}",
-                self.install_devices,
-                methods=["GET"],
-            ),
         ]
 
     async def welcome(self, request: Request) -> Response:
@@ -65,7 +57,7 @@ class AboutPages:
         token = request.state.session.token
         if request.query_params.get("json") == "true":
             return answers.plain_json({"token": token})
-        return PlainTextResponse(token)
+        return answers.html(token)  # no source names the content type: text/html is invented
 
     async def server(self, request: Request) -> Response:
         """Version, tenancy and, from 19.2 on, the same token again."""
@@ -107,27 +99,3 @@ class AboutPages:
         if session is None:
             return answers.error(400, "Unknown tenant", request.path_params["tenant_id"], "SIM-UNKNOWN-TENANT")
         return answers.plain_json({"VSessionId": session})
-
-    async def devices(self, request: Request) -> Response:
-        """The inventory."""
-        return answers.envelope(self._manager.devices.all)
-
-    async def install_devices(self, request: Request) -> Response:
-        """The devices a software install can go to."""
-        name = request.path_params["list_name"]
-        return answers.envelope(self._manager.devices.shown_in(name)) if name in LISTS.values() else _no_list(name)
-
-    async def system_devices(self, request: Request) -> Response:
-        """Inventory details; ``controllers`` begins with the manager, whose version python-viptela reads."""
-        name = request.path_params["list_name"]
-        if name == "vedges":
-            return answers.envelope(self._manager.devices.shown_in("vedge"))
-        if name != "controllers":
-            return _no_list(name)
-        itself = {"deviceType": "vmanage", "host-name": "vmanage", "version": self._manager.version}
-        shown = [*self._manager.devices.shown_in("vmanage"), *self._manager.devices.shown_in("controller")]
-        return answers.envelope([itself, *shown])
-
-
-def _no_list(name: str) -> Response:
-    return answers.error(400, "Unknown device type", f"No list of {name}", "SIM-UNKNOWN-DEVICE-LIST")  # invented

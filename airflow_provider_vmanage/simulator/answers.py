@@ -12,7 +12,14 @@ from typing import Any
 from starlette.responses import Response
 
 HTML = "text/html;charset=UTF-8"
-LOGIN_PAGE = "<html>\n<head><title>Cisco vManage</title></head>\n<body><form>Login</form></body>\n</html>\n"
+# What public clients look for in a page: <html>, j_security_check, welcome.html; the rest is invented.
+LOGIN_PAGE = """<html>
+<head><title>Cisco vManage</title></head>
+<body><form name="loginForm" method="POST" action="j_security_check">
+<input type="text" name="j_username"><input type="password" name="j_password"><input type="submit" value="Log In">
+</form><a href="/welcome.html">Login</a></body>
+</html>
+"""
 # Text and status: live capture 20.18.2.1 and Cisco's page on cross-site request forgery.
 TOKEN_MISMATCH = (
     "<html><head><title>Error</title></head><body>SessionTokenFilter: Token provided via HTTP Header does "

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from airflow_provider_vmanage.simulator import answers
 from airflow_provider_vmanage.simulator.about import AboutPages
-from airflow_provider_vmanage.simulator.actions import ActionPages
+from airflow_provider_vmanage.simulator.devices.pages import DevicePages
 from airflow_provider_vmanage.simulator.exchange import Exchange, RequestLog, Transports
 from airflow_provider_vmanage.simulator.fault_context import FaultContext
 from airflow_provider_vmanage.simulator.faults import Fault, FaultBook
@@ -24,6 +24,8 @@ from airflow_provider_vmanage.simulator.page import repository_page
 from airflow_provider_vmanage.simulator.plain import plain_routes
 from airflow_provider_vmanage.simulator.remote_servers import RemoteServerPages
 from airflow_provider_vmanage.simulator.software import SoftwarePages
+from airflow_provider_vmanage.simulator.upgrade.pages import ActionPages
+from airflow_provider_vmanage.simulator.upgrade.settings_pages import SettingsPages
 
 Page = Callable[[Request], Awaitable[Response]]
 logger = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ def build_router(manager: Manager) -> Router:
     """All pages of the manager; those that need a session are guarded."""
     about = AboutPages(manager)
     guarded = [*about.routes(), *SoftwarePages(manager).routes()]
-    guarded += ActionPages(manager).routes()
+    guarded += [*ActionPages(manager).routes(), *SettingsPages().routes(), *DevicePages(manager.devices).routes()]
     guarded += MetadataPages(manager).routes()
     guarded += RemoteServerPages(manager.repository, manager.release).routes()
     guarded.append(_whatever_the_method("/dataservice/{path:path}", _unknown_path))
@@ -111,6 +113,12 @@ class Gate:
                 return
             if not exchange.is_upload:
                 await exchange.read_small_body()
+            self._manager.advance()
+            await self._manager.outage.lose_reply()
+            if self._manager.outage.active:
+                await exchange.drain()
+                await exchange.answer(self._manager.outage.response(exchange.path))
+                return
             session = self._manager.login.session_of(exchange.headers)
             fault = self._faults.take(exchange.method, exchange.path, has_session=session is not None)
             if fault is None:
@@ -132,6 +140,6 @@ class Gate:
                 session=manager.login.session_of(exchange.headers),
                 sessions=manager.sessions,
                 repository=manager.repository,
-                refuse_login=lambda: manager.login.refuse(secure=secure),
+                refuse_login=lambda: manager.login.refuse_injected(secure=secure),
             )
         )

@@ -6,14 +6,15 @@ import argparse
 from typing import Any
 
 _FAULT = "switch a fault on; k=v are its options, times= (1; none means always), method= and path="
-_DEVICE = "show a device, such as edge-1:device_type=vedge,version=20.9.4,reachability=unreachable"
+_DEVICE = "show a device, such as edge-1:device_type=vedge,version=20.9.4,fails_at=download"
+_MINUTE = "seconds that a minute of a task on devices takes (default: %(default)s)"
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of ``python -m airflow_provider_vmanage.simulator``."""
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_vmanage.simulator",
-        description="A Cisco vManage to run on a laptop, as far as its software repository goes.",
+        description="A Cisco vManage to run on a laptop, as far as its software and that of its devices go.",
         epilog="--list-faults describes what can go wrong on purpose.",
     )
     parser.add_argument("--version", default="20.12.4", metavar="RELEASE", help="release (default: %(default)s)")
@@ -27,6 +28,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--group-by-version", action="store_true", help="one record for all files of a version")
     parser.add_argument("--tenant", action="append", default=[], metavar="NAME", help="a tenant; may be repeated")
     parser.add_argument("--device", type=_spec, action="append", default=[], metavar="NAME[:k=v,...]", help=_DEVICE)
+    parser.add_argument("--fleet", type=int, default=0, metavar="N", help="N devices at many sites, in some roles")
+    parser.add_argument("--seconds-per-minute", type=float, default=2.0, metavar="S", help=_MINUTE)
     parser.add_argument("--fault", type=_spec, action="append", default=[], metavar="NAME[:k=v,...]", help=_FAULT)
     parser.add_argument("--list-faults", action="store_true", help="describe all faults and end")
     return parser

@@ -33,6 +33,7 @@ _SMALL_BODY = 4 * 1024 * 1024
 class ReceivedRequest:
     """One request as it arrived.
 
+    :param path: The path as sent, with its trailing slash if it had one.
     :param status: Status of the answer; None while there is none, or if the connection was reset.
     :param headers: The headers that matter to a test, names in lower case.
     :param body_bytes: Bytes of body received before the answer.
@@ -64,10 +65,11 @@ class Exchange:
     """A request that counts its bytes and can be answered, cut short or reset."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, log: RequestLog, transports: Transports) -> None:
-        self.scope, self._receive, self._send = scope, receive, send
+        self._sent_path: str = scope["path"]
+        self.path = self._sent_path.rstrip("/") or "/"  # public clients send a trailing slash too (MSA roles)
+        self.scope, self._receive, self._send = {**scope, "path": self.path}, receive, send
         self._log, self._transports = log, transports
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
         self.headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         self.body_bytes = 0
         self.cut = self.gone = False
@@ -210,7 +212,7 @@ class Exchange:
     def _record(self) -> ReceivedRequest:
         query = dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
         headers = {k: v for k, v in self.headers.items() if k in RECORDED_HEADERS}
-        return ReceivedRequest(self.method, self.path, query, headers)
+        return ReceivedRequest(self.method, self._sent_path, query, headers)
 
     def _note(self, **changes: Any) -> None:
         self._log.entries[self._place] = replace(self._log.entries[self._place], **changes)

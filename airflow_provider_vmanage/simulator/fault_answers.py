@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from airflow_provider_vmanage.simulator import answers
 from airflow_provider_vmanage.simulator.fault_context import FaultContext
+from airflow_provider_vmanage.simulator.repository import Image
 
 Act = Callable[[FaultContext], Awaitable[None]]
 
@@ -146,8 +147,9 @@ async def data_wrong_type(context: FaultContext) -> None:
 
 
 async def gateway_timeout_stored(context: FaultContext) -> None:
-    """The image is stored while a proxy before the manager gives up."""
-    await context.carry_out()
+    """The manager works on, and stores the image, while a proxy before it gives up."""
+    _, images = await context.carry_out_upload()
+    _hide(context, images, 0)
     await status(504)(context)
 
 
@@ -159,11 +161,8 @@ async def error_stored(context: FaultContext) -> None:
 
 async def late_listing(context: FaultContext) -> None:
     """The image is stored, and hidden from the lists for a while."""
-    lists, seconds = context.options["lists"], context.options["seconds"]
     answer, images = await context.carry_out_upload()
-    for image in images:
-        hidden = 1 if lists is None and seconds is None else int(lists or 0)
-        context.repository.update(image, hidden_lists=hidden, hidden_until=time.time() + float(seconds or 0))
+    _hide(context, images, 1)
     await context.exchange.answer(answer)
 
 
@@ -186,6 +185,14 @@ async def no_token(context: FaultContext) -> None:
         await _instead(context, answers.not_found())
     else:
         await _with_envelope(context, _without_token)
+
+
+def _hide(context: FaultContext, images: list[Image], default: int) -> None:
+    """Keep images out of the next ``lists`` lists and for ``seconds``; without either, out of ``default`` lists."""
+    lists, seconds = context.options["lists"], context.options["seconds"]
+    hidden = default if lists is None and seconds is None else int(lists or 0)
+    for image in images:
+        context.repository.update(image, hidden_lists=hidden, hidden_until=time.time() + float(seconds or 0))
 
 
 async def _instead(context: FaultContext, answer: Response) -> None:

@@ -168,7 +168,10 @@ FAULTS: dict[str, FaultKind] = {
         "the image is stored, the answer is an {error} under status= (500)", answers.error_stored, status=500, **_ERROR
     ),
     "gateway_timeout_stored": _upload(
-        "the image is stored, the answer is a proxy's 504 page", answers.gateway_timeout_stored
+        "the response is a proxy's 504 page; the image is stored, and listed after lists= list calls or seconds=",
+        answers.gateway_timeout_stored,
+        lists=None,
+        seconds=None,
     ),
     "gateway_timeout_not_stored": _upload(
         "the body is read, nothing stored, the answer is a proxy's 504 page", answers.status(504)

@@ -77,6 +77,11 @@ class Login:
         body = "\n\n" + json.dumps({"error": {**details, "type": "Error"}})
         return Response(body, 200, {"content-type": "application/json", **stray})
 
+    def refuse_injected(self, *, secure: bool) -> Response:
+        """The refusal of a right password, which a fault asks for; counted like any other."""
+        self.counts.refused_logins += 1
+        return self.refuse(secure=secure)
+
     async def jwt(self, request: Request) -> Response:
         """``POST /jwt/login`` (Cisco docs, 20.18.1): keys documented, the refusal's shape invented."""
         if not self._release.has_jwt:

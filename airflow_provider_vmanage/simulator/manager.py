@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_vmanage.simulator.devices import DeviceBook
+from airflow_provider_vmanage.simulator.devices.store import DeviceStore
 from airflow_provider_vmanage.simulator.login import Login
+from airflow_provider_vmanage.simulator.outage import Outage
 from airflow_provider_vmanage.simulator.releases import Release
 from airflow_provider_vmanage.simulator.repository import Repository
 from airflow_provider_vmanage.simulator.sessions import SessionStore
-from airflow_provider_vmanage.simulator.tasks import TaskBook
+from airflow_provider_vmanage.simulator.upgrade.book import TaskBook
 
 
 @dataclass
@@ -40,16 +41,26 @@ class Tenants:
 class Manager:
     """Everything the pages of the manager read and change."""
 
-    version: str
     release: Release
     username: str
     sessions: SessionStore
     login: Login
     repository: Repository
-    devices: DeviceBook
+    devices: DeviceStore
     tenants: Tenants
-    tasks: TaskBook = field(default_factory=TaskBook)
+    tasks: TaskBook
+    outage: Outage
     second_copies: bool = False
+
+    @property
+    def version(self) -> str:
+        """The release that the manager runs, which its own activation changes."""
+        return str(self.devices.own.record["version"])
+
+    def advance(self) -> None:
+        """Let tasks and devices go on up to now."""
+        self.tasks.advance()
+        self.devices.advance()
 
 
 def tenants_from(given: Iterable[str | Mapping[str, Any]]) -> Tenants:

@@ -1,4 +1,4 @@
-"""The page at ``/``: what the repository holds, for a person."""
+"""The page at ``/``: repository, devices and tasks, for a person; it reloads itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from airflow_provider_vmanage.simulator.manager import Manager
+from airflow_provider_vmanage.simulator.page_devices import device_section, task_section
 from airflow_provider_vmanage.simulator.repository import Image
 
 _STYLE = """
@@ -19,6 +20,8 @@ _STYLE = """
 body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
 main { max-width: 80rem; margin: 0 auto; padding: 1.5rem 1rem 3rem }
 h1 { margin: 0; font-size: 1.5rem }
+h2 { margin: 2rem 0 0; font-size: 1.2rem }
+.good { background: #d5f0dc; color: #14532d } .bad { background: #fbdada; color: #7f1d1d }
 p { margin: .2rem 0 1.2rem; color: var(--soft) }
 div { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 8px }
 table { border-collapse: collapse; width: 100% }
@@ -35,11 +38,12 @@ code { display: block; width: 16ch; overflow: hidden; white-space: nowrap; text-
 span { padding: .1em .5em; background: var(--tag); border-radius: 4px; font-size: .85em; white-space: nowrap }
 td.none { padding: 3rem; color: var(--soft); text-align: center }
 """
+_REFRESH_S = 5
 _COLUMNS = ("Image", "Version", "Platform", "Type", "Size", "Updated", "SHA-512")
 
 
 def repository_page(manager: Manager) -> str:
-    """HTML with one row per image, the newest first; everything that came from a client is escaped."""
+    """HTML with tasks, devices and images, the newest first; everything that came from a client is escaped."""
     images = sorted(manager.repository.images, key=lambda i: i.updated_on, reverse=True)
     head = "".join(f'<th class="number">{c}</th>' if c == "Size" else f"<th>{c}</th>" for c in _COLUMNS)
     rows = "\n".join(_row(i) for i in images)
@@ -49,9 +53,11 @@ def repository_page(manager: Manager) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<title>Software repository of a simulated vManage {version}</title><link rel="icon" href="data:,">'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body><main>\n'
+        f'<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="{_REFRESH_S}">'
+        f"<style>{_STYLE}</style></head><body><main>\n"
         f"<h1>Software repository</h1>\n<p>vManage {version}, simulated. {_sum(images)}</p>\n"
-        f"<div><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>\n</main></body></html>\n"
+        f"<div><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>\n"
+        f"{task_section(manager)}{device_section(manager)}</main></body></html>\n"
     )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from airflow_provider_vmanage.simulator.naming import canonical_name
+from airflow_provider_vmanage.simulator.naming import UNKNOWN_VERSION, canonical_name
 from airflow_provider_vmanage.simulator.repository import Image
 
 # The placeholder is literally what the manager sends (Cisco docs, "Upload Software Image").
@@ -65,16 +65,21 @@ def _details(group: list[Image]) -> Record:
         "availableSmuVersions": [""],
         "vendor": "Cisco",
         "arch": "x86_64",
-        "controllerVersionName": ".".join(first.version.split(".")[:2]) + ".x",
+        "controllerVersionName": _controller_version(first.version),
         "fileNameMap": _java_map(
-            {canonical_name(i.file_name, i.version, i.platform_family): i.file_name for i in group}
+            {canonical_name(i.file_name, i.version, i.platform_family): i.file_name for i in group if i.file_name}
         ),
-        "versionIdMap": _java_map({i.file_name: i.file_id for i in group}),
+        "versionIdMap": _java_map({i.file_name: i.file_id for i in group if i.file_name}),
     }
     if first.remote_server_id is not None:
         servers = [{"remoteServerId": first.remote_server_id, "imageRelativePath": ""}]
         details.update(remoteServerId=first.remote_server_id, remoteServers=json.dumps(servers))
     return details
+
+
+def _controller_version(version: str) -> str:
+    # "20.9.x" (OpenAPI 26.1 example); that it is empty where the version is unknown is invented.
+    return "" if version == UNKNOWN_VERSION else ".".join(version.split(".")[:2]) + ".x"
 
 
 def _java_map(pairs: dict[str, str]) -> str:

@@ -20,15 +20,13 @@ class Release:
     :param six_fields: Image records carry the six fields of the original API page only.
     :param url_body: ``POST /software`` takes ``versionName`` and ``versionURL``.
     :param remote_server_body: ``POST /software`` takes ``remoteServerId`` and ``fileName`` (Cisco docs,
-        release 20.16). Which release switched is undocumented: that the 20.12 preset takes both bodies
-        and the 20.18 preset only the new one is invented.
+        release 20.16). Which release switched is undocumented: that every preset with remote servers takes
+        their images too, and the 20.18 preset only those, is invented.
     :param has_remote_servers: ``/remote-server`` exists (in an OpenAPI of 2022; the first release is unknown).
     :param has_metadata: ``/package/{versionId}/metadata`` exists (OpenAPI 26.1; the first release is unknown, that
         20.18 has it is invented).
     :param has_jwt: ``/jwt/login`` and API keys exist (Cisco docs: 20.18.1).
     :param locks_accounts: Five refused logins in 15 minutes lock the account (Cisco docs: 20.12.1).
-    :param flat_install: ``POST /install`` takes ``version`` in ``input``, and not only in its list ``data`` (which an
-        OpenAPI of 20.18 requires; that a manager refuses an input without it is inferred).
     """
 
     name: str
@@ -42,12 +40,11 @@ class Release:
     has_metadata: bool = False
     has_jwt: bool = False
     locks_accounts: bool = False
-    flat_install: bool = True
 
 
 RELEASES = (
     Release("16.3", has_token=False, six_fields=True, has_remote_servers=False),
-    Release("20.9"),
+    Release("20.9", remote_server_body=True),
     Release("20.12", logout_verb="POST", remote_server_body=True, locks_accounts=True),
     Release(
         "20.18",
@@ -58,7 +55,6 @@ RELEASES = (
         has_metadata=True,
         has_jwt=True,
         locks_accounts=True,
-        flat_install=False,
     ),
 )
 

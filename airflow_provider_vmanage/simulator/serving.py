@@ -29,6 +29,8 @@ def serve(options: argparse.Namespace, wait: Callable[[], object]) -> None:
         storage=options.storage,
         tenants=options.tenant,
         group_by_version=options.group_by_version,
+        fleet=options.fleet,
+        seconds_per_minute=options.seconds_per_minute,
     )
     with simulator:
         _prepare(simulator, options)

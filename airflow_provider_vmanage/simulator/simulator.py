@@ -5,24 +5,30 @@ from __future__ import annotations
 import shutil
 import ssl
 import tempfile
+import threading
+import time
 import uuid
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_vmanage.simulator.app import Gate
-from airflow_provider_vmanage.simulator.devices import DeviceBook
+from airflow_provider_vmanage.simulator.controls import DeviceControls
+from airflow_provider_vmanage.simulator.devices.fleet import add_fleet
+from airflow_provider_vmanage.simulator.devices.store import DeviceStore
 from airflow_provider_vmanage.simulator.exchange import ReceivedRequest, RequestLog, Transports
 from airflow_provider_vmanage.simulator.faults import FaultBook
 from airflow_provider_vmanage.simulator.login import Login
 from airflow_provider_vmanage.simulator.manager import Manager, tenants_from
+from airflow_provider_vmanage.simulator.outage import Outage
 from airflow_provider_vmanage.simulator.releases import Release, release_for
 from airflow_provider_vmanage.simulator.repository import Image, Repository
 from airflow_provider_vmanage.simulator.server import ServerThread
 from airflow_provider_vmanage.simulator.sessions import Lockout, SessionStore
 from airflow_provider_vmanage.simulator.tls import OWN_ADDRESS, ca_path, server_context
+from airflow_provider_vmanage.simulator.upgrade.book import TaskBook, TaskSettings
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -33,7 +39,7 @@ class Counters:
     """What has happened so far.
 
     :param logins: Logins that succeeded, by cookie or JWT.
-    :param refused_logins: Logins that did not, injected refusals not counted.
+    :param refused_logins: Logins that were refused, by a wrong password or by a fault.
     :param logouts: Logouts of a live session.
     :param open_sessions: Cookie sessions and JWTs that are alive now.
     :param requests: Requests received.
@@ -46,7 +52,7 @@ class Counters:
     requests: int
 
 
-class Simulator:
+class Simulator(DeviceControls):
     """A running vManage: ``with Simulator() as vm`` starts it and removes every trace at the end.
 
     :param version: Any release text; behaves as the nearest preset (16.3, 20.9, 20.12, 20.18) at or below.
@@ -65,6 +71,14 @@ class Simulator:
     :param duplicates: A second file of a name: ``reject`` answers an error, ``second_copy`` keeps both.
         What a real manager does is unknown.
     :param dead_session: Shape of the answer without a live session, ``a`` to ``e`` as in the faults.
+    :param lists_itself: Show the manager itself in the device lists, as every real one does.
+    :param fleet: Number of devices to begin with: control components, and edges of several families at many sites.
+    :param seconds_per_minute: Seconds that a minute of a task takes; None: a task ends at the third poll of its status.
+    :param busy: An action on a device that has a running task: ``queue`` begins it afterwards, ``refuse`` is an error.
+    :param rows_after: Seconds in which the status of a task has no rows.
+    :param restart: Seconds in which the manager refuses connections, and then is not ready, when it activates a version
+        of itself.
+    :param clock: Seconds since 1970, for tasks and devices.
     """
 
     def __init__(
@@ -83,28 +97,44 @@ class Simulator:
         group_by_version: bool = False,
         duplicates: Literal["reject", "second_copy"] = "reject",
         dead_session: Literal["a", "b", "c", "d", "e"] = "a",
+        lists_itself: bool = True,
+        fleet: int = 0,
+        seconds_per_minute: float | None = None,
+        busy: Literal["queue", "refuse"] = "queue",
+        rows_after: float = 0.0,
+        restart: tuple[float, float] = (0.0, 0.0),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         release = release_for(version)
-        self.version, self.username, self.password, self._host = version, username, password, host
+        settings = TaskSettings(seconds_per_minute, busy, rows_after)
+        self.username, self.password, self._host = username, password, host
         self.faults = FaultBook()
         self._log, self._transports = RequestLog(), Transports()
         self._folder, self._remove_folder = self._own(storage)
         sessions = SessionStore(max_sessions)
         lock = Lockout(lockout and release.locks_accounts)
+        devices = DeviceStore(version, lists_itself=lists_itself, scale=seconds_per_minute or 0.0, clock=clock)
+        outage = Outage(*restart, clock, self._refuse_for, sessions.expire_all)
+        devices.own.outage = outage.begin
+        if fleet:
+            add_fleet(devices, fleet)
         self._manager = Manager(
-            version=version,
             release=release,
             username=username,
             sessions=sessions,
             login=Login(release, sessions, lock, username, password, dead_session),
             repository=Repository(self._folder, group_by_version, release.six_fields, duplicates == "reject"),
-            devices=DeviceBook(),
+            devices=devices,
             tenants=tenants_from(tenants),
+            tasks=TaskBook(settings, clock, lambda: outage.active),
+            outage=outage,
             second_copies=duplicates == "second_copy",
         )
         self._context: ssl.SSLContext | None = server_context(self._folder, host) if tls else None
         self._port = port
         self._server: ServerThread | None = None
+        self._closing = threading.Event()
+        self._returning: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -128,15 +158,23 @@ class Simulator:
         self._server.start()
 
     def stop(self) -> None:
-        """Go away: open connections end, new ones are refused. Sessions and images stay."""
+        """Stop serving: open connections end, new ones are refused. Sessions and images stay."""
         if self._server is not None:
             self._server.stop()
 
     def close(self) -> None:
         """Stop for good, and remove the private folder."""
+        self._closing.set()
+        if self._returning is not None:
+            self._returning.join()
         if self._server is not None:
             self._server.close()
         self._remove_folder()
+
+    @property
+    def version(self) -> str:
+        """The release that the manager runs; its own activation changes it, and not how it behaves."""
+        return self._manager.version
 
     @property
     def url(self) -> str:
@@ -225,20 +263,19 @@ class Simulator:
         """Every remote server, with its password."""
         return list(self._manager.repository.remote_servers.values())
 
-    def add_device(
-        self, host_name: str, device_type: str = "vedge", version: str = "20.9.4", **fields: Any
-    ) -> dict[str, Any]:
-        """Add a device to the lists, and return its record.
-
-        :param device_type: ``vedge``, ``vsmart``, ``vbond`` or ``vmanage``.
-        :param fields: More of the record: ``reachability``, ``defaultVersion``, ``availableVersions``,
-            ``site_id``, ...
-        """
-        return self._manager.devices.add(host_name, device_type, version, **fields)
-
     def expire_sessions(self) -> None:
         """End every session and JWT now; the API key stays valid."""
         self._manager.sessions.expire_all()
+
+    def _refuse_for(self, seconds: float) -> None:
+        def refuse() -> None:
+            self.stop()
+            self._manager.outage.leaving = False
+            if not self._closing.wait(seconds):
+                self.start()
+
+        self._returning = threading.Thread(target=refuse, name="vmanage-simulator-restart")
+        self._returning.start()
 
     def _own(self, storage: Path | str | None) -> tuple[Path, Any]:
         if storage is not None:

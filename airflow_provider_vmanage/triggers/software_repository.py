@@ -14,9 +14,10 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.image_search import AwaitedImage
-from airflow_provider_vmanage.waiting import wait_events
-from airflow_provider_vmanage.waiting.image_wait import DEFAULT_MAX_UNAVAILABLE, ImageWait, Pace, Patience
-from airflow_provider_vmanage.waiting.repository_poll import RepositoryPoll, poll_of
+from airflow_provider_vmanage.waiting.events import Event, failed
+from airflow_provider_vmanage.waiting.image_wait import ImageWait
+from airflow_provider_vmanage.waiting.pace import DEFAULT_MAX_UNAVAILABLE, Pace, Patience
+from airflow_provider_vmanage.waiting.poll import Poll, poll_of
 from airflow_provider_vmanage.waiting.seen_images import ImageFilter, SeenImages, StateStore
 from airflow_provider_vmanage.waiting.snapshots import Snapshot, snapshots
 
@@ -80,7 +81,7 @@ class ImageVersionTrigger(BaseTrigger):
         self.max_consecutive_failures = max_consecutive_failures
         self.failures = failures
         self.max_unavailable = max_unavailable
-        self._poll: RepositoryPoll | None = None
+        self._poll: Poll | None = None
         self._wait: ImageWait | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -109,7 +110,7 @@ class ImageVersionTrigger(BaseTrigger):
         try:
             event = await self._outcome()
         except VManageConfigurationError as err:
-            event = wait_events.failed(err)
+            event = failed(err)
         finally:
             await self.cleanup()
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
@@ -120,7 +121,7 @@ class ImageVersionTrigger(BaseTrigger):
             poll, self._poll = self._poll, None
             await poll.leave(self._wait)
 
-    async def _outcome(self) -> wait_events.Event:
+    async def _outcome(self) -> Event:
         wait = self._wait = self._new_wait()
         self._poll = poll_of(self.vmanage_conn_id)
         self._poll.join(wait)

@@ -1,165 +1,54 @@
-"""One wait for one image: when it wants the next poll, and what a result means to it. Nothing here waits or sends."""
+"""One wait for one image. Nothing here waits or sends."""
 
 from __future__ import annotations
 
-import asyncio
-import math
-import random
-import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
-from airflow_provider_vmanage.masking import masked
-from airflow_provider_vmanage.waiting import wait_events
+from airflow_provider_vmanage.waiting.events import Event, timed_out
+from airflow_provider_vmanage.waiting.pace import Pace, Patience, Wait
+from airflow_provider_vmanage.waiting.wait_events import found
 
-#: seconds that a last look may come after a deadline
-_DEADLINE_GRID = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long to wait between two looks: the same rules as ``BaseSensorOperator`` in its other modes.
-
-    :param poke_interval: seconds.
-    :param exponential_backoff: double it with each look, with jitter.
-    :param max_wait: seconds that a wait may last at most.
-    """
-
-    poke_interval: float
-    exponential_backoff: bool = False
-    max_wait: float | None = None
-
-    def seconds(self, look: int) -> float:
-        """Return the wait after that many looks."""
-        if not self.exponential_backoff:
-            return self.poke_interval
-        shortest = max(int(self.poke_interval * 2.0 ** min(look - 2, 40)), 1)
-        return min(shortest * (1 + random.random()), self.max_wait or float("inf"))  # noqa: S311 - jitter
-
-    def looks_within(self, elapsed: float) -> int:
-        """Return how many looks there were in that many seconds, so that a restart goes on at the same pace."""
-        looks, total = 1, self.seconds(1)
-        while self.exponential_backoff and total <= elapsed and looks < 1000:
-            looks += 1
-            total += self.seconds(looks)
-        return looks
-
-
-#: seconds for which a manager may be unavailable in a row; a restart takes up to 40 minutes
-DEFAULT_MAX_UNAVAILABLE = 3600.0
+if TYPE_CHECKING:
+    from airflow_provider_vmanage.hooks.vmanage import VManageHook
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """When a wait stops without the image.
+class ImageList:
+    """The question of everything that waits for images: one list call serves all of them."""
 
-    :param deadline: seconds since 1970, or ``None``.
-    :param max_consecutive_failures: failed polls in a row, or ``None`` for any number.
-    :param failures: failed polls that there were already.
-    :param max_unavailable: seconds from the first failed poll in a row, or ``None`` for any time.
-    """
+    def ask(self, hook: VManageHook) -> ImageIndex:
+        """Return the list."""
+        return ImageIndex(hook.list_images(), manager=hook.settings.base_url)
 
-    deadline: float | None = None
-    max_consecutive_failures: int | None = None
-    failures: int = 0
-    max_unavailable: float | None = None
-
-    @property
-    def seconds_unavailable(self) -> float | None:
-        """Return the limit in seconds; where only a number of failures was given, that alone counts."""
-        if self.max_consecutive_failures is not None and self.max_unavailable == DEFAULT_MAX_UNAVAILABLE:
-            return None
-        return self.max_unavailable
+    def __str__(self) -> str:
+        """Return what a log calls it."""
+        return "the list of images"
 
 
-class ImageWait:
-    """A wait that takes part in a shared poll.
+class ImageWait(Wait):
+    """A wait for an image that takes part in a shared poll.
 
     :param wanted: what to wait for.
-    :param pace: how often to look.
-    :param patience: when to give up.
-    :param started_at: when the wait began, in seconds since 1970: a restart of the triggerer keeps the pace.
+    :param pace: how often to poll.
+    :param patience: when to stop.
+    :param started_at: when the wait began, in seconds since 1970.
     """
 
     def __init__(
         self, wanted: AwaitedImage, pace: Pace, patience: Patience, *, started_at: float | None = None
     ) -> None:
+        super().__init__(ImageList(), pace, patience, started_at=started_at)
         self.wanted = wanted
-        self.outcome: asyncio.Future[wait_events.Event] = asyncio.get_running_loop().create_future()
-        self._pace = pace
-        self._patience = patience
-        self._failures = patience.failures
-        self._counted_at = float("-inf")
-        self._failing_since: float | None = None
-        self._last_state = "not polled since the triggerer took over"
-        now = time.monotonic()
-        self._looks = pace.looks_within(time.time() - started_at) if started_at else 1
-        # The clock of the day is read once: it may be set while we wait.
-        self._ends = float("inf") if patience.deadline is None else now + patience.deadline - time.time()
-        self._interval = pace.seconds(self._looks)
-        self.due = self._next_due(now)
 
-    @property
-    def seconds_left(self) -> float | None:
-        """Return the seconds until the deadline, or ``None`` where there is none."""
-        return None if self._patience.deadline is None else self._ends - time.monotonic()
-
-    def take(self, answer: ImageIndex | VManageError) -> None:
-        """Take a look's answer: the wait is over, or wants another look."""
-        if self.outcome.done():
-            return
-        now = time.monotonic()
-        event = self._after_failure(answer, now) if isinstance(answer, VManageError) else self._after_list(answer)
-        if event is None and now >= self._ends:
-            event = self.time_is_up()
-        if event is not None:
-            self.outcome.set_result(event)
-            self.due = float("inf")
-        else:
-            self._looks += now >= self.due  # a look that another wait asked for does not slow this one down
-            self._interval = self._pace.seconds(self._looks)
-            self.due = self._next_due(now)
-
-    def fail(self, error: VManageError) -> None:
-        """Stop waiting with this error, whatever the patience: the poll is over."""
-        if not self.outcome.done():
-            self.outcome.set_result(wait_events.failed(error))
-            self.due = float("inf")
-
-    def time_is_up(self) -> wait_events.Event:
-        """Return the event for a deadline that is past, with what was seen last."""
-        return wait_events.timed_out(self.wanted.timed_out(self._last_state))
-
-    def _next_due(self, now: float) -> float:
-        """Return when the next look is wanted; at the deadline there is a last one.
-
-        Hundreds of tasks that started one after the other have hundreds of deadlines: these are moved onto a grid, so
-        that they ask for few looks.
-        """
-        grid = max(min(self._interval, _DEADLINE_GRID), 0.01)
-        last = math.ceil(self._ends / grid) * grid if math.isfinite(self._ends) else self._ends
-        return min(now + self._interval, last)
-
-    def _after_list(self, index: ImageIndex) -> wait_events.Event | None:
-        self._failures, self._counted_at, self._failing_since = 0, float("-inf"), None
-        if images := index.find(self.wanted):
-            return wait_events.found(images)
-        self._last_state = index.last_state
+    def event_of(self, result: ImageIndex) -> Event | None:
+        """Return the event for the images that fit, or ``None`` to wait on."""
+        if images := result.find(self.wanted):
+            return found(images)
+        self.last_state = result.last_state
         return None
 
-    def _after_failure(self, error: VManageError, now: float) -> wait_events.Event | None:
-        """Count a failure, at most one in each interval of its own: others may look more often than this wait does."""
-        self._last_state = f"the last poll failed: {masked(str(error))}"
-        if not error.retryable:
-            return wait_events.failed(error)
-        if self._failing_since is None:
-            self._failing_since = now
-        if now - self._counted_at >= self._interval / 2:
-            self._counted_at = now
-            self._failures += 1
-        return wait_events.failed(error) if self._is_too_much(now - self._failing_since) else None
-
-    def _is_too_much(self, seconds: float) -> bool:
-        number, limit = self._patience.max_consecutive_failures, self._patience.seconds_unavailable
-        return (number is not None and self._failures >= number) or (limit is not None and seconds >= limit)
+    def time_is_up(self) -> Event:
+        """Return the event for a deadline that is past, with what was seen last."""
+        return timed_out(self.wanted.timed_out(self.last_state))

@@ -10,8 +10,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.image_search import ImageIndex
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.waiting.repository_poll import Answer, poll_of
+from airflow_provider_vmanage.waiting.image_wait import ImageList
+from airflow_provider_vmanage.waiting.poll import poll_of
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +37,15 @@ class _Watch:
     """
 
     def __init__(self, interval: float) -> None:
+        self.question = ImageList()
         self._interval = interval
         self._newest: asyncio.Queue[Snapshot | VManageError] = asyncio.Queue()
         self.due = time.monotonic()  # at once: the first list is what later ones are compared with
 
-    def take(self, answer: Answer) -> None:
+    def take(self, result: ImageIndex | VManageError) -> None:
         self.due = time.monotonic() + self._interval
-        if isinstance(answer, VManageError):
-            return
-        self._put(Snapshot(answer.manager, answer.images))
+        if isinstance(result, ImageIndex):
+            self._put(Snapshot(result.manager, result.images))
 
     def fail(self, error: VManageError) -> None:
         self.due = float("inf")

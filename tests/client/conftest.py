@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
 
-from airflow_provider_vmanage.client import software_repository
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 SOFTWARE = "device/action/software"
@@ -71,12 +69,9 @@ def calls() -> Callable[[Simulator], list[str]]:
 
 
 @pytest.fixture
-def repository(
-    vm: Simulator, connect: Callable[..., ManagerSession], naps: list[float], monkeypatch: pytest.MonkeyPatch
-) -> SoftwareRepository:
+def repository(vm: Simulator, connect: Callable[..., ManagerSession], naps: list[float]) -> SoftwareRepository:
     """The software repository of ``vm``, on a clock that only the naps of its session move."""
-    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: sum(naps)))
-    return SoftwareRepository(connect(vm))
+    return SoftwareRepository(connect(vm), clock=lambda: sum(naps))
 
 
 @pytest.fixture

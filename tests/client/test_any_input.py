@@ -15,11 +15,10 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_vmanage.client.answers import Call, SessionDead, judge
 from airflow_provider_vmanage.client.auth import SessionLogin
-from airflow_provider_vmanage.client.checksum_lists import find_checksum
-from airflow_provider_vmanage.client.checksums import parse_checksum
 from airflow_provider_vmanage.client.errors import VManageAuthenticationError, VManageError
+from airflow_provider_vmanage.client.http.responses import Call, SessionDead, judge
+from airflow_provider_vmanage.client.http.retry import parse_retry_after
 from airflow_provider_vmanage.client.models import (
     ServerInfo,
     parse_file_names,
@@ -27,8 +26,9 @@ from airflow_provider_vmanage.client.models import (
     parse_java_map,
     parse_server_info,
 )
-from airflow_provider_vmanage.client.retry import parse_retry_after
 from airflow_provider_vmanage.client.settings import ManagerSettings
+from airflow_provider_vmanage.client.upload.checksum_lists import find_checksum
+from airflow_provider_vmanage.client.upload.checksums import parse_checksum
 from airflow_provider_vmanage.client.urls import manager_url
 
 pytestmark = pytest.mark.slow

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import image_upload, upload
-from airflow_provider_vmanage.client.budget import LEARN, Budget, parse_not_after
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageDeadlineError
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.client.upload import body, image_upload
+from airflow_provider_vmanage.client.upload.checksums import Checksum
+from airflow_provider_vmanage.client.upload.deadline import LEARN, Budget, parse_not_after
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 START = datetime(2026, 1, 31, 22, 0, tzinfo=timezone.utc)
@@ -50,7 +50,7 @@ class Clock:
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock], None]:
     """Gives uploads the clock, and blocks that are small."""
-    monkeypatch.setattr(upload, "BLOCK", SMALL)
+    monkeypatch.setattr(body, "BLOCK", SMALL)
     return lambda clock: monkeypatch.setattr(
         image_upload, "Budget", partial(Budget, _now=clock.now, _clock=clock.monotonic)
     )
@@ -192,7 +192,7 @@ def test_past_the_moment_nothing_but_reads_is_sent(
     opened = threading.Event()
     source = ImageSource("image", 1, lambda: opened.set())  # type: ignore[arg-type,return-value]
     if if_exists == "replace":
-        vm.add_image("a.bin", b"old")
+        vm.add_image("a.bin", b"old", version="19.2.1")
     checksum = Checksum("sha512", "0" * 128)
     with connect(vm) as session, pytest.raises(VManageDeadlineError, match="it is past; no byte was sent"):
         upload_to(session, source, seconds=-1, if_exists=if_exists, checksum=checksum).run()
@@ -207,7 +207,7 @@ def test_a_check_of_the_source_that_takes_too_long_costs_no_old_image(
 ) -> None:
     clock = Clock()
     use(clock)
-    vm.add_image("a.bin", b"old")
+    vm.add_image("a.bin", b"old", version="19.2.1")
     checksum = Checksum("sha512", hashlib.sha512(b"x" * 10).hexdigest())
     source = source_of(10, then=lambda: setattr(clock, "seconds", 31.0))
     with pytest.raises(VManageDeadlineError, match="it is past; no byte was sent"):
@@ -269,7 +269,7 @@ def test_a_repeat_is_refused_before_its_first_byte_at_the_pace_of_the_attempt_be
     use: Callable[[Clock], None],
 ) -> None:
     use(Clock(per_look=1.0))
-    vm.faults.add("reset_after_body")
+    vm.faults.add("html_200", path="*/package")  # a page: what is absent is sent again
     task = upload_to(connect(vm), source_of(BLOCKS * SMALL), seconds=BLOCKS + 10, listing_timeout=0.01)
     with pytest.raises(VManageDeadlineError, match=r"MB/s would end .*; no byte was sent"):
         task.run()

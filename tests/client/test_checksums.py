@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_vmanage.client.checksums import ALGORITHMS, Checksum, new_digests, parse_checksum
 from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageConfigurationError
+from airflow_provider_vmanage.client.upload.checksums import ALGORITHMS, Checksum, new_digests, parse_checksum
 
 DIGESTS = {name: hashlib.new(name, b"image").hexdigest() for name in ALGORITHMS}
 
@@ -56,10 +56,15 @@ def test_only_the_promised_digest_passes(algorithm: str) -> None:
     promised = Checksum(algorithm, DIGESTS[algorithm])
     promised.check(DIGESTS[algorithm], what="a.bin")
     other = hashlib.new(algorithm, b"imagf").hexdigest()
-    with pytest.raises(VManageChecksumError, match=r"^a\.bin has") as caught:
+    with pytest.raises(VManageChecksumError, match=r"^checksum mismatch for a\.bin: expected ") as caught:
         promised.check(other, what="a.bin")
     error = caught.value
     assert (error.algorithm, error.expected, error.actual) == (algorithm, DIGESTS[algorithm], other)
+    sentence, digests = str(error), list(error.lines)
+    shortened = f"expected {DIGESTS[algorithm][:4]}…, got {other[:4]}…. Nothing was stored on the manager"
+    assert shortened in sentence
+    assert len(sentence) < 160
+    assert digests == [f"expected {algorithm}:{DIGESTS[algorithm]}", f"got {algorithm}:{other}"]
     assert not error.retryable
 
 

@@ -13,8 +13,6 @@ import pytest
 import requests
 import trustme
 
-from airflow_provider_vmanage.client import connection
-from airflow_provider_vmanage.client.answers import Call
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageConfigurationError,
@@ -22,6 +20,8 @@ from airflow_provider_vmanage.client.errors import (
     VManageOutcomeUnknownError,
     VManageUnavailableError,
 )
+from airflow_provider_vmanage.client.http import connection
+from airflow_provider_vmanage.client.http.responses import Call
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
 from airflow_provider_vmanage.simulator import Simulator

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_vmanage.client.envelope import Envelope, error_of, parse_envelope
 from airflow_provider_vmanage.client.errors import VManageProtocolError, VManageRejectedError
+from airflow_provider_vmanage.client.http.envelope import Envelope, error_of, parse_envelope
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from airflow_provider_vmanage.client.errors import VManageError
-from airflow_provider_vmanage.client.hidden import hide
+from airflow_provider_vmanage.client.http.redaction import hide
 from airflow_provider_vmanage.client.remote_server_fields import RemoteServer
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.session import ManagerSession

@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 import trustme
 
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import VManageError, VManageSourceError
-from airflow_provider_vmanage.client.http_source import http_file
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
+from airflow_provider_vmanage.client.upload.checksums import Checksum
+from airflow_provider_vmanage.client.upload.http_source import http_file
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.object_storage import open_checksum, open_source
 from airflow_provider_vmanage.simulator import Simulator

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import (
     VManageChecksumError,
     VManageConfigurationError,
@@ -23,6 +22,7 @@ from airflow_provider_vmanage.client.image_metadata import (
 )
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
+from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.simulator import Simulator
 
 Connect = Callable[..., ManagerSession]
@@ -126,7 +126,7 @@ def test_a_checksum_that_the_manager_shows_must_be_the_one_of_what_was_sent(
     session = connect(new)
     change = sent(session)
     if wrong:
-        with pytest.raises(VManageChecksumError, match="delete the image and upload it again"):
+        with pytest.raises(VManageChecksumError, match=r"^checksum mismatch .*delete the image and upload it again\n"):
             confirm_checksum(session, change, expected)
     else:
         confirm_checksum(session, change, expected)

@@ -10,7 +10,6 @@ from typing import IO
 
 import pytest
 
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import (
     VManageChecksumError,
     VManageConfigurationError,
@@ -18,8 +17,9 @@ from airflow_provider_vmanage.client.errors import (
     VManageOutcomeUnknownError,
     VManageSourceError,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload.checksums import Checksum
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.simulator import upload as simulator_upload
 
@@ -129,7 +129,7 @@ def test_a_wrong_checksum_leaves_no_image_behind(
     algorithm: str, vm: Simulator, image: bytes, upload: Callable[..., ImageUpload], repository: SoftwareRepository
 ) -> None:
     checksum = Checksum(algorithm, hashlib.new(algorithm, b"something else").hexdigest())
-    with pytest.raises(VManageChecksumError, match="no complete image was sent") as caught:
+    with pytest.raises(VManageChecksumError, match="Nothing was stored on the manager") as caught:
         upload(NAME, checksum=checksum).run()
     repository.session.close()
     vm.stop()  # it has noticed by now that the transfer is over

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client.errors import VManageCancelledError, VManageError
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
 
 NAME = "vmanage-20.15.1-x86_64.tar.gz"
@@ -116,6 +116,15 @@ def test_it_ends_while_it_waits_for_the_image_to_be_listed(
 ) -> None:
     vm.faults.add("never_listing")
     killed = Killed(upload(NAME, listing_timeout=60), session)
+    lists = "GET device/action/software"
+    assert_ended_well(killed, killed.kill(once=lambda: calls(vm).count(lists) >= 2), vm)
+
+
+def test_it_ends_while_the_manager_may_still_work_on_the_image(
+    vm: Simulator, session: ManagerSession, upload: Callable[..., ImageUpload], calls: Callable[..., list[str]]
+) -> None:
+    vm.faults.add("gateway_timeout_not_stored")
+    killed = Killed(upload(NAME), session)
     lists = "GET device/action/software"
     assert_ended_well(killed, killed.kill(once=lambda: calls(vm).count(lists) >= 2), vm)
 

@@ -18,11 +18,11 @@ MB = 1024 * 1024
 UPLOAD = """
 import sys
 from pathlib import Path
-from airflow_provider_vmanage.client.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import read_settings
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.sources import local_file
+from airflow_provider_vmanage.client.upload.sources import local_file
 
 url, user, password, ca_bundle, path = sys.argv[1:]
 settings = read_settings(host=url, login=user, password=password, extra={"ca_bundle": ca_bundle})

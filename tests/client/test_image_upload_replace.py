@@ -9,7 +9,6 @@ from typing import IO, Any
 
 import pytest
 
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
     VManageChecksumError,
@@ -17,14 +16,18 @@ from airflow_provider_vmanage.client.errors import (
     VManageInUseError,
     VManageSourceError,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.checksums import Checksum
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
 
 NAME = "vmanage-20.15.1-x86_64.tar.gz"
 OLD = b"the old image"
 PACKAGE = "POST device/action/software/package"
 LIST = "GET device/action/software"
-DEVICES = [f"GET device/action/install/devices/{kind}" for kind in ("vedge", "controller", "vmanage")]
+DEVICES = [
+    *(f"GET device/action/install/devices/{kind}" for kind in ("vedge", "controller", "vmanage")),
+    "GET device/action/status/tasks",
+]
 
 
 @pytest.fixture
@@ -165,7 +168,7 @@ def test_a_use_that_begins_while_the_source_is_read_keeps_the_image(
     vm: Simulator, image: bytes, replace: Callable[..., ImageUpload], *, allow_in_use: bool
 ) -> None:
     def opener() -> IO[bytes]:
-        if not vm._manager.devices.all:
+        if all(device["host-name"] != "branch-1" for device in vm._manager.devices.all):
             vm.add_device("branch-1", **RUNNING)
         return io.BytesIO(image)
 

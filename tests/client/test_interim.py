@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from airflow_provider_vmanage.client.errors import VManageOutcomeUnknownError, VManageUnavailableError
-from airflow_provider_vmanage.client.image_upload import ImageUpload
-from airflow_provider_vmanage.client.interim import is_final, without_interim
+from airflow_provider_vmanage.client.http.interim_responses import is_final, without_interim
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 Connect = Callable[..., ManagerSession]

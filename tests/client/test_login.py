@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_vmanage.client import refused_logins
 from airflow_provider_vmanage.client.auth import SessionLogin
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
     VManageError,
     VManageUnavailableError,
 )
+from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.simulator import Simulator
 

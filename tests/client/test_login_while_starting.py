@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import refused_logins
 from airflow_provider_vmanage.client.errors import VManageAuthenticationError, VManageUnavailableError
+from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.simulator import Simulator
 

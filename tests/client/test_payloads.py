@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.envelope import Envelope, error_of
+from airflow_provider_vmanage.client.http.envelope import Envelope, error_of
 from airflow_provider_vmanage.client.models import SoftwareImage, parse_images, parse_server_info
 
 DATA = Path(__file__).parent.parent / "data"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.connection import ManagerConnection
 from airflow_provider_vmanage.client.errors import VManageCancelledError, VManageConfigurationError
-from airflow_provider_vmanage.client.rate_limit import BURST, RateLimit, limit_for
+from airflow_provider_vmanage.client.http.connection import ManagerConnection
+from airflow_provider_vmanage.client.http.rate_limit import BURST, RateLimit, limit_for
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, read_settings
 from airflow_provider_vmanage.simulator import Simulator

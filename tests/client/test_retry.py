@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_vmanage.client import retry
 from airflow_provider_vmanage.client.errors import VManageError, VManageProtocolError, VManageUnavailableError
-from airflow_provider_vmanage.client.retry import parse_retry_after, retrying
+from airflow_provider_vmanage.client.http import retry
+from airflow_provider_vmanage.client.http.retry import parse_retry_after, retrying
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.simulator import Simulator

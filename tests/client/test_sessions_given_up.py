@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,9 @@ from airflow_provider_vmanage.client.errors import (
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 Connect = Callable[..., ManagerSession]
@@ -114,8 +118,22 @@ def test_bodies_that_are_always_answered_with_a_page_leave_no_session(vm: Simula
             with pytest.raises(VManageSessionExpiredError):
                 session.send_body(f"{SOFTWARE}/package", b"x" * 10, "text/plain")
             assert list_images(session) == []
-            assert vm.counters.open_sessions == 2
+            assert vm.counters.open_sessions == 1
     assert vm.counters.logins == vm.counters.logouts == 4
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_page_in_place_of_the_response_to_an_upload_leaves_no_session(
+    vm_of_release: Simulator, connect: Connect, *, stored: bool
+) -> None:
+    vm = vm_of_release
+    vm.faults.add("html_200", path="*/package", done=stored)
+    with connect(vm) as session:
+        source = ImageSource("image", 5, lambda: io.BytesIO(b"image"))
+        upload = ImageUpload(SoftwareRepository(session), source, "a.bin", listing_timeout=0.05)
+        assert upload.run().action == "uploaded"
+        assert vm.counters.open_sessions == 1
+    assert (vm.counters.logins, vm.counters.open_sessions, len(vm.images)) == (2, 0, 1)
 
 
 def test_a_jwt_that_was_given_up_is_logged_out_too(simulate: Callable[..., Simulator], connect: Connect) -> None:

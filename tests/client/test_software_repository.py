@@ -379,7 +379,7 @@ def test_a_wait_looks_less_and_less_often_and_once_more_at_its_end(
     repository: SoftwareRepository, naps: list[float]
 ) -> None:
     looks: list[float] = []
-    assert repository.wait_for(lambda: looks.append(sum(naps)), 60) is None  # type: ignore[func-returns-value]
+    assert repository.changes.wait_for(lambda: looks.append(sum(naps)), 60) is None  # type: ignore[func-returns-value]
     assert looks[0] == 0
     assert looks[-1] == sum(naps) == 60
     assert naps[:5] == [1.0, 1.5, 2.25, 3.375, 5.0625]
@@ -399,9 +399,9 @@ def test_a_wait_outlives_a_manager_that_is_busy_unless_it_stays_so(
             raise answer
         return answer
 
-    assert repository.wait_for(look, 60) == "found"
+    assert repository.changes.wait_for(look, 60) == "found"
     with pytest.raises(type(error)):
-        repository.wait_for(look, 60)
+        repository.changes.wait_for(look, 60)
     assert naps[-1] <= 10
 
 
@@ -411,7 +411,7 @@ def test_a_wait_ends_at_once_where_the_list_is_refused(repository: SoftwareRepos
         raise VManageRejectedError("no role")
 
     with pytest.raises(VManageRejectedError):
-        repository.wait_for(look, 60)
+        repository.changes.wait_for(look, 60)
     assert naps == []
 
 
@@ -422,7 +422,7 @@ def test_a_change_becomes_one_flat_row_of_plain_types() -> None:
     row = Change("uploaded", image, 5, "ab").as_row()
     assert list(row) == [
         *("action", "changed", "version", "version_id", "file_name", "image_type", "version_type"),
-        *("platform_family", "updated_on", "size", "sha512", "applied"),
+        *("platform_family", "updated_on", "size", "sha512", "verified", "applied"),
     ]
     assert json.loads(json.dumps(row)) == row
     assert (row["changed"], row["platform_family"], row["updated_on"]) == (True, ["c8000v"], 1653647407050)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
 
 URL = "https://images.example.com/20.12/"

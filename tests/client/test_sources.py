@@ -12,7 +12,7 @@ from typing import IO, Any
 import pytest
 
 from airflow_provider_vmanage.client.errors import VManageSourceError
-from airflow_provider_vmanage.client.sources import ImageSource, checked_source, local_file
+from airflow_provider_vmanage.client.upload.sources import ImageSource, checked_source, local_file
 
 
 def nothing(path: Path) -> None:

@@ -22,9 +22,9 @@ from airflow_provider_vmanage.client.errors import (
     VManageSessionExpiredError,
     VManageSourceError,
 )
-from airflow_provider_vmanage.client.interim import Prefixed
+from airflow_provider_vmanage.client.http.interim_responses import Prefixed
+from airflow_provider_vmanage.client.http.transport import PIECE, _pieces
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.transport import PIECE, _pieces
 from airflow_provider_vmanage.simulator import Simulator
 
 Connect = Callable[..., ManagerSession]

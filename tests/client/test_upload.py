@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import upload
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageChecksumError,
     VManageSourceError,
 )
-from airflow_provider_vmanage.client.sources import ImageSource
-from airflow_provider_vmanage.client.upload import MultipartImage, digest_of
+from airflow_provider_vmanage.client.upload import body as upload
+from airflow_provider_vmanage.client.upload.body import MultipartImage, digest_of
+from airflow_provider_vmanage.client.upload.checksums import Checksum
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 
 SMALL = 64
 SIZES = (1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL, 40 * SMALL + 7)

@@ -9,10 +9,10 @@ from typing import IO, Any
 
 import pytest
 
-from airflow_provider_vmanage.client.checksums import Checksum
 from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageSourceError
-from airflow_provider_vmanage.client.sources import ImageSource
-from airflow_provider_vmanage.client.upload import digest_of
+from airflow_provider_vmanage.client.upload.body import digest_of
+from airflow_provider_vmanage.client.upload.checksums import Checksum
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 
 
 def source_of(content: bytes) -> ImageSource:

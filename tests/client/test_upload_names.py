@@ -6,7 +6,7 @@ import pytest
 from python_multipart.multipart import parse_options_header
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
-from airflow_provider_vmanage.client.upload import check_file_name, quoted_file_name
+from airflow_provider_vmanage.client.upload.body import check_file_name, quoted_file_name
 
 
 @pytest.mark.parametrize("name", ["a b.bin", "a'b;c.bin", "größe-日本.bin", "a%22b.bin", "a=b&c.bin", "é.bin"])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.checksums import Checksum
+from airflow_provider_vmanage.client import software_repository
 from airflow_provider_vmanage.client.errors import (
     VManageChecksumError,
     VManageConflictError,
@@ -18,11 +20,12 @@ from airflow_provider_vmanage.client.errors import (
     VManageOutcomeUnknownError,
     VManageRejectedError,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import Change, SoftwareRepository
-from airflow_provider_vmanage.client.sources import ImageSource
-from airflow_provider_vmanage.client.upload_notes import UploadNote
+from airflow_provider_vmanage.client.upload.checksums import Checksum
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.resume_note import UploadNote
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 CONTENT = b"image" * 100_000
@@ -59,8 +62,11 @@ class Notes:
 
 
 @pytest.fixture
-def try_with(vm: Simulator, connect: Callable[..., ManagerSession]) -> Callable[..., Change]:
-    """One try of a task: a session of its own, and the notes of the tries before."""
+def try_with(
+    vm: Simulator, connect: Callable[..., ManagerSession], naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Change]:
+    """One try of a task: a session of its own, and the notes of the tries before; only recorded sleeps move time."""
+    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: sum(naps)))
 
     def run(notes: Notes | None, **options: Any) -> Change:
         content = options.pop("content", CONTENT)
@@ -78,6 +84,11 @@ def sent(vm: Simulator, calls: Callable[[Simulator], list[str]]) -> Callable[[],
     return lambda: calls(vm).count(PACKAGE)
 
 
+def bytes_of(note: UploadNote | None) -> UploadNote | None:
+    """The note without the time of the last byte."""
+    return replace(note, sent_on=0) if note else None
+
+
 def names_and_digests(vm: Simulator) -> list[tuple[str | None, str | None]]:
     return [(image.file_name, image.sha512) for image in vm.images]
 
@@ -91,7 +102,7 @@ def test_after_a_kill_the_next_try_finds_what_was_sent_and_sends_nothing(
     notes = Notes(kills=True)
     with pytest.raises(Killed):
         try_with(notes, if_exists=if_exists)
-    assert notes.note == NOTE
+    assert bytes_of(notes.note) == NOTE
 
     change = try_with(notes, if_exists=if_exists)
 
@@ -104,7 +115,7 @@ def test_after_a_kill_the_next_try_finds_what_was_sent_and_sends_nothing(
 def test_after_a_kill_of_a_replace_the_next_try_tells_of_a_replace(
     vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
 ) -> None:
-    vm.add_image("a.bin", b"old")
+    vm.add_image("a.bin", b"old", version="1.1.1")
     notes = Notes(kills=True)
     with pytest.raises(Killed):
         try_with(notes, if_exists="replace")
@@ -150,11 +161,12 @@ def test_a_note_of_another_image_is_ignored(
     naps: list[float],
 ) -> None:
     notes = Notes(note)
-    vm.add_image("a.bin", b"old")
+    vm.add_image("a.bin", b"old", version="1.1.1")
     assert try_with(notes, if_exists="replace", checksum=checksum).action == "replaced"
     assert sent() == 1
     assert names_and_digests(vm) == [("a.bin", SHA512)]
-    assert notes.written == [replace(NOTE, action="replaced")]
+    promised = str(checksum or "")
+    assert [bytes_of(one) for one in notes.written] == [replace(NOTE, action="replaced", checksum=promised)]
     assert naps == []
 
     notes.note = note
@@ -164,13 +176,44 @@ def test_a_note_of_another_image_is_ignored(
 
 
 @pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5", None])
-def test_a_note_counts_whatever_checksum_is_asked_for(
+def test_a_note_counts_if_its_bytes_were_checked_against_the_same_checksum(
     algorithm: str | None, vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
 ) -> None:
     checksum = Checksum(algorithm, hashlib.new(algorithm, CONTENT).hexdigest()) if algorithm else None
     vm.add_image("a.bin", CONTENT)
-    assert try_with(Notes(NOTE), if_exists="fail", checksum=checksum).sha512 == SHA512
+    change = try_with(Notes(replace(NOTE, checksum=str(checksum or ""))), if_exists="fail", checksum=checksum)
+    assert (change.sha512, change.verified) == (SHA512, algorithm)
     assert sent() == 0
+
+
+@pytest.mark.parametrize("noted", ["", f"sha256:{'0' * 64}", f"md5:{'0' * 32}"])
+def test_a_note_of_other_bytes_of_the_same_size_proves_nothing(
+    noted: str, vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
+) -> None:
+    vm.add_image("a.bin", b"other" * 100_000)
+    notes = Notes(UploadNote("replaced", "a.bin", SIZE, "0" * 128, checksum=noted))
+    checksum = Checksum("sha256", hashlib.sha256(CONTENT).hexdigest())
+    change = try_with(notes, if_exists="replace", checksum=checksum, allow_in_use=True)
+    assert (change.action, change.sha512, change.verified) == ("replaced", SHA512, "sha256")
+    assert sent() == 1
+    assert names_and_digests(vm) == [("a.bin", SHA512)]
+
+
+@pytest.mark.parametrize(("age", "waited"), [(0, 20), (15, 5), (100, 2), (-1000, 20)])
+def test_after_a_kill_the_manager_has_the_rest_of_its_time_to_work_on_the_image(
+    age: int,
+    waited: int,
+    vm: Simulator,
+    repository: SoftwareRepository,
+    sent: Callable[[], int],
+    naps: list[float],
+) -> None:
+    """``upload_read`` is 20 seconds in these tests, ``listing_timeout`` 2."""
+    notes = Notes(replace(NOTE, sent_on=int(time.time()) - age))
+    source = ImageSource("image", SIZE, lambda: io.BytesIO(CONTENT))
+    change = ImageUpload(repository, source, "a.bin", notes=notes, listing_timeout=2.0).run()
+    assert (change.action, sent()) == ("uploaded", 1)
+    assert sum(naps) == pytest.approx(waited, abs=2)
 
 
 def test_without_notes_a_killed_try_is_found_by_its_name_alone(
@@ -188,7 +231,8 @@ def test_the_note_is_written_once_all_bytes_are_gone_and_cleared_by_success(
 ) -> None:
     notes = Notes()
     assert try_with(notes).action == "uploaded"
-    assert notes.written == [NOTE]
+    assert [bytes_of(one) for one in notes.written] == [NOTE]
+    assert notes.written[0].sent_on == pytest.approx(time.time(), abs=60)
     assert notes.note is None
 
     notes.note = NOTE
@@ -228,18 +272,23 @@ def test_no_note_is_written_where_the_checksum_is_wrong(vm: Simulator, try_with:
     ("faults", "kept"),
     [
         (["never_listing"], True),
-        (["gateway_timeout_not_stored"] * 3, True),
+        (["gateway_timeout_not_stored"], True),
+        (["html_200"] * 3, True),
         (["error_4xx"], False),
-        (["reset_after_body", "error_4xx"], True),  # of the first copy nobody knows
+        (["html_200", "error_4xx"], True),  # of the first copy nothing is known
     ],
     ids=str,
 )
 def test_what_is_left_open_keeps_the_note_and_what_was_refused_does_not(
-    faults: list[str], kept: bool, vm: Simulator, try_with: Callable[..., Change]
+    faults: list[str], kept: bool, vm: Simulator, repository: SoftwareRepository
 ) -> None:
     for fault in faults:
         vm.faults.add(fault, path="device/action/software/package")
     notes = Notes()
+    source = ImageSource("image", SIZE, lambda: io.BytesIO(CONTENT))
     with pytest.raises((VManageOutcomeUnknownError, VManageRejectedError)):
-        try_with(notes, listing_timeout=0.05)
-    assert notes.note == (NOTE if kept else None)
+        ImageUpload(repository, source, "a.bin", notes=notes, listing_timeout=0.05).run()
+    assert bytes_of(notes.note) == (NOTE if kept else None)
+    silent = faults == ["gateway_timeout_not_stored"]
+    if kept and len(faults) != 2:  # where a response came, the next try need not wait for the manager's work
+        assert bool(notes.note and notes.note.sent_on) == silent

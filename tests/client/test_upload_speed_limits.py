@@ -23,11 +23,11 @@ LARGE = int(os.environ.get("UPLOAD_TEST_MB", "1000")) * MB
 UPLOAD = """
 import sys
 from pathlib import Path
-from airflow_provider_vmanage.client.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.sources import local_file
+from airflow_provider_vmanage.client.upload.sources import local_file
 
 url, ca_bundle, path = sys.argv[1:]
 with ManagerSession(ManagerSettings(url, "admin", "admin", ca_bundle=ca_bundle)) as session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -70,14 +71,14 @@ def test_a_device_list_that_cannot_be_read_counts_as_in_use_and_a_retry_helps_wh
     assert len(vm.images) == 1
 
 
-def test_the_devices_are_read_after_the_list_and_before_the_deletion(
+def test_devices_and_tasks_are_read_after_the_list_and_before_the_deletion(
     vm: Simulator, repository: SoftwareRepository, calls: Callable[[Simulator], list[str]]
 ) -> None:
     image = vm.add_image("a-20.9.4.bin")
     repository.delete_image(file_name="a-20.9.4.bin")
     lists = [f"GET {LISTS}/{kind}" for kind in ("vedge", "controller", "vmanage")]
-    listed = "GET device/action/software"
-    assert calls(vm)[2:] == [listed, *lists, f"DELETE device/action/software/{image.version_id}", listed]
+    listed, tasks = "GET device/action/software", "GET device/action/status/tasks"
+    assert calls(vm)[2:] == [listed, *lists, tasks, f"DELETE device/action/software/{image.version_id}", listed]
 
 
 def test_what_is_missing_needs_no_look_at_devices(vm: Simulator, repository: SoftwareRepository) -> None:
@@ -93,9 +94,68 @@ def test_ten_devices_are_named(count: int, words: str) -> None:
     assert re.search(words, reason)
 
 
-def test_a_version_that_the_manager_does_not_know_fits_no_device() -> None:
-    seen = Usage((Device("a", running="20.9.4"),))
-    assert [seen.reason(SoftwareImage(version=version)) for version in ("--", None)] == [None, None]
+@pytest.mark.parametrize("version", ["--", None])
+def test_a_stored_image_of_unknown_version_counts_as_in_use(
+    vm: Simulator, repository: SoftwareRepository, version: str | None
+) -> None:
+    record = {"versionId": "id", "availableFiles": "a.bin", "versionType": "vmanage"}
+    vm.add_record({**record, **({"versionName": version} if version else {})})
+    with pytest.raises(VManageInUseError, match=r"counts as in use, since its version is not known: .* allow_in_use"):
+        repository.delete_image(file_name="a.bin")
+    assert repository.delete_image(file_name="a.bin", allow_in_use=True).action == "deleted"
+
+
+def test_a_remote_image_of_unknown_version_holds_no_file_here(vm: Simulator, repository: SoftwareRepository) -> None:
+    vm.add_record({"versionId": "id", "availableFiles": "a.bin", "versionName": "--", "versionType": "files"})
+    assert repository.delete_image(file_name="a.bin").action == "deleted"
+
+
+def test_what_the_manager_itself_runs_is_in_use(
+    release: str, simulate: Callable[..., Simulator], connect: Connect
+) -> None:
+    vm = simulate(release, lists_itself=False)
+    vm.add_device("edge", version="1.1.1")
+    vm.add_image("vmanage.gz", version=vm.version)
+    with pytest.raises(VManageInUseError, match="is in use on the manager itself"):
+        SoftwareRepository(connect(vm)).delete_image(file_name="vmanage.gz")
+    assert len(vm.images) == 1
+
+
+def test_device_lists_that_are_all_empty_count_as_in_use(
+    release: str, simulate: Callable[..., Simulator], connect: Connect
+) -> None:
+    vm = simulate(release, lists_itself=False)
+    vm.add_image("a-1.1.1.bin")
+    with pytest.raises(VManageInUseError, match="The lists of devices are all empty") as caught:
+        SoftwareRepository(connect(vm)).delete_image(file_name="a-1.1.1.bin")
+    assert caught.value.retryable
+    assert len(vm.images) == 1
+
+
+ODD = {"version": "1.1.1", "defaultVersion": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    ("device", "refused"),
+    [
+        ({**ODD, "platformFamily": "isr4300"}, True),
+        ({**ODD, "platformFamily": None}, True),
+        ({**ODD, "platformFamily": {"a": 1}}, True),
+        ({**ODD, "platformFamily": "c8000v"}, False),
+        ({"version": "1.1.1", "availableVersions": 7, "platformFamily": "isr4300"}, False),
+        ({"availableVersions": 7, "reachability": "unreachable", "platformFamily": "isr4300"}, True),
+    ],
+)
+def test_an_odd_device_blocks_only_what_it_may_need(
+    vm: Simulator, repository: SoftwareRepository, device: dict[str, Any], *, refused: bool
+) -> None:
+    vm.add_image("isr4300-17.9.1.bin")
+    vm.add_device("branch-9", **device)
+    if refused:
+        with pytest.raises(VManageInUseError, match="may be in use on branch-9, where a version cannot be read"):
+            repository.delete_image(version="17.9.1")
+    else:
+        assert repository.delete_image(version="17.9.1").action == "deleted"
 
 
 def test_a_task_that_is_told_to_stop_while_devices_are_listed_stops(vm: Simulator, connect: Connect) -> None:

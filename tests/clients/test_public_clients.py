@@ -81,10 +81,8 @@ def test_catalystwan_logs_in_uploads_lists_deletes_and_logs_out(
 ACTION, LISTS = "device/action", ("controller", "vedge", "vmanage")
 
 
-# It names a version in input itself, which releases from 20.18 on do not take, and puts only remote images in a list.
-@pytest.mark.parametrize(
-    ("release", "remote"), [("20.9.4", False), ("20.12.4", False), ("20.12.4", True), ("20.18.2", True)]
-)
+@pytest.mark.parametrize("remote", [False, True])
+@pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])
 def test_catalystwan_installs_an_image_on_edges_and_activates_it(
     remote: bool, vm_of_release: Simulator, calls: Callable[..., list[str]]
 ) -> None:
@@ -109,16 +107,24 @@ def test_catalystwan_installs_an_image_on_edges_and_activates_it(
     installing = [f"GET {SOFTWARE}/images", *checked, f"POST {ACTION}/install", *look]
     assert seen[3:-2] == ["GET system/device/vedges", *installing, *lists, f"POST {ACTION}/changepartition", *look]
     assert {one.status for one in vm.requests} == {200, 302}
+    # It names the version of an image of the manager in input itself, in every release, and puts remote ones in a list.
+    assert [one.form for one in vm.actions if one.action == "install"] == ["list" if remote else "flat"] * 2
 
 
-@pytest.mark.parametrize("release", ["20.18.2"])
-def test_catalystwan_cannot_install_by_version_where_the_input_is_a_list(vm_of_release: Simulator) -> None:
+@pytest.mark.parametrize(
+    ("inventory", "role"), [("vedges", "vedge"), ("controllers", "vsmart"), ("controllers", "vbond")]
+)
+@pytest.mark.parametrize("release", ["20.9.4", "20.18.2"])
+def test_catalystwan_leads_a_whole_window(inventory: str, role: str, vm_of_release: Simulator) -> None:
     vm = vm_of_release
-    vm.add_device("edge-1", "vedge", "20.9.4")
-    vm.add_image(KEPT)
-    done = run("catalystwan", "upgrade", vm.url, vm.username, vm.password, "", KEPT, ca_bundle=vm.ca_bundle)
-    assert "SIM-ACTION-BODY" in done.stderr
-    assert [one.path for one in vm.requests if one.status == 400] == [f"/dataservice/{ACTION}/install"]
+    device = vm.add_device("one", role, "20.9.4")
+    vm.add_image("viptela-20.12.5-x86_64.tar.gz")
+    where = [inventory, role, "viptela-20.12.5-x86_64.tar.gz", "20.12.5"]
+    answer = told(run("catalystwan", "window", vm.url, vm.username, vm.password, *where, ca_bundle=vm.ca_bundle))
+    assert answer == {"results": [True] * 5, "devices": [["one", True]]}
+    assert (device["version"], device["defaultVersion"], device["availableVersions"]) == ("20.12.5", "20.12.5", [])
+    sent = ["install", "changepartition", "defaultpartition", "removepartition", "reboot"]
+    assert [(one.action, one.device) for one in vm.actions] == [(action, device["uuid"]) for action in sent]
 
 
 @pytest.mark.parametrize("release", ["16.3.1"])

@@ -1,7 +1,7 @@
 """Run by Python of another environment: a life in the software repository, as users of catalystwan 0.41.6 lead it.
 
 Or, as the first argument says, an upgrade: an image of the manager, or of a remote server, is installed on the
-edges of the inventory and activated.
+edges of the inventory and activated; or a whole maintenance window of one role, from install to reboot.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import sys
 
-from catalystwan.session import create_manager_session  # type: ignore[import-not-found]
+from catalystwan.api.device_action_api import RebootAction  # type: ignore[import-not-found]
+from catalystwan.api.task_status_api import Task  # type: ignore[import-not-found]
+from catalystwan.session import ManagerSession, create_manager_session  # type: ignore[import-not-found]
+from catalystwan.utils.personality import Personality  # type: ignore[import-not-found]
 
 
 def repository(url: str, username: str, password: str, kept: str, deleted: str) -> None:
@@ -36,4 +39,28 @@ def upgrade(url: str, username: str, password: str, server: str, file: str) -> N
     print(json.dumps({"results": [installed.result, activated.result], "steps": steps}))  # noqa: T201
 
 
-{"repository": repository, "upgrade": upgrade}[sys.argv[1]](*sys.argv[2:])
+def window(url: str, username: str, password: str, inventory: str, personality: str, image: str, version: str) -> None:
+    with create_manager_session(url, username, password) as session:
+        known = session.endpoints.configuration_device_inventory.get_device_details(inventory)
+        devices = known.filter(personality=personality)
+        software, partition = session.api.software, session.api.partition
+        steps = [
+            lambda: software.install(devices, image=image),
+            lambda: software.activate(devices, version),
+            lambda: partition.set_default_partition(devices),
+            lambda: partition.remove_partition(devices),
+            lambda: reboot(session, personality),
+        ]
+        results = [step().wait_for_completed(interval_seconds=1).result for step in steps]
+        health = session.api.devices.get().filter(personality=Personality(personality))
+        seen = [[one.hostname, one.is_reachable] for one in health]
+    print(json.dumps({"results": results, "devices": seen}))  # noqa: T201
+
+
+def reboot(session: ManagerSession, personality: str) -> Task:
+    action = RebootAction(session, session.api.devices.get().filter(personality=Personality(personality))[0])
+    action.execute()
+    return Task(session, action.action_id)
+
+
+{"repository": repository, "upgrade": upgrade, "window": window}[sys.argv[1]](*sys.argv[2:])

@@ -16,9 +16,9 @@ from airflow_provider_vmanage.client.errors import (
     VManageOutcomeUnknownError,
     VManageRejectedError,
 )
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 RepositoryOf = Callable[[Simulator], SoftwareRepository]
@@ -171,13 +171,13 @@ def test_an_image_that_is_deleted_before_it_is_confirmed_is_no_success(
     vm: Simulator, upload: Callable[..., ImageUpload], repository_of: RepositoryOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, pruning = upload(vm), repository_of(vm)
-    wait_for = ours.repository.wait_for
+    wait_for = ours.repository.changes.wait_for
 
     def meddled(*arguments: Any, **options: Any) -> Any:
         assert pruning.delete_image(file_name=NAME).action == "deleted"
         return wait_for(*arguments, **options)
 
-    monkeypatch.setattr(ours.repository, "wait_for", meddled)
+    monkeypatch.setattr(ours.repository.changes, "wait_for", meddled)
     with pytest.raises(VManageOutcomeUnknownError, match="was accepted but is not listed") as caught:
         ours.run()
     assert caught.value.retryable

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_vmanage.client import software_repository
+from airflow_provider_vmanage.client import changes
 from airflow_provider_vmanage.client.errors import VManageError, VManageSessionExpiredError
-from airflow_provider_vmanage.client.image_upload import ImageUpload
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.sources import ImageSource
+from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 
 RepositoryOf = Callable[[Simulator], SoftwareRepository]
@@ -47,13 +47,14 @@ def test_twenty_tasks_share_a_manager_that_keeps_twenty_sessions(
     all_open = threading.Barrier(20, lambda: opened.append(vm.counters.open_sessions))
 
     def task(number: int) -> Callable[[], Any]:
-        return lambda: a_task(repository_of(vm), f"image-{number}.bin", lambda: all_open.wait(30))
+        return lambda: a_task(repository_of(vm), f"image-1.1.{number}.bin", lambda: all_open.wait(30))
 
     assert at_once(*map(task, range(20))) == [["uploaded", "deleted"]] * 20
     assert opened == [20]
     counters = vm.counters
     assert (counters.logins, counters.logouts, counters.open_sessions) == (20, 20, 0)
-    assert counters.requests == 20 * 13  # in, server; list; list, POST, list; list, 3 of devices, DELETE, list; out
+    # in, server; list; list, POST, list; list, 3 of devices, tasks, DELETE, list; out
+    assert counters.requests == 20 * 14
     assert [image.file_name for image in vm.images] == ["there-1.bin"]
 
 
@@ -63,12 +64,12 @@ def test_more_tasks_than_the_manager_keeps_sessions_end_well_or_can_be_run_again
     at_once: AtOnce,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(software_repository, "CONFIRM_TIMEOUT", 0.5)
+    monkeypatch.setattr(changes, "CONFIRM_TIMEOUT_S", 0.5)
     vm = simulate(max_sessions=8, duplicates="second_copy")
     vm.add_image("there-1.bin")
 
     def task(number: int) -> Callable[[], Any]:
-        return lambda: a_task(repository_of(vm), f"image-{number}.bin")
+        return lambda: a_task(repository_of(vm), f"image-1.1.{number}.bin")
 
     left = list(range(16))
     for _ in range(10):  # what Airflow's retries do
@@ -129,7 +130,7 @@ def test_a_cookie_that_another_tasks_logout_kills_is_replaced_silently(
         repository.list_images()
         log_out_with_the_cookie_of(vm)
         assert deed() == expected
-    assert repository.delete_image(file_name="a.bin").action == "deleted"
+    assert repository.delete_image(file_name="a.bin", allow_in_use=True).action == "deleted"
     log_out_with_the_cookie_of(vm)
     repository.session.close()
     assert vm.images == []

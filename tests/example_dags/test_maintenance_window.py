@@ -47,7 +47,7 @@ def test_what_was_approved_is_what_is_done(
         vm.add_image(name)
     vm.add_device("branch-1", version="20.12.2")
     (tmp_path / NEW).write_bytes(b"an image")
-    params = {**{name: dag.params[name] for name in dag.params}, "image": str(tmp_path / NEW)}
+    params = {**{name: dag.params[name] for name in dag.params}, "image": str(tmp_path / NEW), "exact": True}
     results: dict[str, Any] = {}
     context = {"params": params, "ti": SimpleNamespace(xcom_pull=results.get, xcom_push=lambda **_: None)}
 
@@ -64,7 +64,7 @@ def test_what_was_approved_is_what_is_done(
     approve = dag.task_dict["approve"]
     approve.render_template_fields(context)  # type: ignore[arg-type]
     body = str(getattr(approve, "body"))  # noqa: B009
-    assert f"- {NEW}: missing" in body
+    assert f"| add | {NEW} |" in body
     assert "is in use on branch-1" in body
 
     assert work("upload")["action"] == "uploaded"

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import trustme
 from airflow.sdk.execution_time import supervisor
 
-from airflow_provider_vmanage.client import refused_logins
-from airflow_provider_vmanage.client.answers import Call
-from airflow_provider_vmanage.client.connection import ManagerConnection
+from airflow_provider_vmanage.client.http import refused_logins
+from airflow_provider_vmanage.client.http.connection import ManagerConnection
+from airflow_provider_vmanage.client.http.responses import Call
 from airflow_provider_vmanage.simulator import Simulator
 from tests.faults.matrix import OPERATIONS, Row
 

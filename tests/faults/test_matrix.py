@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import software_repository
-from airflow_provider_vmanage.client.connection import ManagerConnection
+from airflow_provider_vmanage.client import changes
+from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.simulator import Simulator
 from tests.faults.deeds import Deeds
 from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, Row, cells
@@ -37,7 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         clock.wake()
 
     monkeypatch.setattr(ManagerConnection, "sleep", sleep)
-    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: sum(clock.naps)))
+    monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=lambda: sum(clock.naps)))
     return clock
 
 

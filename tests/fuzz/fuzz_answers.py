@@ -12,12 +12,12 @@ from typing import Any
 import atheris  # type: ignore[import-not-found]
 
 with atheris.instrument_imports(include=["airflow_provider_vmanage"]):
-    from airflow_provider_vmanage.client.answers import Call, SessionDead, judge
-    from airflow_provider_vmanage.client.checksum_lists import find_checksum
-    from airflow_provider_vmanage.client.envelope import Envelope
     from airflow_provider_vmanage.client.errors import VManageError
+    from airflow_provider_vmanage.client.http.envelope import Envelope
+    from airflow_provider_vmanage.client.http.responses import Call, SessionDead, judge
+    from airflow_provider_vmanage.client.http.retry import parse_retry_after
     from airflow_provider_vmanage.client.models import parse_images, parse_server_info
-    from airflow_provider_vmanage.client.retry import parse_retry_after
+    from airflow_provider_vmanage.client.upload.checksum_lists import find_checksum
 
 import io
 

@@ -233,7 +233,7 @@ class Repository(RuleBasedStateMachine):
     @rule()
     def devices_leave(self) -> None:
         SEEN["steps"] += 1
-        self.vm._manager.devices._records.clear()
+        self.vm.remove_devices()
         self.in_use.clear()
 
     @rule()
@@ -242,7 +242,7 @@ class Repository(RuleBasedStateMachine):
         rows = self.task(ListImagesOperator)
         assert {row["file_name"] for row in rows if row["version_type"] == "vmanage"} == self.stored
         running = {row["running"] for row in self.task(ListDeviceSoftwareOperator)}
-        assert running <= {*self.in_use, "1.1.1"}
+        assert running <= {*self.in_use, "1.1.1", self.vm.version}
 
     # -- what always holds -----------------------------------------------------------------------------------------
 

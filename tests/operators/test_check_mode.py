@@ -47,13 +47,13 @@ def test_an_upload(
     vm = vm_of_release
     connect(vm)
     if there:
-        vm.add_image(NAME)
+        vm.add_image(NAME, b"an image")
     task = {"task_id": "t", "source": file, "checksum": f"sha512:{SHA512}", "if_exists": if_exists}
     would = run(UploadImageOperator(**task, check_mode="yes"))
     assert writes(vm) == []
     does = run(UploadImageOperator(**task))
     assert {**would, "applied": True}.keys() == does.keys()
-    for name in ("action", "changed", "file_name", "size", "sha512"):
+    for name in ("action", "changed", "file_name", "size", "sha512", "verified"):
         assert would[name] == does[name]
     assert (would["applied"], does["applied"]) == (False, True)
 

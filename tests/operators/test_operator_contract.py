@@ -28,7 +28,7 @@ from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwa
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 
-NUMERIC = {"listing_timeout", "max_deletions", "keep", "max_consecutive_failures", "deferrable"}
+NUMERIC = {"listing_timeout", "max_deletions", "keep", "max_consecutive_failures", "max_unavailable", "deferrable"}
 PLAN = {"add": [], "keep": [], "remove": [], "blocked": [], "digest": "", "images": [], "exact": False, "protect": []}
 URL = "https://images.example.com/20.15/"
 REQUIRED: dict[type[BaseOperator], dict[str, Any]] = {
@@ -165,7 +165,7 @@ BAD: list[tuple[type[BaseOperator], dict[str, Any], str]] = [
     (PlanRepositoryOperator, {"images": ["https://j:pw@x/a.bin"]}, r"images\[0\].source .* has a password or a query"),
     (PlanRepositoryOperator, {"images": [{"source": "/a", "checksum": "md5:1"}]}, r"images\[0\].checksum 'md5:1' has"),
     (PlanRepositoryOperator, {"images": [], "exact": "maybe"}, "exact is 'maybe': use true or false"),
-    (ApplyRepositoryOperator, {"plan": {}}, "plan is no plan: give the result of"),
+    (ApplyRepositoryOperator, {"plan": {}}, "plan is not valid: pass the output of"),
     (ApplyRepositoryOperator, {"plan": "{{ broken"}, "plan is text that is neither JSON nor"),
     (ApplyRepositoryOperator, {"plan": PLAN, "max_deletions": "x"}, "max_deletions is 'x': give a whole number"),
     (AddRemoteImageOperator, {"remote_server": "", "file_name": "a"}, "remote_server is '': give"),

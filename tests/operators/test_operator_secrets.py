@@ -59,6 +59,6 @@ def test_no_secret_of_a_url_reaches_xcom_or_error(
     else:
         with pytest.raises(VManageFailException) as caught:
             run(task)
-        shown = f"{caught.value} {caught.value.__cause__!r}"
+        shown = f"{caught.value} {caught.value.error!r} {caught.value.error.__cause__!r}"
     shown += capsys.readouterr().out
     assert [secret for secret in (*SECRETS, vm.password) if secret in shown] == []

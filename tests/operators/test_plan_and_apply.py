@@ -229,7 +229,7 @@ def test_what_cannot_end_is_not_begun(vm: Simulator, plan: Make, apply: Make, tm
         "cannot be read",
         "is missing, and no source says where it comes from",
     ]
-    with pytest.raises(VManageFailException, match=r"nothing was changed: .*cannot be read"):
+    with pytest.raises(VManageFailException, match=r"cannot complete \(.*cannot be read.*Nothing was changed"):
         apply(made)
     assert names(vm) == [OLD]
 
@@ -263,12 +263,12 @@ def test_a_failure_in_the_middle_is_told_truthfully_and_a_rerun_goes_on(
     made = plan([source(NEW)], exact=True)
     vm.faults.add("forbidden", method="DELETE")
     task = Task()
-    with pytest.raises(VManageFailException, match="1 of 3 changes were made, then this failed: remove") as caught:
+    with pytest.raises(VManageFailException, match="1 of 3 changes were made, then this failed: delete") as caught:
         apply(made, {"ti": task})
     error = caught.value.error
     assert isinstance(error, VManagePartialError)
     assert [one["file_name"] for one in task.pushed["done"]] == [NEW]
-    assert (error.failed, error.left) == (f"remove {_described(vm, OLD)}", (f"remove {_described(vm, OTHER)}",))
+    assert (error.failed, error.left) == (f"delete {_described(vm, OLD)}", (f"delete {_described(vm, OTHER)}",))
     assert names(vm) == sorted([NEW, OLD, OTHER])
     row = apply(made)
     assert row["added"] == []
@@ -297,6 +297,26 @@ def test_check_mode_says_the_same_and_changes_nothing(
         ]
         assert {r["applied"] for r in would[part]} == {False}
     assert (would["action"], would["changed"]) == (does["action"], does["changed"]) == ("applied", True)
+
+
+def test_the_version_that_a_wanted_maintenance_update_needs_is_not_removed(vm: Simulator, plan: Make) -> None:
+    for name in ("c8000v-17.9.1.bin", "c8000v-17.6.1.bin"):
+        vm.add_image(name)
+    vm.add_record(
+        {
+            "versionId": "smu",
+            "availableFiles": "[c8000v-smu.bin]",
+            "versionName": "17.9.1.CSCab12345",
+            "smuCompatibleVersion": "17.9.1",
+            "versionType": "vmanage",
+            "platformFamily": ["c8000v"],
+        }
+    )
+    row = plan([{"file_name": "c8000v-smu.bin"}], exact=True)
+    assert whats(row["remove"]) == ["c8000v-17.6.1.bin"]
+    assert [(one["file_name"], one["reason"].split(" (")[0]) for one in row["blocked"]] == [
+        ("c8000v-17.9.1.bin", "is referred to by c8000v-smu.bin")
+    ]
 
 
 def test_devices_that_cannot_be_listed_block_every_removal(vm: Simulator, plan: Make) -> None:

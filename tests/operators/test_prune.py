@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.prune import version_key
+from airflow_provider_vmanage.client.errors import VManageAuthenticationError
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_repository import PruneImagesOperator
 from airflow_provider_vmanage.simulator import Simulator
@@ -70,6 +70,73 @@ def test_files_of_one_version_count_once_and_an_image_of_two_families_stays_for_
     vm.add_image("two-20.9.1.gz", platform_family=("x", "y"))
     vm.add_image("old-20.9.0.gz", platform_family="x")
     assert removed(prune()) == ["old-20.9.0.gz"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("17.09.04.0.4733", "17.09.04a.0.4877"),
+        ("17.09.04a.0.4877.1683871391", "17.09.04b.0.1.1683871000"),
+        ("17.09.04a", "17.9.5"),
+    ],
+)
+def test_a_rebuild_with_a_letter_is_newer(vm: Simulator, prune: Callable[..., Any], old: str, new: str) -> None:
+    vm.add_image("new.bin", version=new, platform_family="isr4300")
+    vm.add_image("old.bin", version=old, platform_family="isr4300")
+    assert removed(prune()) == ["old.bin"]
+
+
+def test_builds_whose_order_is_not_known_stay_and_take_no_place(vm: Simulator, prune: Callable[..., Any]) -> None:
+    for version in ("20.12.4-li", "smart-li-20.13.999-3077", "20.9.3", "20.9.2"):
+        vm.add_image(f"{version}.gz", version=version, platform_family="x")
+    row = prune()
+    assert removed(row) == ["20.9.2.gz"]
+    words = "whose place among the other versions is not known"
+    assert reasons(row)["20.12.4-li.gz"] == f"has the version 20.12.4-li, {words}"
+    assert words in reasons(row)["smart-li-20.13.999-3077.gz"]
+
+
+def test_maintenance_updates_are_not_counted_among_the_versions(vm: Simulator, prune: Callable[..., Any]) -> None:
+    for name in ("c8000v-17.12.4.bin", "c8000v-17.9.4.bin", "c8000v-17.6.1.bin"):
+        vm.add_image(name)
+    for defect in ("17.12.4.1", "17.12.4.2", "17.12.4.3"):
+        vm.add_record(
+            {
+                "versionId": defect,
+                "availableFiles": f"[smu-{defect}.bin]",
+                "versionName": defect,
+                "smuCompatibleVersion": "17.12.4",
+                "versionType": "vmanage",
+                "platformFamily": ["c8000v"],
+                "imageType": "software",
+            }
+        )
+    row = prune(2)
+    assert removed(row) == ["c8000v-17.6.1.bin"]
+    assert reasons(row)["smu-17.12.4.1.bin"] == "is a maintenance update (SMU) of 17.12.4, which prune never deletes"
+    assert reasons(row)["c8000v-17.9.4.bin"] == "among the 2 newest versions for c8000v"
+
+
+def test_what_the_manager_runs_stays(prune: Callable[..., Any], connect: Callable[..., None]) -> None:
+    with Simulator(version="20.12.4", lists_itself=False) as vm:
+        connect(vm)
+        for name in ("vmanage-20.15.1.gz", "vmanage-20.12.4.gz", "vmanage-20.12.3.gz"):
+            vm.add_image(name)
+        vm.add_device("edge", version="1.1.1")
+        row = prune()
+    assert removed(row) == ["vmanage-20.12.3.gz"]
+    assert reasons(row)["vmanage-20.12.4.gz"] == "is in use on the manager itself"
+
+
+def test_a_refused_login_is_the_only_thing_reported(
+    vm: Simulator, prune: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    vm.faults.add("login_refused", times=None)
+    with pytest.raises(VManageFailException) as caught:
+        prune()
+    assert isinstance(caught.value.error, VManageAuthenticationError)
+    assert "counts as in use" not in caplog.text
+    assert sum(one.path.endswith("j_security_check") for one in vm.requests) == 1
 
 
 def test_what_somebody_needs_stays_and_the_reason_is_told(vm: Simulator, prune: Callable[..., Any]) -> None:
@@ -140,7 +207,7 @@ def test_only_what_is_old_enough_goes(vm: Simulator, prune: Callable[..., Any], 
 
 def test_more_than_allowed_is_refused_and_check_mode_says_so(vm: Simulator, prune: Callable[..., Any]) -> None:
     for number in range(12):
-        vm.add_image(f"vmanage-20.12.{number}.gz")
+        vm.add_image(f"vmanage-20.11.{number}.gz")
     row = prune(check_mode=True)
     assert (len(row["removed"]), row["applied"], row["changed"]) == (11, False, True)
     assert row["refused"].startswith("11 images would be deleted, and max_deletions is 10")
@@ -148,7 +215,7 @@ def test_more_than_allowed_is_refused_and_check_mode_says_so(vm: Simulator, prun
         prune()
     assert len(vm.images) == 12
     assert prune(max_deletions=11)["action"] == "deleted"
-    assert names(vm) == ["vmanage-20.12.11.gz"]
+    assert names(vm) == ["vmanage-20.11.11.gz"]
 
 
 def test_what_was_deleted_before_a_failure_is_told(vm: Simulator, run: Callable[..., Any]) -> None:
@@ -191,18 +258,3 @@ def test_bad_rules_are_refused_before_anything_is_sent(
     with pytest.raises(VManageFailException, match=f"^{words}"):
         prune(**options)
     assert vm.requests == []
-
-
-@pytest.mark.parametrize(
-    "versions",
-    [
-        ["17.9.1", "17.12.1"],
-        ["17.06.05", "17.06.05a", "17.06.05b"],
-        ["20.12", "20.12.1"],
-        ["20.13.999-2846", "20.13.999-3077"],
-        ["smart-li-20.13.999-2846", "20.13.999-3077"],
-        ["17.09.01.0.155356.1646904830", "17.12.01.0.177566.1681743991"],
-    ],
-)
-def test_versions_are_sorted_as_a_person_sorts_them(versions: list[str]) -> None:
-    assert sorted({*versions}, key=version_key) == versions

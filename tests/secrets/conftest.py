@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import DAG, BaseOperator
 
-from airflow_provider_vmanage.client import software_repository
+from airflow_provider_vmanage.client import changes
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.operators.software_repository import (
@@ -31,7 +31,7 @@ from airflow_provider_vmanage.operators.software_repository import (
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
-from airflow_provider_vmanage.waiting.repository_poll import poll_of
+from airflow_provider_vmanage.waiting.poll import poll_of
 from tests.secrets.search import told_by
 from tests.secrets.troubles import REMOTE_PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
 from tests.triggers.event_loop import first_event
@@ -105,7 +105,7 @@ def perform(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[Simulator, str], Left]:
     """Carries an operation out and gathers what it leaves behind; waits are skipped."""
-    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: sum(naps)))
+    monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=lambda: sum(naps)))
 
     def do(vm: Simulator, operation: str) -> Left:
         left = Left()

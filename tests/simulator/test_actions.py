@@ -177,13 +177,16 @@ def test_an_action_without_an_object_is_refused(body, client):
     assert client.call("POST", f"{ACTION}/reboot", data=body).status_code == 400
 
 
-@pytest.mark.parametrize(("version", "flat"), [("16.3", 200), ("20.9", 200), ("20.12", 200), ("20.18", 400)])
-def test_the_input_of_an_install_has_its_images_in_a_list_from_20_18_on(version, flat, simulate, connect):
+@pytest.mark.parametrize("version", ["16.3", "20.9", "20.12", "20.18"])
+def test_both_forms_of_an_install_are_taken_and_recorded(version, simulate, connect):
     vm = simulate(version)
     client, device = connect(vm), vm.add_device("edge-1")
-    assert client.call("POST", f"{ACTION}/install", json=body_for(device)).status_code == flat
-    data = [{"family": "vedge", "version": "20.12.5"}]
-    assert client.call("POST", f"{ACTION}/install", json=body_for(device, data=data)).status_code == 200
+    first = start(client, "install", body_for(device))
+    second = start(client, "install", body_for(device, data=[{"family": "vedge", "version": "20.12.5"}]))
+    assert [(one.action, one.device, one.version, one.form, one.process_id) for one in vm.actions] == [
+        ("install", device["uuid"], "20.12.5", "flat", first),
+        ("install", device["uuid"], "20.12.5", "list", second),
+    ]
 
 
 def test_the_status_of_an_unknown_task_is_an_error(client):

@@ -76,6 +76,19 @@ def test_without_tls_the_connection_says_http():
     assert "ca_bundle" not in greeting
 
 
+def test_a_fleet_and_one_more_device_are_shown(tmp_path):
+    options = ["--port=0", "--no-tls", "--fleet=12", "--device=edge-x:fails_at=download", "--seconds-per-minute=1"]
+    with subprocess.Popen([*COMMAND, *options], stdout=-1, stderr=-1, text=True) as process:
+        greeting = read_greeting(process)
+        url = next(word for word in greeting.split() if word.startswith("http://"))
+        with requests.Session() as http:
+            http.trust_env = False
+            page = http.get(url, timeout=10).text
+        process.terminate()
+    assert "14 devices." in page
+    assert "edge-x" in page
+
+
 def test_the_faults_are_listed():
     done = run("--list-faults")
     assert done.returncode == 0
@@ -105,6 +118,8 @@ def test_help_needs_no_extra():
         (["--version", "banana"], "not a release"),
         (["--device", "edge-1:device_type=toaster"], "unknown device type"),
         (["--storage", "/proc/nowhere"], "cannot serve"),
+        (["--fleet", "-3"], "a fleet has one device or more"),
+        (["--seconds-per-minute", "-1"], "seconds_per_minute is not negative"),
         (["--fault", "slow:delay"], "not NAME[:k=v,...]"),
         (["--port", "70000"], "not a port"),
     ],

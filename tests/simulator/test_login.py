@@ -192,7 +192,7 @@ def test_a_cookie_header_that_carries_the_attributes_too_is_understood(vm, conne
     client = connect(vm, log_in=False)
     whole_line = client.log_in().headers["set-cookie"]
     client.http.cookies.clear()
-    assert client.call("GET", ANY_PAGE, headers={"Cookie": whole_line}).json()["data"] == []
+    assert client.call("GET", ANY_PAGE, headers={"Cookie": whole_line}).json()["data"] != []
 
 
 @pytest.mark.parametrize("version", ["16.3", "20.9"])

@@ -165,7 +165,7 @@ class Worker(threading.Thread):
 
 
 def connection_to(vm: Simulator) -> str:
-    extra = {"ca_bundle": vm.ca_bundle, "read_timeout": 5}
+    extra = {"ca_bundle": vm.ca_bundle, "read_timeout": 5, "upload_read_timeout": 10}
     fields = {"conn_type": "vmanage", "host": vm.url, "login": vm.username, "password": vm.password}
     return json.dumps({**fields, "extra": extra})
 

@@ -69,12 +69,12 @@ def test_a_rejected_plan_changes_nothing_and_an_approved_one_is_applied_as_it_wa
     image = tmp_path / NEW
     image.write_bytes(b"an image" * 1000)
 
-    rejected = airflow.start_run(DAG, image=str(image))
+    rejected = airflow.start_run(DAG, image=str(image), exact=True)
     answer(airflow, rejected, "Reject")
     assert ended(airflow, rejected)["apply"] == "skipped"
     assert sorted(one.file_name for one in vm.images) == [UNUSED, USED]
 
-    approved = airflow.start_run(DAG, image=str(image))
+    approved = airflow.start_run(DAG, image=str(image), exact=True)
     shown = answer(airflow, approved, "Approve")
     states = ended(airflow, approved)
     assert states == dict.fromkeys(states, "success")

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import refused_logins
+from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger
-from airflow_provider_vmanage.waiting import repository_poll, seen_images
+from airflow_provider_vmanage.waiting import poll as repository_poll
+from airflow_provider_vmanage.waiting import seen_images
 from tests.triggers.event_loop import LIST, lists, until
 
 FOR_EVER = 10_000
@@ -295,7 +296,7 @@ def test_a_watcher_goes_on_with_another_poll_where_its_own_dies(vm: Simulator, m
         async with watching() as names:
             await looks(vm)
             with monkeypatch.context() as patch:
-                patch.setattr(repository_poll.RepositoryPoll, "_look", die)
+                patch.setattr(repository_poll.Poll, "_poll", die)
                 await until(lambda: vm.counters.logouts == 1)
             vm.add_image("new.bin", version="20.15.1")
             await until(lambda: names)

@@ -18,8 +18,9 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.waiting import image_wait, wait_events
-from airflow_provider_vmanage.waiting.image_wait import ImageWait, Pace, Patience
+from airflow_provider_vmanage.waiting import events, pace, wait_events
+from airflow_provider_vmanage.waiting.image_wait import ImageWait
+from airflow_provider_vmanage.waiting.pace import Pace, Patience
 
 EMPTY = ImageIndex([])
 AWAY = VManageUnavailableError("away", status=503)
@@ -29,7 +30,7 @@ AWAY = VManageUnavailableError("away", status=503)
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     now = SimpleNamespace(monotonic=1000.0, day=1_800_000_000.0)
     fake = SimpleNamespace(monotonic=lambda: now.monotonic, time=lambda: now.day)
-    monkeypatch.setattr(image_wait, "time", fake)
+    monkeypatch.setattr(pace, "time", fake)
     return now
 
 
@@ -217,7 +218,7 @@ def test_an_event_that_is_not_known_is_an_error(strange: Any) -> None:
 def test_an_error_arrives_with_its_class_and_its_fields() -> None:
     sent = VManageUnavailableError("away", status=503, code="X", details="why", method="GET", path="/p")
     with pytest.raises(VManageUnavailableError) as caught:
-        wait_events.read(wait_events.failed(sent))
+        wait_events.read(events.failed(sent))
     assert caught.value.fields == sent.fields
     assert str(caught.value) == str(sent)
 

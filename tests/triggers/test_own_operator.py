@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.simulator import Simulator
-from airflow_provider_vmanage.waiting import wait_events
+from airflow_provider_vmanage.waiting import events
 from tests.triggers.event_loop import first_event
 from tests.triggers.own_operator import TellWhenListedOperator
 
@@ -47,5 +47,5 @@ def test_a_refused_login_fails_without_retry(
 
 
 def test_the_time_that_is_up_is_told() -> None:
-    told = teller().tell({}, wait_events.timed_out("time is up"))
+    told = teller().tell({}, events.timed_out("time is up"))
     assert told == "time is up"

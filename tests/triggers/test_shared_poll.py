@@ -8,16 +8,15 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
-from airflow_provider_vmanage.waiting import repository_poll
+from airflow_provider_vmanage.waiting import poll as repository_poll
 from tests.triggers.event_loop import LIST, first_event, lists, until
-
-if TYPE_CHECKING:
-    import pytest
 
 FOR_EVER = 10_000
 
@@ -284,7 +283,7 @@ def test_a_connection_that_cannot_be_looked_up_again_leaves_no_wait_hanging(
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), Deadlock("broken"), MemoryError()])
-@pytest.mark.parametrize("where", ["_look", "_until_due", "_tell"])
+@pytest.mark.parametrize("where", ["_poll", "_until_due", "_pass_on"])
 def test_a_poll_that_dies_fails_its_waits_with_the_reason_and_makes_room_for_another(
     vm: Simulator, monkeypatch: pytest.MonkeyPatch, error: BaseException, where: str
 ) -> None:
@@ -292,7 +291,7 @@ def test_a_poll_that_dies_fails_its_waits_with_the_reason_and_makes_room_for_ano
         waits = [wait(max_consecutive_failures=None) for _ in range(3)]
         await until(lambda: lists(vm) >= 1)
         with monkeypatch.context() as patch:
-            patch.setattr(repository_poll.RepositoryPoll, where, fails_with(error))
+            patch.setattr(repository_poll.Poll, where, fails_with(error))
             events = await asyncio.wait_for(asyncio.gather(*waits), 20)
         assert {event["error"] for event in events} == {"VManageUnavailableError"}
         assert all(type(error).__name__ in event["message"] for event in events)
@@ -312,7 +311,7 @@ def test_a_wait_that_joins_while_a_dead_poll_logs_out_gets_a_poll_of_its_own(
         await until(lambda: lists(vm) >= 1)
         vm.faults.add("slow", path="/logout", delay=1.0)
         with monkeypatch.context() as patch:
-            patch.setattr(repository_poll.RepositoryPoll, "_look", fails_with(RuntimeError("broken")))
+            patch.setattr(repository_poll.Poll, "_poll", fails_with(RuntimeError("broken")))
             await until(lambda: repository_poll._polls[asyncio.get_running_loop()] == {})
         vm.add_image("a.bin", version="20.15.1")
         second = wait()

@@ -1,0 +1,175 @@
+"""Send a change, confirm it by the list, and settle by the list what became of one whose response was lost.
+
+Images, repository URLs and remote servers are changed this way. What a list shows decides, so a change that was made by
+a lost request is found, and running the same change twice makes it once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from airflow_provider_vmanage.client.errors import (
+    VManageError,
+    VManageOutcomeUnknownError,
+    VManageProtocolError,
+    VManageSessionExpiredError,
+    VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.session import ManagerSession
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: seconds within which the list must show a change
+CONFIRM_TIMEOUT_S = 60.0
+
+#: seconds between two list calls: the first pause, and the longest
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 10.0
+
+#: errors that leave open whether a change was made
+OUTCOME_OPEN = (VManageOutcomeUnknownError, VManageProtocolError, VManageSessionExpiredError)
+
+
+def is_refusal(err: VManageError) -> bool:
+    """Return whether a session error refuses the change by its status (401, 403, a redirect): it was not made."""
+    return isinstance(err, VManageSessionExpiredError) and err.status not in (None, 200)
+
+
+@dataclass(frozen=True)
+class Change:
+    """The result of a changing call.
+
+    :param action: ``uploaded``, ``added``, ``deleted``, ``replaced`` or ``unchanged``.
+    :param image: the image as listed; if nothing is listed, a placeholder with the arguments.
+    :param size: bytes of the image that was sent, or ``None`` if nothing was sent.
+    :param sha512: SHA-512 of these bytes as hexadecimal, or ``None`` likewise.
+    :param applied: false in check mode: nothing was changed.
+    :param verified: of an upload: the algorithm by which the bytes were compared with the given checksum, or ``None``.
+    """
+
+    action: str
+    image: SoftwareImage
+    size: int | None = None
+    sha512: str | None = None
+    applied: bool = True
+    verified: str | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the flat row of plain JSON types with stable keys that an operator returns."""
+        return {
+            "action": self.action,
+            "changed": self.action != "unchanged",
+            **self.image.as_row(),
+            "size": self.size,
+            "sha512": self.sha512,
+            "verified": self.verified,
+            "applied": self.applied,
+        }
+
+
+class ConfirmedChanges:
+    """Makes changes, each confirmed by a list.
+
+    :param session: the session to use; its owner closes it.
+    :param clock: returns seconds that only increase; :func:`time.monotonic` unless given.
+    """
+
+    def __init__(self, session: ManagerSession, *, clock: Callable[[], float] | None = None) -> None:
+        self._session = session
+        self._clock = clock or time.monotonic
+
+    def make(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        find: Callable[[], T | None],
+        pending: str,
+        verifiable: bool = True,
+    ) -> T:
+        """Send a change and return what the list then shows of it.
+
+        A page in place of the response looks like an expired session, and leaves open whether the change was made.
+        The list decides, and only a change that was not made is sent again, once.
+
+        :param find: lists, and returns a truthy result once the change is made.
+        :param pending: what is the case until then, for the error.
+        :param verifiable: false if no list shows whether the change was made. An open outcome then stays open, and a
+            page counts as an expired session: only for a change that may be sent twice.
+        :raises VManageRejectedError: the manager refused.
+        :raises VManageOutcomeUnknownError: sent, but not listed within a minute; it carries the response's fields.
+        """
+        fields, lost = self._send(method, path, json, repeat_after_page=not verifiable)
+        if lost is not None and not verifiable:
+            raise lost
+        if isinstance(lost, VManageSessionExpiredError) and lost.repeat:
+            if found := self.wait_for(find, 0):
+                return found
+            fields, lost = self._send(method, path, json, repeat_after_page=False)
+        if found := self.wait_for(find, CONFIRM_TIMEOUT_S, lost=lost):
+            return found
+        why = f" ({lost.message})" if lost else ""
+        text = f"{pending} {CONFIRM_TIMEOUT_S:.0f} s after the change was sent{why}"
+        raise VManageOutcomeUnknownError(text, **fields) from lost
+
+    def wait_for(self, find: Callable[[], T | None], timeout: float, *, lost: VManageError | None = None) -> T | None:
+        """Return what ``find`` finds within the timeout, or ``None``; a busy manager is asked again.
+
+        :param find: lists, and returns a truthy result to stop the wait.
+        :param timeout: seconds; 0 calls ``find`` once.
+        :param lost: the error that left the outcome open. If the manager asked to wait, that wait comes first.
+        :raises VManageUnavailableError: the last list call failed, or the manager asked to wait for longer than the
+            time that is left.
+        :raises VManageOutcomeUnknownError: ``lost``, if the manager asked to wait for longer than a minute.
+        """
+        self._wait_as_asked(lost)
+        deadline = self._clock() + timeout
+        pause = _FIRST_PAUSE_S
+        while True:
+            failure: VManageError | None = None
+            try:
+                if found := find():
+                    return found
+            except (VManageUnavailableError, VManageProtocolError) as err:
+                failure = err
+            left, asked = deadline - self._clock(), _seconds_asked(failure)
+            if left <= 0 or asked > left:
+                if failure is not None:
+                    raise failure
+                return None
+            self._session.sleep(min(max(pause, asked), left))
+            pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+
+    def _send(
+        self, method: str, path: str, json: Any, *, repeat_after_page: bool
+    ) -> tuple[dict[str, Any], VManageError | None]:
+        """Send a change; return the fields for an error, and the error that leaves its outcome open."""
+        try:
+            sent = self._session.request(method, path, json=json, repeat_after_page=repeat_after_page)
+        except OUTCOME_OPEN as err:
+            if is_refusal(err):
+                raise
+            log.warning("%s; checking the list", err)
+            return err.fields, err
+        return {"status": sent.status, "method": sent.method, "path": sent.path}, None
+
+    def _wait_as_asked(self, lost: VManageError | None) -> None:
+        if lost is None or not (asked := _seconds_asked(lost)):
+            return
+        if asked > CONFIRM_TIMEOUT_S:
+            raise lost
+        self._session.sleep(asked)
+
+
+def _seconds_asked(err: VManageError | None) -> float:
+    """Return the seconds that the manager asked to wait, or 0."""
+    asked = err.retry_after if isinstance(err, (VManageUnavailableError, VManageOutcomeUnknownError)) else None
+    return asked or 0.0

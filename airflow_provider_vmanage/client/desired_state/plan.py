@@ -1,0 +1,311 @@
+"""What has to be done so that a repository holds what is wanted. Pure: nothing is read or sent here.
+
+A plan can be applied again after it was applied in part: what the plan itself was going to add or remove is taken
+back in thought before its digest is compared (:func:`check_plan`), so only what others have changed counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from airflow_provider_vmanage.client.desired_state.wanted import (
+    WantedImage,
+    parse_flag,
+    parse_patterns,
+    parse_plain,
+    parse_wanted,
+)
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageStalePlanError
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.urls import masked_url
+from airflow_provider_vmanage.client.usage import Usage
+from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable, same_version
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a repository shall hold.
+
+    :param images: wanted images and URL entries.
+    :param exact: whether all others shall go.
+    :param protect: patterns of file names and versions that stay all the same.
+    """
+
+    images: tuple[WantedImage, ...] = ()
+    exact: bool = False
+    protect: tuple[str, ...] = ()
+
+    def as_row(self) -> Row:
+        """Return it as plain JSON types, from which :func:`parse_wish` makes the same wish."""
+        images = [image.as_row() for image in self.images]
+        return {"images": images, "exact": self.exact, "protect": list(self.protect)}
+
+
+@dataclass(frozen=True)
+class State:
+    """What a manager holds and who uses it, at one moment.
+
+    :param images: as listed.
+    :param usage: of the devices; not needed where nothing can be removed.
+    :param server_ids: ids of the remote servers by name.
+    """
+
+    images: Sequence[SoftwareImage] = ()
+    usage: Usage = field(default_factory=Usage)
+    server_ids: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to be done.
+
+    :param wish: what it is for.
+    :param add: wanted and missing.
+    :param keep: what stays, with the reason.
+    :param remove: what goes.
+    :param blocked: what cannot be added or must not be removed, with the reason.
+    """
+
+    wish: Wish
+    add: tuple[WantedImage, ...] = ()
+    keep: tuple[tuple[SoftwareImage, str], ...] = ()
+    remove: tuple[SoftwareImage, ...] = ()
+    blocked: tuple[tuple[WantedImage | SoftwareImage, str], ...] = ()
+
+    @property
+    def blocked_adds(self) -> list[tuple[WantedImage, str]]:
+        """Return what is wanted and cannot be added."""
+        return [(one, reason) for one, reason in self.blocked if isinstance(one, WantedImage)]
+
+    def as_row(self) -> Row:
+        """Return it as plain JSON types: the lists, the digest, and the wish."""
+        return {
+            "add": [_plan_row(one, "missing") for one in self.add],
+            "keep": [_plan_row(image, reason) for image, reason in self.keep],
+            "remove": [_plan_row(image, "not wanted") for image in self.remove],
+            "blocked": [_plan_row(one, reason) for one, reason in self.blocked],
+            "digest": self.digest(),
+            **self.wish.as_row(),
+        }
+
+    def digest(self, before: Mapping[str, Any] | None = None) -> str:
+        """Return the digest of the state, the wish and what is to be done, ``sha256:<hex>``.
+
+        :param before: a plan of which parts may be done: they are counted as not done yet.
+        """
+        add = {_identity(one) for one in self.add}
+        remove = {_identity(image) for image in self.remove}
+        keep = {_identity(image) for image, _ in self.keep}
+        blocked = {_identity(one) for one, _ in self.blocked}
+        if before is not None:
+            add, keep, remove = self._rewound(before, add, keep, remove)
+        return _digest(self.wish, add, keep, remove, blocked)
+
+    def _rewound(
+        self, before: Mapping[str, Any], add: set[str], keep: set[str], remove: set[str]
+    ) -> tuple[set[str], set[str], set[str]]:
+        planned = {row["fingerprint"] for row in before["add"]}
+        kept: dict[str, set[str]] = {}
+        for image, reason in self.keep:
+            kept.setdefault(reason, set()).add(_identity(image))
+        made = {
+            _identity(one): kept.get(_wanted_reason(one), set())
+            for one in self.wish.images
+            if _identity(one) in planned
+        }
+        done = {what for what, identities in made.items() if identities}
+        gone = {row["fingerprint"] for row in before["remove"]}
+        there = keep | remove | {_identity(one) for one, _ in self.blocked}
+        return add | done, keep - set().union(*made.values()), remove | (gone - there)
+
+
+def parse_wish(images: Any, exact: Any = False, protect: Any = ()) -> Wish:
+    """Return a wish, its arguments checked.
+
+    :raises VManageConfigurationError: naming field, value and mend.
+    """
+    return Wish(parse_wanted(images), parse_flag(exact, "exact"), parse_patterns(protect, "protect"))
+
+
+def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | None = None) -> Plan:
+    """Return what has to be done.
+
+    :param unreadable: wanted images that cannot be brought, with the reason.
+    """
+    refused = unreadable or {}
+    named = _by_name(state.images)
+    found = {one: _matches(one, named, state) for one in wish.images}
+    missing = [one for one in wish.images if not found[one]]
+    obstacles = {one: refused.get(one) or _no_origin(one) or _unknown_place(one, named, state) for one in missing}
+    blocked: list[tuple[WantedImage | SoftwareImage, str]] = [(one, why) for one, why in obstacles.items() if why]
+    reasons = {id(image): _wanted_reason(one) for one, images in found.items() for image in images}
+    keep: list[tuple[SoftwareImage, str]] = []
+    remove: list[SoftwareImage] = []
+    for image in state.images:
+        stays = reasons.get(id(image)) or _why_it_stays(image, wish)
+        if stays:
+            keep.append((image, stays))
+        elif obstacle := why_not_removed(image, state.usage):
+            blocked.append((image, obstacle))
+        else:
+            remove.append(image)
+    bases = bases_of_updates([*(image for image, _ in keep), *(one for one, _ in blocked)])
+    needed = {id(image): why for image in remove if (why := why_base_stays(image, bases))}
+    blocked += [(image, needed[id(image)]) for image in remove if id(image) in needed]
+    remove = [image for image in remove if id(image) not in needed]
+    add = tuple(one for one in missing if not obstacles[one])
+    return Plan(wish, add, tuple(keep), tuple(remove), tuple(blocked))
+
+
+def _by_name(images: Sequence[SoftwareImage]) -> dict[str, list[SoftwareImage]]:
+    """Return the images of each listed or uploaded name: a thousand wanted ones are not looked for one by one."""
+    named: dict[str, list[SoftwareImage]] = {}
+    for image in images:
+        for name in dict.fromkeys((image.file_name, image.uploaded_name)):
+            if name is not None:
+                named.setdefault(name, []).append(image)
+    return named
+
+
+def _matches(one: WantedImage, named: Mapping[str, list[SoftwareImage]], state: State) -> list[SoftwareImage]:
+    some = [image for name in one.spellings for image in named.get(name, ())] if one.file_name else state.images
+    return [image for image in {id(image): image for image in some}.values() if one.fits(image, state.server_ids)]
+
+
+def check_plan(plan: Any) -> tuple[Mapping[str, Any], Wish]:
+    """Return a plan that came as an XCom, and the wish in it.
+
+    :param plan: what :class:`.PlanRepositoryOperator` returned, or its text (a rendered template).
+    :raises VManageConfigurationError: it is no plan.
+    """
+    row = parse_plain(plan, "plan")
+    names = {"add", "keep", "remove", "blocked", "digest", "images", "exact", "protect"}
+    if not isinstance(row, Mapping) or not names <= set(row):
+        raise VManageConfigurationError("plan is not valid: pass the output of PlanRepositoryOperator")
+    lists = [row[name] for name in ("add", "keep", "remove", "blocked")]
+    if not all(isinstance(one, list) and all(map(_is_plan_row, one)) for one in lists):
+        raise VManageConfigurationError("plan has lists without rows: pass the output of PlanRepositoryOperator")
+    return row, parse_wish(row["images"], row["exact"], row["protect"])
+
+
+def raise_if_stale(old: Mapping[str, Any], new: Plan) -> None:
+    """Do nothing where the state is the one that a plan saw, but for what the plan itself has done since.
+
+    :raises VManageStalePlanError: it is another one, or somebody has edited the plan.
+    """
+    lists = [{row["fingerprint"] for row in old[name]} for name in ("add", "keep", "remove", "blocked")]
+    if _digest(new.wish, *lists) != old["digest"]:
+        raise VManageStalePlanError("The plan does not have its own digest, so somebody has edited it: plan again")
+    now = new.digest(before=old)
+    if now != old["digest"]:
+        raise VManageStalePlanError(
+            f"The manager is not as the plan saw it (digest {now}, the plan has {old['digest']}), so nothing was "
+            "changed: plan again, and have the new plan approved"
+        )
+
+
+def why_not_removed(image: SoftwareImage, usage: Usage) -> str | None:
+    """Return what speaks against the removal of an image that nobody asked for by name, or ``None``."""
+    if image.problem:
+        return f"could not be read ({image.problem})"
+    if not image.version_id:
+        return "shares its record with other files, and the manager shows no id for it alone"
+    return usage.reason(image)
+
+
+def is_maintenance_update(image: SoftwareImage) -> bool:
+    """Return whether the image is a maintenance update (SMU): it is installed onto another version than its own.
+
+    Other images name their own version in the same field (OpenAPI of release 26.1).
+    """
+    needed = image.needs_version
+    return needed not in (None, UNKNOWN_VERSION) and not same_version(needed or "", image.version or "")
+
+
+def bases_of_updates(images: Iterable[WantedImage | SoftwareImage]) -> dict[Comparable, SoftwareImage]:
+    """Return the maintenance updates among the images by the version that they are installed onto."""
+    updates = (one for one in images if isinstance(one, SoftwareImage) and is_maintenance_update(one))
+    return {comparable(update.needs_version or ""): update for update in updates}
+
+
+def why_base_stays(image: SoftwareImage, bases: Mapping[Comparable, SoftwareImage]) -> str | None:
+    """Return which maintenance update needs the image, or ``None``; an update is not the base of another."""
+    update = None if is_maintenance_update(image) else bases.get(comparable(image.version or ""))
+    return f"is referred to by {update.describe()}" if update else None
+
+
+def protecting(image: SoftwareImage, patterns: Sequence[str]) -> str | None:
+    """Return the pattern that fits a file name or the version of an image, or ``None``."""
+    names = [name for name in (image.file_name, image.uploaded_name, image.version) if name]
+    return next((pattern for pattern in patterns if any(fnmatchcase(name, pattern) for name in names)), None)
+
+
+def image_row(image: SoftwareImage, reason: str) -> Row:
+    """Return one row of a plan for an image that is there."""
+    return {"what": image.describe(), **image.as_row(), "reason": reason}
+
+
+def _digest(wish: Wish, add: set[str], keep: set[str], remove: set[str], blocked: set[str]) -> str:
+    content = [wish.as_row(), *map(sorted, (add, keep, remove, blocked))]
+    return f"sha256:{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}"
+
+
+def _why_it_stays(image: SoftwareImage, wish: Wish) -> str | None:
+    if not wish.exact:
+        return "not asked for"
+    pattern = protecting(image, wish.protect)
+    return f"protected by {pattern!r}" if pattern else None
+
+
+def _wanted_reason(one: WantedImage) -> str:
+    return f"wanted: {one.describe()}"
+
+
+def _no_origin(one: WantedImage) -> str | None:
+    has_origin = one.source or one.version_url or one.remote_server
+    return None if has_origin else "is missing, and no source says where it comes from"
+
+
+def _unknown_place(one: WantedImage, named: Mapping[str, list[SoftwareImage]], state: State) -> str | None:
+    """Return why an image on a remote server may be there already, or ``None``; see ``RemoteServers.add_image``."""
+    if one.remote_server is None:
+        return None
+    found = [image for name in one.spellings for image in named.get(name, ())]
+    if not any(image.has_unknown_place and image.version_type not in state.server_ids for image in found):
+        return None
+    return "is listed on a remote server, and the manager does not show on which"
+
+
+def _identity(one: WantedImage | SoftwareImage) -> str:
+    """Return the fingerprint of an image.
+
+    It is not made of ``version_id``, which changes once an image is the last file of its record.
+    """
+    if isinstance(one, WantedImage) or one.problem:
+        content = one.describe()
+    else:
+        name = one.file_name or masked_url(one.url or "no file")
+        content = f"{name} (version {one.version}, id {one.file_id or one.record_id})"
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _wanted_row(one: WantedImage, reason: str) -> Row:
+    nothing = SoftwareImage(version=one.version or one.version_name, file_name=one.file_name).as_row()
+    source = masked_url(one.version_url) if one.version_url else one.source or one.remote_server
+    return {"what": one.describe(), **nothing, "source": source, "reason": reason}
+
+
+def _plan_row(one: WantedImage | SoftwareImage, reason: str) -> Row:
+    row = _wanted_row(one, reason) if isinstance(one, WantedImage) else image_row(one, reason)
+    return {**row, "fingerprint": _identity(one)}
+
+
+def _is_plan_row(row: Any) -> bool:
+    return isinstance(row, Mapping) and {"what", "fingerprint"} <= row.keys()

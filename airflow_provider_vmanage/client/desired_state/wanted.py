@@ -1,0 +1,198 @@
+"""What a repository shall hold, as users write it: checked, and free of secrets, since a plan is kept as an XCom."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_vmanage.client.arguments import require_text
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.selection import spellings
+from airflow_provider_vmanage.client.settings import parse_bool
+from airflow_provider_vmanage.client.upload.body import check_file_name
+from airflow_provider_vmanage.client.upload.checksums import parse_checksum
+from airflow_provider_vmanage.client.upload.sources import file_name_of
+from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, same_url, secrets_in_url
+
+#: keys of one entry of ``images``, by what it means
+_FORMS = (
+    {"source", "file_name", "checksum"},
+    {"file_name", "version"},
+    {"version_name", "version_url"},
+    {"remote_server", "file_name", "platform_family"},
+)
+_MEND = (
+    "give a path or URL, or source (with file_name, checksum), or file_name or version of an image that is there, or "
+    "version_name and version_url, or remote_server and file_name (with platform_family)"
+)
+
+
+@dataclass(frozen=True)
+class WantedImage:
+    """One image or URL entry that the repository shall hold.
+
+    :param source: where the bytes of a missing image come from.
+    :param file_name: exact name on the manager.
+    :param checksum: of the source, as :class:`.UploadImageOperator` takes it.
+    :param version: version of an image that has to be there already.
+    :param version_name: name of a URL entry.
+    :param version_url: its URL.
+    :param remote_server: name of the remote server that holds the file.
+    :param platform_family: of an image on a remote server.
+    """
+
+    source: str | None = None
+    file_name: str | None = None
+    checksum: str | None = None
+    version: str | None = None
+    version_name: str | None = None
+    version_url: str | None = None
+    remote_server: str | None = None
+    platform_family: str | None = None
+
+    def fits(self, image: SoftwareImage, server_ids: Mapping[str, str]) -> bool:
+        """Tell whether an image of the list is this one.
+
+        :param server_ids: ids of the remote servers by name.
+        """
+        if image.problem:
+            return False
+        if self.version_name is not None:
+            same = image.version == self.version_name and same_url(image.url or "", self.version_url or "")
+            return image.is_url_entry and same
+        named = self.file_name is None or any(map(image.has_file_name, self.spellings))
+        if self.remote_server is not None:
+            server_id = server_ids.get(self.remote_server, self.remote_server)
+            where = image.remote_server_ids or (image.version_type,)
+            return named and not image.is_on_manager and bool({server_id, self.remote_server} & {*where})
+        if image.remote_server_ids or (image.has_unknown_place and not image.is_url_entry):
+            return False
+        return named and self.version in (None, image.version)
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Return the file name as given and as a manager may list it after an upload."""
+        return () if self.file_name is None else spellings(self.file_name)
+
+    def as_row(self) -> dict[str, Any]:
+        """Return what is given, as plain JSON types."""
+        return {name: value for name, value in self.__dict__.items() if value is not None}
+
+    def describe(self) -> str:
+        """Return the words of a plan for it."""
+        if self.version_name is not None:
+            return f"{self.version_name} at {masked_url(self.version_url or '')}"
+        where = f" on {self.remote_server}" if self.remote_server else ""
+        return f"{self.file_name or f'version {self.version}'}{where}"
+
+
+def parse_wanted(images: Any) -> tuple[WantedImage, ...]:
+    """Return the wanted images.
+
+    :param images: a list of texts and objects, or its text as JSON or Python writes it (a rendered template).
+    :raises VManageConfigurationError: naming the entry, its value and the mend; entries that mean the same.
+    """
+    entries = parse_plain(images, "images")
+    if not isinstance(entries, (list, tuple)):
+        raise VManageConfigurationError(f"images is {type(entries).__name__}: give a list")
+    wanted = [_parse_entry(entry, f"images[{number}]") for number, entry in enumerate(entries)]
+    seen: set[tuple[str | None, ...]] = set()
+    for number, one in enumerate(wanted):
+        if _key(one) in seen:
+            raise VManageConfigurationError(f"images[{number}] is {one.describe()}, and given twice: give it once")
+        seen.add(_key(one))
+    return tuple(wanted)
+
+
+def parse_patterns(value: Any, field: str) -> tuple[str, ...]:
+    """Return patterns of names; one text without brackets is one pattern.
+
+    :raises VManageConfigurationError: not a list of texts, or a blank one: it would protect nothing.
+    """
+    if isinstance(value, str) and not value.lstrip().startswith(("[", "(")):
+        value = [value] if value.strip() else []
+    patterns = parse_plain(value, field)
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(one, str) and one.strip() for one in patterns):
+        raise VManageConfigurationError(f"{field} is {value!r}: give a list of patterns such as 'vmanage-20.12.*'")
+    return tuple(one.strip() for one in patterns)
+
+
+def parse_plain(value: Any, field: str) -> Any:
+    """Return plain data; text is read as JSON, or as Python writes it, which is what a template makes of it.
+
+    :raises VManageConfigurationError: it is text that is neither.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise VManageConfigurationError(f"{field} is text that is neither JSON nor a Python literal") from None
+
+
+def parse_limit(value: Any, field: str, *, least: int = 0) -> int:
+    """Return a number of images.
+
+    :param least: the smallest number that is of use, for the error; the caller says why a smaller one is not.
+
+    :raises VManageConfigurationError: it is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise VManageConfigurationError(f"{field} is {value!r}: give a whole number, {least} or more")
+    return value
+
+
+def parse_flag(value: Any, field: str) -> bool:
+    """Return a boolean or its text."""
+    return parse_bool(value, field=field)
+
+
+def _parse_entry(entry: Any, field: str) -> WantedImage:
+    if isinstance(entry, str):
+        entry = {"source": entry}
+    if not isinstance(entry, Mapping) or not all(value is None or isinstance(value, str) for value in entry.values()):
+        raise VManageConfigurationError(f"{field} is {type(entry).__name__}: {_MEND}")
+    given = {str(key): value.strip() for key, value in entry.items() if value is not None}
+    if not given or not any(set(given) <= form for form in _FORMS):
+        raise VManageConfigurationError(f"{field} has the keys {', '.join(sorted(given)) or 'none'}: {_MEND}")
+    for name, value in given.items():
+        require_text(value, f"{field}.{name}")
+    _refuse_secrets(given, field)
+    if "source" in given:
+        given.setdefault("file_name", file_name_of(given["source"]))
+        check_file_name(given["file_name"])
+        if not given.get("checksum", "").lower().startswith("file:"):  # a list is read when the plan is made
+            parse_checksum(given.get("checksum"), field=f"{field}.checksum")
+    elif "version_name" in given or "version_url" in given:
+        require_text(given.get("version_name"), f"{field}.version_name")
+        check_repository_url(
+            require_text(given.get("version_url"), f"{field}.version_url"), field=f"{field}.version_url"
+        )
+    elif "remote_server" in given:
+        check_file_name(require_text(given.get("file_name"), f"{field}.file_name"))
+    elif not {"file_name", "version"} & set(given):
+        raise VManageConfigurationError(f"{field} has the keys {', '.join(sorted(given))}: {_MEND}")
+    return WantedImage(**given)
+
+
+def _refuse_secrets(given: Mapping[str, str], field: str) -> None:
+    for name in ("source", "checksum", "version_url"):
+        text = given.get(name, "")
+        url = text if text.lower().startswith("file://") else text.removeprefix("file:")
+        if "://" in url and secrets_in_url(url):
+            raise VManageConfigurationError(
+                f"{field}.{name} {masked_url(url)!r} has a password or a query in it, and a plan is kept where many "
+                "can read it: use a connection, such as s3://connection@bucket/key"
+            )
+
+
+def _key(one: WantedImage) -> tuple[str | None, ...]:
+    return (one.file_name, one.version, one.version_name, one.remote_server)

@@ -1,0 +1,175 @@
+"""The HTTP connection to one manager: the only place that sends, and the place to stop it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+from requests.cookies import RequestsCookieJar
+from urllib3.exceptions import HTTPError
+
+from airflow_provider_vmanage.client.errors import (
+    VManageCancelledError,
+    VManageConfigurationError,
+    VManageError,
+    VManageUnavailableError,
+)
+from airflow_provider_vmanage.client.http.cookies import NoSessionCookie
+from airflow_provider_vmanage.client.http.rate_limit import limit_for
+from airflow_provider_vmanage.client.http.responses import Call, malformed_redirect, transport_error
+from airflow_provider_vmanage.client.http.transport import ManagerAdapter
+from airflow_provider_vmanage.client.settings import ManagerSettings
+
+#: seconds a logout may take when the task is being killed: Airflow's supervisor gives five in
+#: all, and up to 1.5 are gone with a source that hangs
+_HASTY = 3.0
+
+#: seconds a logout may take otherwise: the task has done its work, and the manager ends an idle session by itself
+LOGOUT_SECONDS = 10.0
+
+
+class ManagerConnection:
+    """Sends requests to one manager, unjudged, and can be stopped from anywhere.
+
+    :param settings: how to reach the manager.
+    """
+
+    def __init__(self, settings: ManagerSettings) -> None:
+        self._base_url = settings.base_url
+        self._verify = settings.tls_verify
+        self._timeouts = settings.timeouts
+        self._limit = limit_for(settings.base_url, settings.requests_per_second)
+        self._deadline: float | None = None
+        self._stopped = threading.Event()
+        self._adapter = ManagerAdapter(send_timeout=settings.timeouts.read, stopped=self._stopped)
+        self._http = requests.Session()
+        self.take_cookies()
+        for prefix in ("https://", "http://"):
+            self._http.mount(prefix, self._adapter)
+        self._http.headers["User-Agent"] = settings.user_agent
+        # With an auth object of its own, requests never looks into ~/.netrc, and still honours proxies.
+        self._http.auth = lambda prepared: prepared
+
+    def send(self, call: Call, **options: Any) -> requests.Response:
+        """Send one request when its turn comes and return the answer, whatever it is; redirects are not followed.
+
+        :param call: method and path.
+        :param options: for ``requests``: headers, cookies, params, json, data, timeout.
+        :raises VManageError: there was no whole answer.
+        """
+        self.raise_if_stopped()
+        self._raise_if_too_late(call)
+        self._await_turn()
+        options.setdefault("timeout", self._limits())
+        url = self._base_url + call.path + (f"?{call.query}" if call.query else "")
+        try:
+            answer = self._http.request(call.method, url, allow_redirects=False, verify=self._verify, **options)
+        except VManageError:
+            raise  # from the body that is sent
+        except (requests.RequestException, HTTPError) as err:
+            self.raise_if_stopped()
+            if isinstance(err, requests.RequestException):
+                err.request = err.response = None  # ours is chained to it, and their bodies and headers are secrets
+            raise transport_error(call, err) from err
+        except OSError as err:
+            # requests looks for the file of the environment by itself, and only for its name.
+            text = f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE cannot be used ({err}): correct it, or set ca_bundle"
+            raise VManageConfigurationError(text, **call.where) from err
+        except ValueError as err:
+            # Even where redirects are not followed, requests parses where they lead.
+            raise malformed_redirect(call) from err
+        except (TypeError, RecursionError) as err:
+            if options.get("json") is None:
+                raise
+            raise VManageConfigurationError(
+                f"json cannot be sent ({err}): give plain JSON types", **call.where
+            ) from err
+        if "charset" not in answer.headers.get("Content-Type", "").lower():
+            answer.encoding = "utf-8"  # JSON is UTF-8 (RFC 8259, 8.1), also as text/plain, where requests says Latin-1
+        return answer
+
+    def _await_turn(self) -> None:
+        # A logout does not wait: there is one for each login, which did.
+        seconds = self._limit.reserve() if self._deadline is None else 0.0
+        if seconds > 0.001:
+            self.sleep(seconds)
+
+    def _raise_if_too_late(self, call: Call) -> None:
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise VManageUnavailableError("The manager took too long to end the session", repeat=False, **call.where)
+
+    def _limits(self) -> tuple[float, float]:
+        limits = self._timeouts.connect, self._timeouts.read
+        if self._deadline is None:
+            return limits
+        half = max(0.1, (self._deadline - time.monotonic()) / 2)
+        return min(half, limits[0]), min(half, limits[1])
+
+    def take_cookies(self) -> RequestsCookieJar:
+        """Return all cookies and begin with none: those of a dead session must not go with the next login."""
+        taken = self._http.cookies
+        self._http.cookies = RequestsCookieJar(NoSessionCookie())
+        return taken
+
+    @contextmanager
+    def with_cookies(self, jar: RequestsCookieJar | None) -> Iterator[None]:
+        """Send these cookies instead of those that are there now: a load balancer knows a session's node by them."""
+        now = self._http.cookies
+        self._http.cookies = now if jar is None else jar
+        try:
+            yield
+        finally:
+            self._http.cookies = now
+
+    def drop(self) -> None:
+        """Close the idle connections; the next request opens a new one."""
+        self._http.close()
+
+    def stop(self) -> None:
+        """Break off what is under way, and refuse what comes next."""
+        self._stopped.set()
+        self._adapter.break_connections()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that many seconds.
+
+        :raises VManageCancelledError: stopped meanwhile.
+        """
+        if self._stopped.wait(seconds):
+            self.raise_if_stopped()
+
+    def raise_if_stopped(self) -> None:
+        """Do nothing unless :meth:`stop` was called.
+
+        :raises VManageCancelledError: it was.
+        """
+        if self._stopped.is_set():
+            raise VManageCancelledError("Stopped on request; the next try looks at the list first")
+
+    @contextmanager
+    def last_words(self, *, hasty: bool = False) -> Iterator[bool]:
+        """Let requests through even after a stop, but with little time for all of them; tell whether it is hasty.
+
+        :param hasty: as after a stop.
+        """
+        was_stopped = self._stopped.is_set()
+        hasty = hasty or was_stopped
+        seconds = _HASTY if hasty else LOGOUT_SECONDS
+        self._deadline = time.monotonic() + seconds
+        # The timeouts of a socket begin anew with each byte: an answer that trickles in keeps them all.
+        end = threading.Timer(seconds, self._adapter.break_connections)
+        end.daemon = True
+        end.start()
+        if was_stopped:
+            self._stopped.clear()
+        try:
+            yield hasty
+        finally:
+            end.cancel()
+            self._deadline = None
+            if was_stopped:
+                self._stopped.set()

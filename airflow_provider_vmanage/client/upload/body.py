@@ -1,0 +1,302 @@
+"""The body of an upload: multipart of known length, read ahead and hashed on another thread while it is sent.
+
+Memory does not depend on the size of the image: :data:`AHEAD` blocks of :data:`BLOCK` bytes wait between the reader
+and the socket. The last block is held back until the whole source has been read and its digest is known to agree, so
+the manager never holds a complete wrong image.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import IO, TypeAlias
+
+from airflow_provider_vmanage.client.arguments import require_text
+from airflow_provider_vmanage.client.errors import (
+    VManageConfigurationError,
+    VManageError,
+    VManageSourceError,
+)
+from airflow_provider_vmanage.client.upload.checksums import Checksum, new_digests
+from airflow_provider_vmanage.client.upload.deadline import Budget
+from airflow_provider_vmanage.client.upload.progress import Progress
+from airflow_provider_vmanage.client.upload.sources import ImageSource, unreadable
+
+log = logging.getLogger(__name__)
+
+#: bytes read at once
+BLOCK = 1024 * 1024
+
+#: blocks that wait between the reader and the socket
+AHEAD = 4
+
+#: seconds after which a wait for a slow source looks up whether it shall stop
+_LOOK_UP = 0.5
+
+_END = None
+_Item: TypeAlias = "memoryview | VManageError | None"
+
+
+class MultipartImage:
+    """One attempt to send an image; iterated once, by ``requests``.
+
+    The part is named ``file`` and typed ``application/x-gzip``, as Cisco's documentation shows it.
+
+    :param source: where the bytes come from.
+    :param file_name: name of the image on the manager.
+    :param checksum: digest that the source must have.
+    :param raise_if_stopped: called before each block; raises where the task is told to stop.
+    :param budget: stops a transfer that cannot end in time.
+    :param on_sent: told the SHA-512 once the last byte is gone, before the manager's answer is waited for.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        file_name: str,
+        *,
+        checksum: Checksum | None = None,
+        raise_if_stopped: Callable[[], None] = lambda: None,
+        budget: Budget | None = None,
+        on_sent: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.source = source
+        self._budget = budget
+        self._on_sent = on_sent
+        self.sent = 0
+        self.sent_on = 0.0  # seconds since 1970, of the last byte
+        self.sha512: str | None = None
+        self._checksum = checksum
+        self._raise_if_stopped = raise_if_stopped
+        self._started = False
+        boundary = uuid.uuid4().hex
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        self._head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; '
+            f'filename="{quoted_file_name(file_name)}"\r\nContent-Type: application/x-gzip\r\n\r\n'
+        ).encode()
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self._file_name = file_name
+
+    def __len__(self) -> int:
+        """Return the length of the whole body in bytes."""
+        return len(self._head) + self.source.size + len(self._tail)
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether the last byte was handed to the connection."""
+        return self.sent == len(self)
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        """Yield the body; a block is good until the next one is asked for.
+
+        :raises VManageChecksumError: before the last block.
+        :raises VManageSourceError: the source shrank, grew or broke off.
+        :raises VManageDeadlineError: it cannot end in time.
+        :raises VManageCancelledError: told to stop.
+        """
+        if self._started:
+            raise VManageSourceError("The body of an upload is sent once: start with a new one")
+        self._started = True
+        return self._blocks()
+
+    def _blocks(self) -> Iterator[bytes | memoryview]:
+        reader = _Reader(self.source, self._checksum, self._raise_if_unwanted)
+        progress = Progress(self._file_name, self.source.size)
+        try:
+            yield from self._counted(self._head)
+            held: memoryview | None = None
+            for block in reader:
+                if held is not None:
+                    yield from self._counted(held)
+                    reader.recycle(held)
+                    self._advance(progress)
+                held = block
+            self.sha512 = reader.check()
+            yield from self._counted(held or b"")
+            yield from self._counted(self._tail)
+            self.sent_on = time.time()
+            progress.done()
+            self._on_sent(self.sha512)
+        finally:
+            reader.stop()
+
+    def _advance(self, progress: Progress) -> None:
+        gone = self.sent - len(self._head)
+        progress.update(gone)
+        if self._budget is not None:
+            self._budget.update(gone, self.source.size)
+
+    def _raise_if_unwanted(self) -> None:
+        self._raise_if_stopped()
+        if self._budget is not None:
+            self._budget.check(self.sent - len(self._head), self.source.size)
+
+    def _counted(self, block: bytes | memoryview) -> Iterator[bytes | memoryview]:
+        yield block
+        self.sent += len(block)  # only once the connection asks for more
+
+
+class _Reader:
+    """Reads the source on one thread and hashes it on another, some blocks ahead, in buffers that are used again.
+
+    So the store, the digest and TLS all work at the same time: each of them leaves the interpreter to the others.
+    """
+
+    def __init__(self, source: ImageSource, checksum: Checksum | None, raise_if_stopped: Callable[[], None]) -> None:
+        self._source = source
+        self._checksum = checksum
+        self._raise_if_stopped = raise_if_stopped
+        self._digests = new_digests(checksum)
+        self._read: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._free: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
+        for _ in range(AHEAD + 3):  # one more is hashed, one is held back, and one is on its way to the socket
+            self._free.put(memoryview(bytearray(BLOCK)))
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=work, name=f"vmanage-upload-{name}", daemon=True)
+            for name, work in (("reader", self._read_all), ("digest", self._hash_all))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __iter__(self) -> Iterator[memoryview]:
+        while (item := self._next()) is not _END:
+            if isinstance(item, VManageError):
+                raise item
+            yield item
+
+    def _next(self) -> _Item:
+        while True:
+            self._raise_if_stopped()
+            try:
+                return self._ready.get(timeout=_LOOK_UP)
+            except queue.Empty:
+                continue
+
+    def recycle(self, block: memoryview) -> None:
+        """Give a block back once it is sent."""
+        whole = block.obj
+        self._free.put(memoryview(whole))
+
+    def check(self) -> str:
+        """Return the SHA-512 of what was read, once it is known to be what was promised."""
+        if self._checksum:
+            actual = self._digests[self._checksum.algorithm].hexdigest()
+            self._checksum.check(actual, what=self._source.name)
+        return self._digests["sha512"].hexdigest()
+
+    def stop(self) -> None:
+        """End the threads and close the source; a read that hangs is left behind."""
+        self._stopped.set()
+        self._free.put(None)
+        self._read.put(_END)
+        for thread in self._threads:
+            thread.join(timeout=0.5)
+
+    def _read_all(self) -> None:
+        try:
+            with self._source.open() as stream:
+                for block in read_blocks(stream, self._source, self._free_buffer):
+                    self._read.put(block)
+            self._read.put(_END)
+        except VManageError as err:
+            self._read.put(err)
+        except Exception as err:  # a store raises whatever its library raises
+            log.debug("Reading the source failed", exc_info=True)
+            self._read.put(unreadable(self._source.name, err, retryable=True))
+
+    def _hash_all(self) -> None:
+        while isinstance(item := self._read.get(), memoryview) and not self._stopped.is_set():
+            for digest in self._digests.values():
+                digest.update(item)
+            self._ready.put(item)
+        self._ready.put(item)
+
+    def _free_buffer(self) -> memoryview | None:
+        buffer = self._free.get()
+        return None if self._stopped.is_set() else buffer
+
+
+def read_blocks(
+    stream: IO[bytes], source: ImageSource, new_buffer: Callable[[], memoryview | None]
+) -> Iterator[memoryview]:
+    """Yield exactly the announced number of bytes, each block in a buffer of its own.
+
+    :param stream: at byte 0.
+    :param source: what was announced.
+    :param new_buffer: returns the next buffer to fill, or ``None`` to end early.
+    :raises VManageSourceError: there are fewer or more bytes.
+    """
+    left = source.size
+    while left:
+        buffer = new_buffer()
+        if buffer is None:
+            return
+        count = _read_into(stream, buffer[: min(len(buffer), left)])
+        if not count:
+            raise VManageSourceError(
+                f"source {source.name!r} ended {left} bytes before its {source.size}: it changed while it was read",
+                retryable=True,
+            )
+        left -= count
+        yield buffer[:count]
+    if stream.read(1):
+        raise VManageSourceError(
+            f"source {source.name!r} has more than its {source.size} bytes: it changed while it was read",
+            retryable=True,
+        )
+
+
+def _read_into(stream: IO[bytes], buffer: memoryview) -> int:
+    """Fill the buffer as far as the stream does at once; not every store's stream can do it without a copy."""
+    if isinstance(stream, io.IOBase) and hasattr(stream, "readinto"):
+        return int(stream.readinto(buffer) or 0)
+    block = stream.read(len(buffer))
+    buffer[: len(block)] = block
+    return len(block)
+
+
+def digest_of(source: ImageSource, checksum: Checksum, raise_if_stopped: Callable[[], None]) -> None:
+    """Read the whole source once, before anything is given up for it.
+
+    :raises VManageChecksumError: it does not have the promised digest.
+    :raises VManageSourceError: it cannot be read to its end.
+    :raises VManageCancelledError: told to stop.
+    """
+    reader = _Reader(source, checksum, raise_if_stopped)
+    try:
+        for block in reader:
+            reader.recycle(block)
+        reader.check()
+    finally:
+        reader.stop()
+
+
+def check_file_name(name: str) -> str:
+    """Return the name an image shall have on the manager.
+
+    :raises VManageConfigurationError: it is blank, has a folder in it, or characters that the manager's list, which
+        joins names by commas, could not show again.
+    """
+    if require_text(name, "file_name") != name:
+        raise VManageConfigurationError(f"file_name is {name!r}: give it without blanks around it")
+    bad = next((sign for sign in name if sign in "/\\,[]{}" or not sign.isprintable()), "")
+    if bad or name in (".", ".."):
+        what = repr(bad) if bad else "no name"
+        raise VManageConfigurationError(f"file_name {name!r} has {what} in it: the manager's list could not show it")
+    return name
+
+
+def quoted_file_name(name: str) -> str:
+    """Return the name as browsers write it into the header of a part (HTML standard, multipart/form-data).
+
+    Whether a manager turns ``%22`` back into a quote is not known, so the list is searched for both.
+    """
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

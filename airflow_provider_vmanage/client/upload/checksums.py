@@ -1,0 +1,92 @@
+"""Digests as users write them: ``sha512:<hex>``."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageConfigurationError
+from airflow_provider_vmanage.client.urls import masked_url
+
+#: algorithm and number of hexadecimal digits
+ALGORITHMS = {"sha512": 128, "sha256": 64, "md5": 32}
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """A promised digest.
+
+    :param algorithm: ``sha512``, ``sha256`` or ``md5``.
+    :param digest: hexadecimal, lower case.
+    :param origin: where it was read, for the log.
+    """
+
+    algorithm: str
+    digest: str
+    origin: str = field(default="the argument checksum", compare=False)
+
+    def __str__(self) -> str:
+        """Return it as users write it."""
+        return f"{self.algorithm}:{self.digest}"
+
+    def check(self, actual: str, *, what: str) -> None:
+        """Raise if the digests differ.
+
+        :param actual: hexadecimal digest of what was read.
+        :param what: name of the source, for the error.
+        :raises VManageChecksumError: they differ.
+        """
+        if actual != self.digest:
+            fix = "Nothing was stored on the manager: fetch the image again, or correct checksum"
+            raise VManageChecksumError(
+                describe_mismatch(what, self, actual, fix),
+                algorithm=self.algorithm,
+                expected=self.digest,
+                actual=actual,
+            )
+
+    def describe_agreement(self) -> str:
+        """Return the words of the log for bytes that have this digest."""
+        return f"checksum agrees ({self.algorithm}, from {self.origin})"
+
+
+def describe_mismatch(what: str, expected: Checksum, actual: str, consequence: str) -> str:
+    """Return one sentence with shortened digests; the whole ones are lines of their own (``lines`` of the error).
+
+    :param what: name of the image.
+    :param actual: hexadecimal digest that was found, of the same algorithm.
+    :param consequence: what was done and what fixes it.
+    """
+    return f"checksum mismatch for {what}: expected {expected.digest[:4]}…, got {actual[:4]}…. {consequence}"
+
+
+def parse_checksum(text: str | None, *, field: str = "checksum") -> Checksum | None:
+    """Return the digest that ``algorithm:hex`` promises, or ``None`` for no text.
+
+    :param text: such as ``sha512:9f86d0…``; upper case and blanks at the ends are fine.
+    :param field: name of the argument, for the error.
+    :raises VManageConfigurationError: unknown algorithm, or not that many hexadecimal digits.
+    """
+    if text is None or not text.strip():
+        return None
+    algorithm, colon, digest = text.strip().lower().partition(":")
+    if not colon or algorithm not in ALGORITHMS:
+        known = ", ".join(f"{name}:<hex>" for name in ALGORITHMS)
+        # An address that lacks its "file:" may be signed.
+        shown = masked_url(text) if "://" in text else text
+        raise VManageConfigurationError(
+            f"{field} {shown!r} names no known algorithm: write one of {known}, or file:<path or URL of a list>"
+        )
+    if not re.fullmatch(rf"[0-9a-f]{{{ALGORITHMS[algorithm]}}}", digest):
+        raise VManageConfigurationError(
+            f"{field} {text!r} has {len(digest)} characters after {algorithm}: "
+            f"it takes {ALGORITHMS[algorithm]} hexadecimal digits"
+        )
+    return Checksum(algorithm, digest)
+
+
+def new_digests(expected: Checksum | None) -> dict[str, hashlib._Hash]:
+    """Return the running digests of one transfer: SHA-512 always, and what was promised."""
+    names = {"sha512"} | ({expected.algorithm} if expected else set())
+    return {name: hashlib.new(name, usedforsecurity=False) for name in names}

@@ -1,0 +1,46 @@
+"""What an upload keeps outside of its process, for the next try after a kill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from airflow_provider_vmanage.client.upload.checksums import Checksum
+
+
+@dataclass(frozen=True)
+class UploadNote:
+    """What a try knew when its last byte was gone.
+
+    :param action: what it would have returned.
+    :param file_name: exact name on the manager.
+    :param size: bytes.
+    :param sha512: of what was sent, as hexadecimal.
+    :param checksum: what the bytes were checked against, such as ``sha256:<hex>``; blank where nothing was promised.
+    :param sent_on: seconds since 1970, of the last byte; 0 once the manager has responded.
+    """
+
+    action: str
+    file_name: str
+    size: int
+    sha512: str
+    checksum: str = ""
+    sent_on: int = 0
+
+    def proves(self, expected: Checksum | None) -> bool:
+        """Return whether the bytes that were sent are known to have this digest; anything has none at all."""
+        known = {f"sha512:{self.sha512}", self.checksum}
+        return expected is None or str(expected) in known
+
+
+class UploadNotes(Protocol):
+    """A place for one note that outlives a killed task. Its failures must never fail an upload."""
+
+    def read(self) -> UploadNote | None:
+        """Return the note of an earlier try, if there is one."""
+
+    def write(self, note: UploadNote) -> None:
+        """Keep the note."""
+
+    def clear(self) -> None:
+        """Forget the note: the upload has ended well."""

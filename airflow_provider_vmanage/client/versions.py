@@ -1,0 +1,68 @@
+"""Version texts: whether two mean the same software, and which of two is newer.
+
+Spellings differ: IOS XE images are listed with six parts, ``17.09.01.0.155356.1646904830``, where devices report the
+first five; ``17.18.03a`` is also written ``17.18.3a``; builds carry words: ``20.12.0-144-li``,
+``smart-li-20.13.999-3077``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+#: numbers and letters of each part, or the text of a version that is not made of them
+Comparable = tuple[tuple[int, str], ...] | str
+
+#: what the manager lists if it does not know a version
+UNKNOWN_VERSION = "--"
+
+#: parts that a device reports of an IOS XE version
+_DEVICE_PARTS = 5
+
+_PART = re.compile(r"(\d{1,20})([a-z]?)", re.ASCII)
+_PARTS = r"\d{1,20}[a-z]?(?:[.-]\d{1,20}[a-z]?)*"
+_PLAIN = re.compile(_PARTS, re.ASCII)
+_WITH_WORDS = re.compile(rf"(?:[a-z]+-)*({_PARTS})(?:-[a-z]+)*", re.ASCII)
+
+
+def same_version(one: str, other: str) -> bool:
+    """Return whether two version texts name the same software.
+
+    The sixth part does not count, which devices do not report. ``20.12`` is not ``20.12.4``, ``17.06.05`` is not
+    ``17.06.05a``, and ``20.12.4-li`` is not ``20.12.4``.
+    """
+    return comparable(one) == comparable(other) and _words(one) == _words(other)
+
+
+@lru_cache(maxsize=2**16)
+def comparable(version: str) -> Comparable:
+    """Return a key that is equal for all versions that may be the same software; words do not count.
+
+    Generous on purpose, for what may be in use: the manager runs ``20.12.0-144-li`` where its image may be listed
+    without the word.
+    """
+    text = version.strip().lower()
+    found = _WITH_WORDS.fullmatch(text)
+    return _parts(found[1])[:_DEVICE_PARTS] if found else text
+
+
+def version_key(version: str) -> tuple[tuple[int, str], ...]:
+    """Return the key to sort versions by: part by part, each by number and letter; words do not count.
+
+    ``17.9`` comes before ``17.12``, ``17.09.04.0.4733`` before ``17.09.04a.0.4877``. Only meaningful for versions that
+    :func:`is_ordered` accepts.
+    """
+    return _parts(version.strip().lower())
+
+
+def is_ordered(version: str) -> bool:
+    """Return whether the version consists of numbered parts only: where ``20.12.4-li`` belongs is not known."""
+    return _PLAIN.fullmatch(version.strip().lower()) is not None
+
+
+def _words(version: str) -> list[str]:
+    return re.findall(r"[a-z]{2,}", version.lower())
+
+
+def _parts(text: str) -> tuple[tuple[int, str], ...]:
+    return tuple((int(number), letter) for number, letter in _PART.findall(text))

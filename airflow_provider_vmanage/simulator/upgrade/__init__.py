@@ -1,0 +1,1 @@
+"""Actions on devices: bodies, the course of each action, tasks and their status."""
