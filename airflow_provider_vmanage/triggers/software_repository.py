@@ -13,7 +13,7 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
-from airflow_provider_vmanage.client.image_search import AwaitedImage
+from airflow_provider_vmanage.client.matching import AwaitedImage
 from airflow_provider_vmanage.state_stores import AssetStateStore
 from airflow_provider_vmanage.waiting.events import Event, failed
 from airflow_provider_vmanage.waiting.image_wait import ImageWait

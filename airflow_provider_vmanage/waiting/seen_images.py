@@ -7,9 +7,9 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
+from airflow_provider_vmanage.client.matching import matches
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.state_stores import AssetStateStore, StoreUnavailableError
 from airflow_provider_vmanage.waiting.snapshots import Snapshot
@@ -35,10 +35,11 @@ class ImageFilter:
 
     def fits(self, image: SoftwareImage) -> bool:
         """Tell whether the watcher tells of this image."""
-        return (
-            (not self.version_pattern or fnmatchcase(image.version or "", self.version_pattern))
-            and (not self.platform_family or self.platform_family in image.platform_family)
-            and (not self.image_type or image.image_type == self.image_type)
+        return matches(
+            image,
+            version_pattern=self.version_pattern,
+            platform_family=self.platform_family,
+            image_type=self.image_type,
         )
 
 

@@ -134,7 +134,7 @@ def test_a_version_of_several_images_is_refused_naming_them(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
 ) -> None:
     images = [vm.add_image(name, version="20.1") for name in ("a.bin", "b.bin")]
-    with pytest.raises(VManageAmbiguousError, match="fits 2 images, so nothing was changed") as caught:
+    with pytest.raises(VManageAmbiguousError, match="matches 2 images, so nothing was changed") as caught:
         repository.delete_image(version="20.1")
     assert not caught.value.retryable
     assert len(caught.value.candidates) == 2
@@ -184,7 +184,7 @@ def test_a_selector_that_means_all_files_of_a_record_is_ambiguous(
 ) -> None:
     first = vm.add_image("a.bin", version="20.1")
     vm.add_image("b.bin", version="20.1", group=first.version_id)
-    with pytest.raises(VManageAmbiguousError, match="fits 2 images"):
+    with pytest.raises(VManageAmbiguousError, match="matches 2 images"):
         repository.delete_image(**{selector: getattr(first, selector)})
     assert names(vm) == ["a.bin", "b.bin"]
 
