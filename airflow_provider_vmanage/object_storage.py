@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError, VManageSourceError
@@ -21,7 +22,6 @@ from airflow_provider_vmanage.client.upload.sources import (
 from airflow_provider_vmanage.client.upload.sources import file_name_of as file_name_of
 from airflow_provider_vmanage.client.urls import masked_url
 from airflow_provider_vmanage.masking import mask_url
-from airflow_provider_vmanage.object_stream import open_stream
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -167,7 +167,7 @@ def _stored(source: Any, text: str) -> ImageSource:
         raise unreadable(shown, err, retryable=True) from err
     if found.get("type") == "directory":  # is_dir() would list, which not everybody who may read may do
         raise VManageSourceError(f"source {shown!r} is a folder: give one image")
-    return checked_source(shown, found.st_size, lambda: open_stream(path))
+    return checked_source(shown, found.st_size, lambda: _open_stream(path))
 
 
 def _not_installed(field: str, shown: str, scheme: str) -> VManageConfigurationError:
@@ -175,3 +175,57 @@ def _not_installed(field: str, shown: str, scheme: str) -> VManageConfigurationE
     web = "" if field == "output" else "http://, https://, "
     hint = f"install {extra}" if extra else f"use a path, file://, {web}s3://, gs://, abfs:// or sftp://"
     return VManageConfigurationError(f"{field} {shown!r} has the scheme {scheme!r}, unknown here: {hint}")
+
+
+def _open_stream(path: Any) -> IO[bytes]:
+    """Return a stream of the whole object at byte 0, read by one request where the store can stream.
+
+    ``ObjectStoragePath.open`` reads ahead in blocks of some megabytes, one request each, and is idle in between. One
+    streamed request reads several times as fast; the fsspec implementation of S3 can stream.
+    """
+    stream = _open_async_stream(path)
+    return cast("IO[bytes]", stream if stream is not None else path.open("rb"))
+
+
+def _open_async_stream(path: Any) -> _Stream | None:
+    store = path.fs
+    if not getattr(store, "async_impl", False) or getattr(store, "asynchronous", False):
+        return None
+    from fsspec.asyn import sync
+
+    try:
+        file = sync(store.loop, store.open_async, path.path, "rb")
+    except NotImplementedError:
+        return None
+    return _Stream(store.loop, file)
+
+
+class _Stream(io.RawIOBase):
+    """A file object over an asynchronous stream of fsspec, read from a thread."""
+
+    def __init__(self, loop: Any, file: Any) -> None:
+        self._loop = loop
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, in one call into the store's event loop; a shorter read means the end."""
+        from fsspec.asyn import sync
+
+        return cast("int", sync(self._loop, self._fill, memoryview(buffer)))
+
+    async def _fill(self, buffer: memoryview) -> int:
+        filled = 0
+        while filled < len(buffer) and (data := await self._file.read(len(buffer) - filled)):
+            buffer[filled : filled + len(data)] = data
+            filled += len(data)
+        return filled
+
+    def close(self) -> None:
+        if not self.closed:
+            body = getattr(self._file, "r", None)  # S3: the response, which an upload that stops leaves open
+            if body is not None and hasattr(body, "close"):
+                self._loop.call_soon_threadsafe(body.close)
+        super().close()

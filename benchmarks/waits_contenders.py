@@ -22,7 +22,7 @@ from typing import Any
 from airflow.jobs.triggerer_job_runner import TriggerRunner
 from airflow.providers.http.triggers.http import HttpSensorTrigger
 
-from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
+from airflow_provider_vmanage.client.matching import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.client.models import parse_images
 from airflow_provider_vmanage.triggers.software_repository import ImageVersionTrigger
 from airflow_provider_vmanage.waiting.image_wait import ImageWait

@@ -157,7 +157,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def recorded_sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that sessions wanted to wait, and did not."""
     from airflow_provider_vmanage.client.http.connection import ManagerConnection
 
@@ -174,8 +174,8 @@ def run() -> Callable[..., Any]:
 
     def execute(task: BaseOperator, context: dict[str, Any] | None = None) -> Any:
         # What the task runner hands over, so that Airflow does not take this for a call by another operator.
-        passport = {f"{type(task).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
-        return task.execute(context or {}, **passport)  # type: ignore[arg-type]
+        sentinel = {f"{type(task).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
+        return task.execute(context or {}, **sentinel)  # type: ignore[arg-type]
 
     return execute
 

@@ -33,7 +33,7 @@ SHA512 = hashlib.sha512(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def vm(vm: Simulator, connect: Callable[..., None], naps: list[float]) -> Simulator:
+def vm(vm: Simulator, connect: Callable[..., None], recorded_sleeps: list[float]) -> Simulator:
     connect(vm)
     return vm
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_vmanage.client.errors import VManageLostImageError, VManageRejectedError
+from airflow_provider_vmanage.client.matching import is_same_file, missing_files
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.selection import is_same_file, missing_files
 
 if TYPE_CHECKING:
     from airflow_provider_vmanage.client.software_repository import SoftwareRepository

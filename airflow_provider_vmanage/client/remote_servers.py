@@ -19,12 +19,13 @@ from airflow_provider_vmanage.client.errors import (
     VManageNotFoundError,
     VManageRejectedError,
 )
+from airflow_provider_vmanage.client.matching import matches, spellings
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.releases import explain_refused_remote
 from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, RemoteServer, parse_remote_server
-from airflow_provider_vmanage.client.selection import path_below, spellings
 from airflow_provider_vmanage.client.software_repository import PATH, SoftwareRepository
 from airflow_provider_vmanage.client.upload.body import check_file_name
+from airflow_provider_vmanage.client.urls import path_below
 
 SERVERS = "device/action/remote-server"
 
@@ -211,7 +212,7 @@ class RemoteServers:
         if len(found) > 1:
             ids = [str(server.server_id) for server in found]
             raise VManageAmbiguousError(
-                f"name {name!r} fits {len(found)} remote servers, so nothing was changed: delete all but one of "
+                f"name {name!r} matches {len(found)} remote servers, so nothing was changed: delete all but one of "
                 f"{', '.join(ids)}",
                 candidates=ids,
             )
@@ -222,7 +223,7 @@ class RemoteServers:
 
     def _listed(self, file_name: str) -> list[SoftwareImage]:
         names = spellings(file_name)
-        return [image for image in self.repository.list_images() if any(map(image.has_file_name, names))]
+        return [image for image in self.repository.list_images() if matches(image, file_names=names)]
 
     def _added(self, server: RemoteServer, servers: Sequence[RemoteServer], file_name: str) -> SoftwareImage | None:
         """Return the image that was added. One of no known server is it: there was none before."""

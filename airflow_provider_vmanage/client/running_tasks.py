@@ -21,8 +21,8 @@ from airflow_provider_vmanage.client.errors import (
     VManageProtocolError,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.selection import path_below
 from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.urls import path_below
 from airflow_provider_vmanage.client.versions import Comparable, comparable
 
 _PATH = "device/action/status"

@@ -21,7 +21,6 @@ from airflow_provider_vmanage.client.changes import CONFIRM_TIMEOUT_S, Confirmed
 from airflow_provider_vmanage.client.changes import Change as Change
 from airflow_provider_vmanage.client.deletion import delete_file
 from airflow_provider_vmanage.client.errors import (
-    VManageConfigurationError,
     VManageConflictError,
     VManageError,
     VManageNotFoundError,
@@ -29,18 +28,24 @@ from airflow_provider_vmanage.client.errors import (
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.http.responses import API_ROOT
-from airflow_provider_vmanage.client.models import SoftwareImage, parse_images
-from airflow_provider_vmanage.client.releases import explain_refused_url, url_entries_are_gone
-from airflow_provider_vmanage.client.selection import (
-    fits,
+from airflow_provider_vmanage.client.matching import (
+    AwaitedImage,
     is_selected,
     is_sibling,
-    made_up,
+    matches,
     only_one,
-    path_below,
+    placeholder,
 )
+from airflow_provider_vmanage.client.models import SoftwareImage, parse_images
+from airflow_provider_vmanage.client.releases import explain_refused_url, url_entries_are_gone
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, same_url, secrets_in_url
+from airflow_provider_vmanage.client.urls import (
+    check_repository_url,
+    masked_url,
+    path_below,
+    same_url,
+    secrets_in_url,
+)
 from airflow_provider_vmanage.client.usage import read_usage
 
 log = logging.getLogger(__name__)
@@ -92,11 +97,9 @@ class SoftwareRepository:
         :raises VManageConfigurationError: nothing to look for, or a blank: it would fit nothing, or everything.
         :raises VManageError: as any read.
         """
-        if version is None and file_name is None:
-            raise VManageConfigurationError("version and file_name are both missing: give at least one")
-        version = None if version is None else require_text(version, "version")
-        file_name = None if file_name is None else require_text(file_name, "file_name")
-        return [image for image in self.list_images() if fits(image, version, file_name)]
+        wanted = AwaitedImage(version, file_name).checked()
+        names = None if wanted.file_name is None else (wanted.file_name,)
+        return [image for image in self.list_images() if matches(image, version=wanted.version, file_names=names)]
 
     def add_url(self, version_name: str, version_url: str, *, if_exists: str = "skip") -> Change:
         """Add the URL of a repository elsewhere; safe to run again.
@@ -163,7 +166,7 @@ class SoftwareRepository:
             if if_missing == "fail":
                 raise VManageNotFoundError(f"No image has the {field} {value!r}, and if_missing is 'fail'")
             log.info("No image has the %s %r: nothing to delete", field, value)
-            return Change("unchanged", made_up(field, value), applied=not self.check_mode)
+            return Change("unchanged", placeholder(field, value), applied=not self.check_mode)
         image = only_one(images, f"{field} {value!r}")
         if not allow_in_use:
             read_usage(self.session).refuse(image, "delete it after the devices have moved on, or set allow_in_use")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
-from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageProtocolError
 
 #: what a repository elsewhere may be reached by; not by us (whether by the manager or by its devices, no source says)
 REPOSITORY_SCHEMES = ("http", "https", "ftp", "scp", "sftp", "tftp")
@@ -188,3 +188,15 @@ def _split(url: str, field: str, shown: str) -> SplitResult:
         text = f"{field} {shown!r} has a port that is no number from 1 to 65535"
         raise VManageConfigurationError(text) from None
     return parts
+
+
+def path_below(path: str, listed_id: str) -> str:
+    """Return the path of what is listed under an id, whatever characters are in it.
+
+    :raises VManageProtocolError: the id would lead to another path.
+    """
+    if {".", ".."} & set(listed_id.split("/")):
+        raise VManageProtocolError(
+            f"The manager lists the id {listed_id!r}, which cannot be part of a path; nothing was changed"
+        )
+    return f"{path}/{quote(listed_id, safe='')}"

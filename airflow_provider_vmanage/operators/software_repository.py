@@ -164,7 +164,7 @@ class UploadImageOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Upload the image and return the row."""
-        from airflow_provider_vmanage.task_state import TaskStateNotes
+        from airflow_provider_vmanage.state_stores import TaskStateNotes
 
         change = self.hook.upload_image(
             self.source,

@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
-from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
+from airflow_provider_vmanage.client.matching import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.exceptions import fail_without_retry
 from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
 from airflow_provider_vmanage.masking import masked

@@ -13,12 +13,13 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
-from airflow_provider_vmanage.client.image_search import AwaitedImage
+from airflow_provider_vmanage.client.matching import AwaitedImage
+from airflow_provider_vmanage.state_stores import AssetStateStore
 from airflow_provider_vmanage.waiting.events import Event, failed
 from airflow_provider_vmanage.waiting.image_wait import ImageWait
 from airflow_provider_vmanage.waiting.pace import DEFAULT_MAX_UNAVAILABLE, Pace, Patience
 from airflow_provider_vmanage.waiting.poll import Poll, poll_of
-from airflow_provider_vmanage.waiting.seen_images import ImageFilter, SeenImages, StateStore
+from airflow_provider_vmanage.waiting.seen_images import ImageFilter, SeenImages
 from airflow_provider_vmanage.waiting.snapshots import Snapshot, snapshots
 
 #: seconds that a look under way may still take after the deadline
@@ -223,7 +224,7 @@ class ImageAvailableTrigger(BaseEventTrigger):
     async def _news(self, stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
         identity = self.serialize()[1]
         wanted = ImageFilter(self.version_pattern, self.platform_family, self.image_type)
-        store = StateStore(getattr(self, "asset_state_store", None), identity)
+        store = AssetStateStore(getattr(self, "asset_state_store", None), identity)
         seen = SeenImages(wanted, store, emit_existing=self.emit_existing)
         async for snapshot in stream:
             new = await seen.compare(snapshot)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
+from airflow_provider_vmanage.client.matching import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.waiting.events import Event, timed_out
 from airflow_provider_vmanage.waiting.pace import Pace, Patience, Wait
 from airflow_provider_vmanage.waiting.wait_events import found

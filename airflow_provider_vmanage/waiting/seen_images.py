@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
+from airflow_provider_vmanage.client.matching import matches
 from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.state_stores import AssetStateStore, StoreUnavailableError
 from airflow_provider_vmanage.waiting.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
@@ -35,51 +35,12 @@ class ImageFilter:
 
     def fits(self, image: SoftwareImage) -> bool:
         """Tell whether the watcher tells of this image."""
-        return (
-            (not self.version_pattern or fnmatchcase(image.version or "", self.version_pattern))
-            and (not self.platform_family or self.platform_family in image.platform_family)
-            and (not self.image_type or image.image_type == self.image_type)
+        return matches(
+            image,
+            version_pattern=self.version_pattern,
+            platform_family=self.platform_family,
+            image_type=self.image_type,
         )
-
-
-class StoreUnavailableError(Exception):
-    """The asset state store could not be read; what it holds is not known."""
-
-
-class StateStore:
-    """One value in the asset state store of Airflow 3.3; without a store, simply nothing.
-
-    :param store: what the triggerer gave the trigger, or ``None``.
-    :param identity: the trigger's arguments: watchers of one asset have a value each.
-    """
-
-    def __init__(self, store: Any, identity: Mapping[str, Any]) -> None:
-        self._store = store
-        self._key = f"vmanage_seen_{_digest(json.dumps(identity, sort_keys=True))}"
-
-    async def read(self) -> SeenState | None:
-        """Return what was written, or ``None`` if nothing was.
-
-        :raises StoreUnavailableError: the store fails.
-        """
-        if self._store is None:
-            return None
-        try:
-            return SeenState.from_json(await self._store.aget(self._key))
-        except Exception as err:
-            log.warning("The asset state store could not be read", exc_info=True)
-            raise StoreUnavailableError from err
-
-    async def write(self, state: SeenState) -> bool:
-        """Keep it; return whether it was kept."""
-        if self._store is None:
-            return True
-        try:
-            await self._store.aset(self._key, state.as_json())
-        except Exception:  # the store is a help after a restart, and must not end the watch
-            log.warning("The asset state store could not be written", exc_info=True)
-            return False
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +110,7 @@ class SeenImages:
     :param emit_existing: whether the images of the very first list are new.
     """
 
-    def __init__(self, wanted: ImageFilter, store: StateStore, *, emit_existing: bool) -> None:
+    def __init__(self, wanted: ImageFilter, store: AssetStateStore, *, emit_existing: bool) -> None:
         self._wanted = wanted
         self._store = store
         self._emit_existing = emit_existing
@@ -184,7 +145,7 @@ class SeenImages:
             return
         if after_events:
             await asyncio.sleep(HANDOVER)
-        if await self._store.write(self._state):
+        if await self._store.write(self._state.as_json()):
             self._written = self._state
 
     def _update(self, before: SeenState, listed: list[SoftwareImage]) -> list[SoftwareImage]:
@@ -206,7 +167,7 @@ class SeenImages:
     async def _restore(self, snapshot: Snapshot) -> None:
         """Go on with what the store holds; while it cannot be read, compare with the first list of this start."""
         try:
-            kept = await self._store.read()
+            kept = SeenState.from_json(await self._store.read())
         except StoreUnavailableError:
             return
         self._is_restored = True

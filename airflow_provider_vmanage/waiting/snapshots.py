@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from airflow_provider_vmanage.client.errors import VManageError
-from airflow_provider_vmanage.client.image_search import ImageIndex
+from airflow_provider_vmanage.client.matching import ImageIndex
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.waiting.image_wait import ImageList
 from airflow_provider_vmanage.waiting.poll import poll_of

@@ -27,7 +27,7 @@ def simulate() -> Iterator[Callable[..., Simulator]]:
 
 
 @pytest.fixture
-def naps() -> list[float]:
+def recorded_sleeps() -> list[float]:
     """The seconds that sessions wanted to wait."""
     return []
 
@@ -50,13 +50,15 @@ def settings_of() -> Callable[..., ManagerSettings]:
 
 
 @pytest.fixture
-def connect(naps: list[float], settings_of: Callable[..., ManagerSettings]) -> Iterator[Callable[..., ManagerSession]]:
+def connect(
+    recorded_sleeps: list[float], settings_of: Callable[..., ManagerSettings]
+) -> Iterator[Callable[..., ManagerSession]]:
     """Makes sessions that end before their simulators do."""
     with ExitStack() as stack:
 
         def make(vm: Simulator, *, on_secret: Callable[[str], None] = lambda _: None, **changes: Any) -> ManagerSession:
             session = stack.enter_context(ManagerSession(settings_of(vm, **changes), on_secret=on_secret))
-            session.sleep = naps.append  # type: ignore[method-assign]
+            session.sleep = recorded_sleeps.append  # type: ignore[method-assign]
             return session
 
         yield make
@@ -69,9 +71,11 @@ def calls() -> Callable[[Simulator], list[str]]:
 
 
 @pytest.fixture
-def repository(vm: Simulator, connect: Callable[..., ManagerSession], naps: list[float]) -> SoftwareRepository:
-    """The software repository of ``vm``, on a clock that only the naps of its session move."""
-    return SoftwareRepository(connect(vm), clock=lambda: sum(naps))
+def repository(
+    vm: Simulator, connect: Callable[..., ManagerSession], recorded_sleeps: list[float]
+) -> SoftwareRepository:
+    """The software repository of ``vm``, on a clock that only the recorded_sleeps of its session move."""
+    return SoftwareRepository(connect(vm), clock=lambda: sum(recorded_sleeps))
 
 
 @pytest.fixture

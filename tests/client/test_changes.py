@@ -43,12 +43,12 @@ def test_a_change_that_worked_answers_nothing(vm_of_release: Simulator, session:
 
 
 def test_a_rate_limited_change_is_sent_again(
-    vm_of_release: Simulator, session: ManagerSession, path: str, naps: list[float]
+    vm_of_release: Simulator, session: ManagerSession, path: str, recorded_sleeps: list[float]
 ) -> None:
     vm_of_release.faults.add("http_429", times=2, retry_after=4)
     session.request("DELETE", path)
     assert vm_of_release.images == []
-    assert naps == [4, 4]
+    assert recorded_sleeps == [4, 4]
 
 
 def test_a_change_that_is_always_rate_limited_is_sent_six_times(
@@ -90,7 +90,7 @@ def test_a_change_whose_answer_is_lost_has_an_unknown_outcome_and_is_not_repeate
     vm_of_release: Simulator,
     connect: Connect,
     path: str,
-    naps: list[float],
+    recorded_sleeps: list[float],
     fault: str,
     options: dict[str, Any],
     *,
@@ -103,7 +103,7 @@ def test_a_change_whose_answer_is_lost_has_an_unknown_outcome_and_is_not_repeate
     assert caught.value.retryable
     assert (caught.value.method, caught.value.path) == ("DELETE", f"/dataservice/{path}")
     assert deletes(vm_of_release) == 1
-    assert naps == []
+    assert recorded_sleeps == []
     assert (vm_of_release.images == []) is done
 
 
@@ -157,7 +157,7 @@ def test_a_redirected_change_is_not_followed(vm_of_release: Simulator, session: 
 def test_a_body_that_can_be_read_once_is_sent_once(
     vm_of_release: Simulator,
     session: ManagerSession,
-    naps: list[float],
+    recorded_sleeps: list[float],
     fault: str,
     options: dict[str, Any],
     kind: type[Exception],
@@ -168,7 +168,7 @@ def test_a_body_that_can_be_read_once_is_sent_once(
     with pytest.raises(kind):
         session.send_body(f"{SOFTWARE}/package", b"x" * 100, "text/plain")
     assert len(vm_of_release.requests) == before + 1
-    assert naps == []
+    assert recorded_sleeps == []
 
 
 def test_a_change_before_which_the_login_fails_has_no_unknown_outcome(vm: Simulator, connect: Connect) -> None:

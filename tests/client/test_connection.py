@@ -46,22 +46,22 @@ def other_ca(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("auth", ["session", "jwt", "api_key"])
 def test_a_certificate_of_an_unknown_authority_is_a_configuration_error(
-    vm: Simulator, connect: Connect, naps: list[float], auth: str
+    vm: Simulator, connect: Connect, recorded_sleeps: list[float], auth: str
 ) -> None:
     session = connect(vm, ca_bundle=None, auth=auth, api_key="key")
     with pytest.raises(VManageConfigurationError, match=r"TLS verification failed.*ca_bundle"):
         list_images(session)
-    assert naps == []
+    assert recorded_sleeps == []
     assert vm.requests == []
 
 
 def test_a_certificate_of_another_name_is_a_configuration_error(
-    simulate: Callable[..., Simulator], connect: Connect, naps: list[float]
+    simulate: Callable[..., Simulator], connect: Connect, recorded_sleeps: list[float]
 ) -> None:
     vm = simulate(host="0.0.0.0")  # noqa: S104 - the certificate is for 127.0.0.1 then
     with pytest.raises(VManageConfigurationError, match=r"TLS verification failed.*127\.0\.0\.2"):
         list_images(connect(vm, base_url=vm.url.replace("127.0.0.1", "127.0.0.2")))
-    assert naps == []
+    assert recorded_sleeps == []
     assert vm.requests == []
 
 
@@ -99,12 +99,12 @@ def test_a_ca_bundle_of_the_environment_that_is_missing_is_named(
 
 
 def test_a_port_that_does_not_speak_tls_is_a_configuration_error(
-    simulate: Callable[..., Simulator], connect: Connect, naps: list[float]
+    simulate: Callable[..., Simulator], connect: Connect, recorded_sleeps: list[float]
 ) -> None:
     vm = simulate(tls=False)
     with pytest.raises(VManageConfigurationError, match="does not speak TLS"):
         list_images(connect(vm, base_url=vm.url.replace("http:", "https:")))
-    assert naps == []
+    assert recorded_sleeps == []
 
 
 def test_plain_http_works_where_the_connection_says_so(
@@ -122,13 +122,13 @@ def test_a_manager_is_reached_by_name_or_ipv6(simulate: Callable[..., Simulator]
 
 @pytest.mark.parametrize("url", ["https://no-such-host.invalid:443", "https://127.0.0.1:1"])
 def test_a_manager_that_cannot_be_reached_is_unavailable(
-    vm: Simulator, connect: Connect, naps: list[float], url: str
+    vm: Simulator, connect: Connect, recorded_sleeps: list[float], url: str
 ) -> None:
     before = time.monotonic()
     with pytest.raises(VManageUnavailableError, match="cannot be reached") as caught:
         list_images(connect(vm, base_url=url))
     assert caught.value.retryable
-    assert len(naps) == 5
+    assert len(recorded_sleeps) == 5
     assert time.monotonic() - before < 20  # not for each attempt as long as a connection may take
 
 
@@ -261,7 +261,7 @@ def test_what_a_logout_has_to_ask_for_is_given_up_in_time_too(
 
 
 def test_a_handshake_that_breaks_off_means_that_nothing_was_sent(
-    vm: Simulator, connect: Connect, silent: socket.socket, naps: list[float]
+    vm: Simulator, connect: Connect, silent: socket.socket, recorded_sleeps: list[float]
 ) -> None:
     def hang_up() -> None:
         for _ in range(6):
@@ -276,7 +276,7 @@ def test_a_handshake_that_breaks_off_means_that_nothing_was_sent(
     thread.join()
     assert not isinstance(caught.value, VManageOutcomeUnknownError)
     assert isinstance(caught.value, VManageUnavailableError)
-    assert len(naps) == 5
+    assert len(recorded_sleeps) == 5
 
 
 # -- what is sent, and what comes back -----------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def test_a_dead_session_is_renewed_once_and_silently(
     vm_of_release: Simulator,
     connect: Connect,
     calls: Calls,
-    naps: list[float],
+    recorded_sleeps: list[float],
     caplog: pytest.LogCaptureFixture,
     shape: str,
     method: str,
@@ -63,7 +63,7 @@ def test_a_dead_session_is_renewed_once_and_silently(
     assert [one.headers.get("cookie") for one in vm.requests if one.path == "/j_security_check"] == [None, None]
     session.close()
     assert (vm.counters.logins, vm.counters.logouts, vm.counters.open_sessions) == (2, 1, 0)
-    assert naps == []
+    assert recorded_sleeps == []
     assert [record for record in caplog.records if record.levelname != "INFO" and "vmanage" in record.name] == []
 
 

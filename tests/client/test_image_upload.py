@@ -187,14 +187,14 @@ def test_a_session_that_grows_old_while_the_source_is_read_is_opened_anew_too(
 
 @pytest.mark.parametrize("shown_after", [1, 3])
 def test_an_image_that_is_listed_late_is_waited_for(
-    shown_after: int, vm: Simulator, upload: Callable[..., ImageUpload], naps: list[float]
+    shown_after: int, vm: Simulator, upload: Callable[..., ImageUpload], recorded_sleeps: list[float]
 ) -> None:
     vm.faults.add("late_listing", lists=shown_after)
     change = upload(NAME, listing_timeout=60).run()
     assert (change.action, change.image.file_name) == ("uploaded", NAME)
-    assert len(naps) == shown_after
-    assert naps == sorted(naps)
-    assert naps[0] == 1.0
+    assert len(recorded_sleeps) == shown_after
+    assert recorded_sleeps == sorted(recorded_sleeps)
+    assert recorded_sleeps[0] == 1.0
 
 
 def test_an_image_that_is_never_listed_is_an_error_and_is_not_sent_again(

@@ -78,7 +78,7 @@ def test_a_reset_sends_the_whole_body_again_from_its_start(
 
 
 def test_a_body_is_sent_three_times_at_most(
-    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, naps: list[float]
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, recorded_sleeps: list[float]
 ) -> None:
     vm.faults.add("reset_during_upload", times=None)
     with pytest.raises(VManageOutcomeUnknownError, match="not listed after 3 attempts") as caught:
@@ -87,7 +87,7 @@ def test_a_body_is_sent_three_times_at_most(
     assert isinstance(caught.value.__cause__, VManageOutcomeUnknownError)
     assert after_login() == [LIST, *[PACKAGE, LIST] * 3]
     assert vm.images == []
-    assert naps == []  # a body that was not complete cannot have become an image
+    assert recorded_sleeps == []  # a body that was not complete cannot have become an image
 
 
 def test_all_kinds_of_trouble_count_towards_the_three(
@@ -142,7 +142,12 @@ def test_a_session_that_turns_out_dead_after_the_last_byte_sends_the_body_again(
 
 @pytest.mark.parametrize(("status", "body"), [(200, ""), (200, '{"id": "x"}'), (202, ""), (204, "")])
 def test_a_yes_before_all_bytes_were_sent_accepts_nothing(
-    status: int, body: str, vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, naps: list[float]
+    status: int,
+    body: str,
+    vm: Simulator,
+    upload: Callable[..., ImageUpload],
+    after_login: Any,
+    recorded_sleeps: list[float],
 ) -> None:
     source = Counted(LARGE)
     vm.faults.add("early_answer", status=status, body=body)
@@ -150,7 +155,7 @@ def test_a_yes_before_all_bytes_were_sent_accepts_nothing(
     assert [one.sha512 for one in vm.images] == [hashlib.sha512(source.content).hexdigest()] == [change.sha512]
     assert change.action == "uploaded"
     assert after_login() == [LIST, *[PACKAGE, LIST] * 2]
-    assert naps == []
+    assert recorded_sleeps == []
 
 
 def test_a_manager_that_always_says_yes_too_early_is_sent_the_body_three_times(
@@ -187,8 +192,8 @@ def test_an_image_that_appears_late_after_a_lost_answer_is_waited_for(
     fault: str, vm: Simulator, upload: Callable[..., ImageUpload], repository: SoftwareRepository, after_login: Any
 ) -> None:
     """The manager still works on the image behind a proxy that gave up."""
-    naps = iter((lambda: None, lambda: vm.add_image(NAME)))
-    repository.session.sleep = lambda _: next(naps)()  # type: ignore[method-assign]
+    recorded_sleeps = iter((lambda: None, lambda: vm.add_image(NAME)))
+    repository.session.sleep = lambda _: next(recorded_sleeps)()  # type: ignore[method-assign]
     vm.faults.add(fault, **ON_PACKAGE)
 
     assert upload(NAME, listing_timeout=60).run().action == "uploaded"
@@ -205,7 +210,7 @@ def test_after_all_bytes_and_no_response_nothing_is_sent_again_in_this_try(
     vm: Simulator,
     upload: Callable[..., ImageUpload],
     after_login: Any,
-    naps: list[float],
+    recorded_sleeps: list[float],
 ) -> None:
     """Seen with a proxy: three copies went to a manager that still worked on the first."""
     vm.faults.add(fault, times=None, **ON_PACKAGE, **options)
@@ -215,19 +220,19 @@ def test_after_all_bytes_and_no_response_nothing_is_sent_again_in_this_try(
         upload(NAME, listing_timeout=1.5).run()
     assert err.value.retryable
     assert after_login().count(PACKAGE) == 1
-    assert sum(naps) == pytest.approx(UPLOAD_READ, abs=2)
+    assert sum(recorded_sleeps) == pytest.approx(UPLOAD_READ, abs=2)
     assert vm.images == []
 
 
 def test_a_proxys_504_costs_one_transfer_while_the_manager_works_on(
-    vm: Simulator, image: bytes, upload: Callable[..., ImageUpload], after_login: Any, naps: list[float]
+    vm: Simulator, image: bytes, upload: Callable[..., ImageUpload], after_login: Any, recorded_sleeps: list[float]
 ) -> None:
     vm.faults.add("gateway_timeout_stored", lists=4)
     change = upload(NAME, listing_timeout=1.5).run()
     assert (change.action, change.sha512) == ("uploaded", hashlib.sha512(image).hexdigest())
     assert after_login() == [LIST, PACKAGE, *[LIST] * 5]
-    assert naps == sorted(naps)
-    assert sum(naps) > 1.5
+    assert recorded_sleeps == sorted(recorded_sleeps)
+    assert sum(recorded_sleeps) > 1.5
 
 
 @pytest.mark.parametrize("fault", ["data_null", "http_503"])
@@ -246,13 +251,13 @@ def test_a_list_that_fails_to_the_end_leaves_the_outcome_unknown(
 
 
 def test_a_page_in_place_of_the_response_sends_the_body_again_once_the_list_shows_nothing(
-    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, naps: list[float]
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, recorded_sleeps: list[float]
 ) -> None:
     vm.faults.add("html_200", **ON_PACKAGE)
     assert upload(NAME, listing_timeout=1.5).run().action == "uploaded"
     assert after_login().count(PACKAGE) == 2
     assert len(vm.images) == 1
-    assert naps == [1.0, 0.5]  # absent was believed only after the listing timeout
+    assert recorded_sleeps == [1.0, 0.5]  # absent was believed only after the listing timeout
 
 
 @pytest.mark.parametrize("fault", ["reply_lost", "gateway_timeout_stored", "late_listing", "reset_during_upload"])
@@ -387,13 +392,13 @@ def test_a_refusal_stands_where_the_list_cannot_be_read_after_it(
 
 
 def test_a_busy_manager_is_sent_the_body_again_after_the_time_it_asks_for(
-    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, naps: list[float]
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, recorded_sleeps: list[float]
 ) -> None:
     vm.faults.add("http_429", retry_after=7, **ON_PACKAGE)
     vm.faults.add("http_429", **ON_PACKAGE)
     assert upload(NAME).run().action == "uploaded"
     assert after_login() == [LIST, PACKAGE, PACKAGE, PACKAGE, LIST]
-    assert naps == [7.0, 2.0]
+    assert recorded_sleeps == [7.0, 2.0]
 
 
 @pytest.mark.parametrize(("retry_after", "times", "sent"), [(61, 1, 1), (1, None, 3)])
@@ -435,10 +440,13 @@ def test_a_login_that_the_manager_could_not_process_is_not_sent_again_at_once(
 
 
 def test_a_body_that_was_refused_by_name_is_not_waited_for(
-    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Callable[[], list[str]], naps: list[float]
+    vm: Simulator,
+    upload: Callable[..., ImageUpload],
+    after_login: Callable[[], list[str]],
+    recorded_sleeps: list[float],
 ) -> None:
     vm.faults.add("expired_f", **ON_PACKAGE)
     assert upload(NAME, listing_timeout=60).run().action == "uploaded"
     sent = [call for call in after_login() if call in (PACKAGE, LIST)]
     assert sent == [LIST, PACKAGE, LIST, PACKAGE, LIST]
-    assert naps == []
+    assert recorded_sleeps == []

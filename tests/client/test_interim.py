@@ -54,7 +54,9 @@ def test_an_interim_answer_is_not_the_answer_of_a_small_call(path: str, status: 
     assert vm.faults.pending == []
 
 
-def test_a_change_of_protocol_that_nobody_asked_for_is_no_answer(session: ManagerSession, naps: list[float]) -> None:
+def test_a_change_of_protocol_that_nobody_asked_for_is_no_answer(
+    session: ManagerSession, recorded_sleeps: list[float]
+) -> None:
     vm: Simulator = session.vm  # type: ignore[attr-defined]
     vm.faults.add("interim", status=101, method="DELETE", path="*/software/*")
     with pytest.raises(VManageOutcomeUnknownError, match="101"):
@@ -62,7 +64,7 @@ def test_a_change_of_protocol_that_nobody_asked_for_is_no_answer(session: Manage
     vm.faults.add("interim", times=None, status=101, method="GET", path="*/software")
     with pytest.raises(VManageUnavailableError, match="101"):
         session.request("GET", SOFTWARE)
-    assert len(naps) == 5
+    assert len(recorded_sleeps) == 5
 
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

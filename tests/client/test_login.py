@@ -166,7 +166,7 @@ def test_a_login_that_could_not_be_processed_is_left_to_the_next_try(
 @pytest.mark.parametrize("fault", ["reset_before", "short_body"])
 @pytest.mark.parametrize("auth", ["session", "jwt"])
 def test_a_login_without_an_answer_is_not_repeated_and_changes_nothing(
-    simulate: Callable[..., Simulator], connect: Connect, naps: list[float], fault: str, auth: str
+    simulate: Callable[..., Simulator], connect: Connect, recorded_sleeps: list[float], fault: str, auth: str
 ) -> None:
     vm = simulate("20.18.2")
     vm.faults.add(fault, method="POST", path=LOGIN if auth == "session" else JWT)
@@ -174,13 +174,15 @@ def test_a_login_without_an_answer_is_not_repeated_and_changes_nothing(
         list_images(connect(vm, auth=auth))
     assert caught.value.retryable
     assert len(vm.requests) == 1
-    assert naps == []
+    assert recorded_sleeps == []
 
 
-def test_a_rate_limited_login_is_sent_again(vm_of_release: Simulator, connect: Connect, naps: list[float]) -> None:
+def test_a_rate_limited_login_is_sent_again(
+    vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float]
+) -> None:
     vm_of_release.faults.add("http_429", times=2, path=LOGIN, retry_after=3)
     assert list_images(connect(vm_of_release)) == []
-    assert naps == [3, 3]
+    assert recorded_sleeps == [3, 3]
     assert vm_of_release.counters.logins == 1
 
 

@@ -41,13 +41,15 @@ def paths(vm: Simulator) -> list[str]:
 
 
 @pytest.mark.parametrize("shape", STARTING)
-def test_only_a_200_with_a_body_is_a_refusal(vm: Simulator, connect: Connect, naps: list[float], shape: str) -> None:
+def test_only_a_200_with_a_body_is_a_refusal(
+    vm: Simulator, connect: Connect, recorded_sleeps: list[float], shape: str
+) -> None:
     vm.faults.add("status", path=LOGIN, **STARTING[shape])
     session = connect(vm)
     with pytest.raises(VManageUnavailableError, match="starting") as caught:
         list_images(session)
     assert caught.value.retryable
-    assert (paths(vm), naps) == ([LOGIN], [])
+    assert (paths(vm), recorded_sleeps) == ([LOGIN], [])
     assert list_images(session) == []  # the next call logs in
 
 

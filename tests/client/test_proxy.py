@@ -111,7 +111,7 @@ def test_an_abort_works_behind_a_proxy_too(vm: Simulator, connect: Connect, prox
 
 @pytest.mark.parametrize("refusal", [b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b"HTTP/1.1 503 No\r\n\r\n"])
 def test_a_proxy_that_refuses_means_that_nothing_was_sent(
-    vm: Simulator, connect: Connect, naps: list[float], monkeypatch: pytest.MonkeyPatch, refusal: bytes
+    vm: Simulator, connect: Connect, recorded_sleeps: list[float], monkeypatch: pytest.MonkeyPatch, refusal: bytes
 ) -> None:
     session = connect(vm)
     list_images(session)
@@ -121,15 +121,15 @@ def test_a_proxy_that_refuses_means_that_nothing_was_sent(
         with pytest.raises(VManageUnavailableError, match="Tunnel connection failed") as caught:
             session.request("DELETE", f"{SOFTWARE}/1")
         monkeypatch.delenv("HTTPS_PROXY")
-    assert len(naps) == 5
+    assert len(recorded_sleeps) == 5
     assert "pr0xy-pass" not in str(caught.value)
 
 
 @pytest.mark.parametrize("proxy_url", ["socks5://127.0.0.1:1", "foo://127.0.0.1:1", "http://"])
 def test_a_proxy_that_cannot_be_used_is_a_configuration_error(
-    vm: Simulator, connect: Connect, naps: list[float], monkeypatch: pytest.MonkeyPatch, proxy_url: str
+    vm: Simulator, connect: Connect, recorded_sleeps: list[float], monkeypatch: pytest.MonkeyPatch, proxy_url: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy_url)
     with pytest.raises(VManageConfigurationError, match="proxy"):
         list_images(connect(vm))
-    assert naps == []
+    assert recorded_sleeps == []

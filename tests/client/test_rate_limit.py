@@ -85,14 +85,17 @@ def test_sessions_with_the_same_manager_share_a_limit_and_others_do_not() -> Non
 def test_a_session_waits_before_it_sends_too_fast(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    naps: list[float] = []
-    monkeypatch.setattr(ManagerConnection, "sleep", lambda _, seconds: naps.append(seconds))
+    recorded_sleeps: list[float] = []
+    monkeypatch.setattr(ManagerConnection, "sleep", lambda _, seconds: recorded_sleeps.append(seconds))
     session = connect(vm, requests_per_second=1)
     for _ in range(BURST):
         session.request("GET", "device/action/software")
     session.close()
     assert len(vm.requests) == BURST + 3
-    assert [round(nap) for nap in naps] == [1, 2]  # each later one of a burst waits longer; a logout does not wait
+    assert [round(seconds) for seconds in recorded_sleeps] == [
+        1,
+        2,
+    ]  # each later one of a burst waits longer; a logout does not wait
 
 
 def test_a_wait_for_ones_turn_ends_with_an_abort(vm: Simulator, connect: Connect) -> None:

@@ -34,27 +34,27 @@ def reads(vm: Simulator) -> int:
 
 @pytest.mark.parametrize("fault", AWAY)
 def test_a_read_that_finds_the_manager_busy_or_away_is_repeated(
-    vm_of_release: Simulator, connect: Connect, naps: list[float], fault: str
+    vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float], fault: str
 ) -> None:
     vm = vm_of_release
     vm.add_image("vmanage-20.12.5.tar.gz")
     vm.faults.add(fault, times=2)
     assert len(list_images(connect(vm))) == 1
     assert reads(vm) == 3
-    assert len(naps) == 2
-    assert 0.5 <= naps[0] <= 1 <= naps[1] <= 1.5
+    assert len(recorded_sleeps) == 2
+    assert 0.5 <= recorded_sleeps[0] <= 1 <= recorded_sleeps[1] <= 1.5
     assert vm.counters.logins == 1
 
 
 @pytest.mark.parametrize("fault", AWAY)
 def test_a_read_is_repeated_five_times_at_most(
-    vm_of_release: Simulator, connect: Connect, naps: list[float], fault: str
+    vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float], fault: str
 ) -> None:
     vm_of_release.faults.add(fault, times=None)
     with pytest.raises(VManageUnavailableError) as caught:
         list_images(connect(vm_of_release))
     assert reads(vm_of_release) == 6
-    assert len(naps) == 5
+    assert len(recorded_sleeps) == 5
     assert caught.value.retryable
     assert caught.value.fields == {
         "status": None if fault == "reset_before" else int(fault[-3:]),
@@ -87,28 +87,33 @@ def test_what_a_new_session_asks_first_is_repeated_without_another_login(
     ],
 )
 def test_retry_after_is_obeyed(
-    vm_of_release: Simulator, connect: Connect, naps: list[float], fault: str, retry_after: Any, expected: list[float]
+    vm_of_release: Simulator,
+    connect: Connect,
+    recorded_sleeps: list[float],
+    fault: str,
+    retry_after: Any,
+    expected: list[float],
 ) -> None:
     vm_of_release.faults.add(fault, retry_after=retry_after)
     assert list_images(connect(vm_of_release)) == []
-    assert naps == expected
+    assert recorded_sleeps == expected
 
 
-def test_retry_after_as_a_date_is_obeyed(vm: Simulator, connect: Connect, naps: list[float]) -> None:
+def test_retry_after_as_a_date_is_obeyed(vm: Simulator, connect: Connect, recorded_sleeps: list[float]) -> None:
     vm.faults.add("http_503", retry_after=formatdate(time.time() + 30, usegmt=True))
     assert list_images(connect(vm)) == []
-    assert 20 <= naps[0] <= 31
+    assert 20 <= recorded_sleeps[0] <= 31
 
 
 @pytest.mark.parametrize("fault", ["http_429", "http_503"])
 def test_a_retry_after_beyond_the_budget_is_left_to_airflow(
-    vm_of_release: Simulator, connect: Connect, naps: list[float], fault: str
+    vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float], fault: str
 ) -> None:
     vm_of_release.faults.add(fault, times=None, retry_after=600)
     with pytest.raises(VManageUnavailableError, match="600 s") as caught:
         list_images(connect(vm_of_release))
     assert caught.value.retry_after == 600
-    assert naps == []
+    assert recorded_sleeps == []
     assert reads(vm_of_release) == 1
 
 
@@ -128,7 +133,7 @@ def test_a_retry_after_beyond_the_budget_is_left_to_airflow(
 def test_an_error_object_is_a_rejection_and_never_repeated(
     vm_of_release: Simulator,
     connect: Connect,
-    naps: list[float],
+    recorded_sleeps: list[float],
     method: str,
     fault: str,
     options: dict[str, Any],
@@ -144,7 +149,7 @@ def test_an_error_object_is_a_rejection_and_never_repeated(
     assert (caught.value.status, caught.value.code, caught.value.details) == (status, "USER0006", "Disk full")
     assert caught.value.retryable is retryable
     assert reads(vm_of_release) == 1
-    assert naps == []
+    assert recorded_sleeps == []
 
 
 @pytest.mark.parametrize(
@@ -196,7 +201,7 @@ PAGE = {"status": 203, "body": "<html>maintenance</html>"}
     ],
 )
 def test_an_answer_that_no_manager_should_give_is_a_protocol_error_and_never_an_empty_list(
-    vm_of_release: Simulator, connect: Connect, naps: list[float], fault: str, options: dict[str, Any]
+    vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float], fault: str, options: dict[str, Any]
 ) -> None:
     vm_of_release.add_image("vmanage-20.12.5.tar.gz")
     vm_of_release.faults.add(fault, **options)
@@ -207,7 +212,7 @@ def test_an_answer_that_no_manager_should_give_is_a_protocol_error_and_never_an_
     assert caught.value.path == f"/dataservice/{SOFTWARE}"
     assert "secret" not in str(caught.value)
     assert reads(vm_of_release) == 1
-    assert naps == []
+    assert recorded_sleeps == []
     assert len(list_images(session)) == 1  # and the session goes on
     assert vm_of_release.counters.logins == 1
 
@@ -235,14 +240,16 @@ def test_answers_that_always_come_too_late_are_unavailable(vm: Simulator, connec
     assert reads(vm) == 6
 
 
-def test_a_manager_that_is_down_is_waited_for(vm_of_release: Simulator, connect: Connect, naps: list[float]) -> None:
+def test_a_manager_that_is_down_is_waited_for(
+    vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float]
+) -> None:
     session = connect(vm_of_release)
     list_images(session)
     vm_of_release.stop()
     with pytest.raises(VManageUnavailableError, match="refused") as caught:
         list_images(session)
     assert caught.value.retryable
-    assert len(naps) == 5
+    assert len(recorded_sleeps) == 5
     session.sleep = lambda _: vm_of_release.start()  # type: ignore[method-assign]
     assert list_images(session) == []
     assert vm_of_release.counters.logins == 1

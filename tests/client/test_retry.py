@@ -24,10 +24,10 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.naps: list[float] = []
+        self.recorded_sleeps: list[float] = []
 
     def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
+        self.recorded_sleeps.append(seconds)
         self.now += seconds
 
 
@@ -55,27 +55,27 @@ def attempts(clock: Clock, error: VManageError, *, seconds: float = 0.0, **optio
 
 def test_what_stays_unavailable_is_repeated_five_times_with_growing_waits(clock: Clock) -> None:
     assert attempts(clock, VManageUnavailableError("busy")) == 6
-    assert len(clock.naps) == 5
-    assert all(one < other for one, other in zip(clock.naps, clock.naps[1:], strict=False))
-    assert [0.5, 1, 2, 4, 8] <= clock.naps <= [1.01, 1.51, 2.51, 4.51, 8.51]
-    assert sum(clock.naps) < 60
+    assert len(clock.recorded_sleeps) == 5
+    assert all(one < other for one, other in zip(clock.recorded_sleeps, clock.recorded_sleeps[1:], strict=False))
+    assert [0.5, 1, 2, 4, 8] <= clock.recorded_sleeps <= [1.01, 1.51, 2.51, 4.51, 8.51]
+    assert sum(clock.recorded_sleeps) < 60
 
 
 def test_the_waits_of_two_calls_differ(clock: Clock) -> None:
     attempts(clock, VManageUnavailableError("busy"))
     attempts(clock, VManageUnavailableError("busy"))
-    assert len(set(clock.naps)) == 10
+    assert len(set(clock.recorded_sleeps)) == 10
 
 
 def test_the_managers_own_wait_is_obeyed(clock: Clock) -> None:
     assert attempts(clock, VManageUnavailableError("busy", retry_after=3)) == 6
-    assert clock.naps == [3] * 5
+    assert clock.recorded_sleeps == [3] * 5
 
 
 @pytest.mark.parametrize(("retry_after", "tries", "waited"), [(20, 3, 40), (29, 3, 58), (59.5, 2, 59.5), (61, 1, 0)])
 def test_all_waits_together_stay_below_a_minute(clock: Clock, retry_after: float, tries: int, waited: float) -> None:
     assert attempts(clock, VManageUnavailableError("busy", retry_after=retry_after)) == tries
-    assert sum(clock.naps) == waited
+    assert sum(clock.recorded_sleeps) == waited
 
 
 def test_slow_failures_count_towards_the_minute(clock: Clock) -> None:
@@ -86,7 +86,7 @@ def test_slow_failures_count_towards_the_minute(clock: Clock) -> None:
 @pytest.mark.parametrize("error", [VManageUnavailableError("login", repeat=False), VManageProtocolError("html")])
 def test_nothing_else_is_repeated(clock: Clock, error: VManageError) -> None:
     assert attempts(clock, error) == 1
-    assert clock.naps == []
+    assert clock.recorded_sleeps == []
 
 
 def test_fewer_repeats_can_be_asked_for(clock: Clock) -> None:
@@ -142,10 +142,10 @@ def test_our_clock_does_not_change_what_retry_after_asks_for(
     vm.faults.add("http_503", path="device/action/software", retry_after=formatdate(time.time() + 5, usegmt=True))
     settings = ManagerSettings(vm.url, vm.username, vm.password, ca_bundle=str(vm.ca_bundle))
     with ManagerSession(settings) as session:
-        session.sleep = (naps := []).append  # type: ignore[method-assign, var-annotated]
+        session.sleep = (recorded_sleeps := []).append  # type: ignore[method-assign, var-annotated]
         session.request("GET", "device/action/software")
-    assert len(naps) == 1
-    assert 3 <= naps[0] <= 6
+    assert len(recorded_sleeps) == 1
+    assert 3 <= recorded_sleeps[0] <= 6
 
 
 @settings(max_examples=100)

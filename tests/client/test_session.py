@@ -149,13 +149,13 @@ def test_a_slow_logout_is_sent_once_and_holds_a_task_for_seconds_only(
 
 @pytest.mark.parametrize("asked", [3, 11])
 def test_a_logout_waits_for_a_busy_manager_for_seconds_only(
-    vm: Simulator, connect: Connect, calls: Calls, naps: list[float], asked: int
+    vm: Simulator, connect: Connect, calls: Calls, recorded_sleeps: list[float], asked: int
 ) -> None:
     session = connect(vm)
     session.request("GET", SOFTWARE)
     vm.faults.add("http_429", path="/logout", retry_after=asked)
     session.close()
-    assert naps == ([3] if asked == 3 else [])
+    assert recorded_sleeps == ([3] if asked == 3 else [])
     assert vm.counters.open_sessions == (0 if asked == 3 else 1)
 
 

@@ -376,20 +376,20 @@ def test_what_is_secret_in_a_url_reaches_neither_log_nor_error(
 
 @pytest.mark.parametrize("release", ["20.12.4"])
 def test_a_wait_looks_less_and_less_often_and_once_more_at_its_end(
-    repository: SoftwareRepository, naps: list[float]
+    repository: SoftwareRepository, recorded_sleeps: list[float]
 ) -> None:
     looks: list[float] = []
-    assert repository.changes.wait_for(lambda: looks.append(sum(naps)), 60) is None  # type: ignore[func-returns-value]
+    assert repository.changes.wait_for(lambda: looks.append(sum(recorded_sleeps)), 60) is None  # type: ignore[func-returns-value]
     assert looks[0] == 0
-    assert looks[-1] == sum(naps) == 60
-    assert naps[:5] == [1.0, 1.5, 2.25, 3.375, 5.0625]
-    assert max(naps) == 10
+    assert looks[-1] == sum(recorded_sleeps) == 60
+    assert recorded_sleeps[:5] == [1.0, 1.5, 2.25, 3.375, 5.0625]
+    assert max(recorded_sleeps) == 10
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
 @pytest.mark.parametrize("error", [VManageUnavailableError("away"), VManageProtocolError("a page")])
 def test_a_wait_outlives_a_manager_that_is_busy_unless_it_stays_so(
-    error: VManageError, repository: SoftwareRepository, naps: list[float]
+    error: VManageError, repository: SoftwareRepository, recorded_sleeps: list[float]
 ) -> None:
     answers = iter((error, None, error, "found"))
 
@@ -402,17 +402,19 @@ def test_a_wait_outlives_a_manager_that_is_busy_unless_it_stays_so(
     assert repository.changes.wait_for(look, 60) == "found"
     with pytest.raises(type(error)):
         repository.changes.wait_for(look, 60)
-    assert naps[-1] <= 10
+    assert recorded_sleeps[-1] <= 10
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_a_wait_ends_at_once_where_the_list_is_refused(repository: SoftwareRepository, naps: list[float]) -> None:
+def test_a_wait_ends_at_once_where_the_list_is_refused(
+    repository: SoftwareRepository, recorded_sleeps: list[float]
+) -> None:
     def look() -> Any:
         raise VManageRejectedError("no role")
 
     with pytest.raises(VManageRejectedError):
         repository.changes.wait_for(look, 60)
-    assert naps == []
+    assert recorded_sleeps == []
 
 
 def test_a_change_becomes_one_flat_row_of_plain_types() -> None:

@@ -134,7 +134,7 @@ def test_a_version_of_several_images_is_refused_naming_them(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
 ) -> None:
     images = [vm.add_image(name, version="20.1") for name in ("a.bin", "b.bin")]
-    with pytest.raises(VManageAmbiguousError, match="fits 2 images, so nothing was changed") as caught:
+    with pytest.raises(VManageAmbiguousError, match="matches 2 images, so nothing was changed") as caught:
         repository.delete_image(version="20.1")
     assert not caught.value.retryable
     assert len(caught.value.candidates) == 2
@@ -184,7 +184,7 @@ def test_a_selector_that_means_all_files_of_a_record_is_ambiguous(
 ) -> None:
     first = vm.add_image("a.bin", version="20.1")
     vm.add_image("b.bin", version="20.1", group=first.version_id)
-    with pytest.raises(VManageAmbiguousError, match="fits 2 images"):
+    with pytest.raises(VManageAmbiguousError, match="matches 2 images"):
         repository.delete_image(**{selector: getattr(first, selector)})
     assert names(vm) == ["a.bin", "b.bin"]
 
@@ -269,7 +269,7 @@ def test_files_of_one_record_may_be_deleted_one_after_the_other(vm: Simulator, r
 
 
 def test_a_delete_that_is_refused_by_name_twice_is_an_error_at_once(
-    vm: Simulator, repository: SoftwareRepository, calls: Callable[..., list[str]], naps: list[float]
+    vm: Simulator, repository: SoftwareRepository, calls: Callable[..., list[str]], recorded_sleeps: list[float]
 ) -> None:
     vm.add_image("a.bin", version="20.1")
     vm.faults.add("expired_f", times=2, **ON_DELETE)
@@ -278,7 +278,7 @@ def test_a_delete_that_is_refused_by_name_twice_is_an_error_at_once(
     assert caught.value.retryable
     assert caught.value.status == 403
     assert calls(vm)[-1].startswith("DELETE")
-    assert naps == []
+    assert recorded_sleeps == []
 
 
 # -- answers that are lost, refused or false -------------------------------------------------------------------------
@@ -396,14 +396,14 @@ def test_an_image_that_somebody_else_deletes_meanwhile_is_unchanged(
 
 
 def test_a_busy_manager_is_asked_again_and_a_busier_one_is_left_alone(
-    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], naps: list[float]
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], recorded_sleeps: list[float]
 ) -> None:
     vm.add_image("a.bin", version="20.1")
     vm.faults.add("http_429", **ON_DELETE, retry_after=3)
     vm.faults.add("http_429", **ON_DELETE, retry_after=600)
     with pytest.raises(VManageUnavailableError, match="wait 600 s"):
         repository.delete_image(version="20.1")
-    assert naps == [3.0]
+    assert recorded_sleeps == [3.0]
     assert names(vm) == ["a.bin"]
 
 

@@ -63,10 +63,10 @@ class Notes:
 
 @pytest.fixture
 def try_with(
-    vm: Simulator, connect: Callable[..., ManagerSession], naps: list[float], monkeypatch: pytest.MonkeyPatch
+    vm: Simulator, connect: Callable[..., ManagerSession], recorded_sleeps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Change]:
     """One try of a task: a session of its own, and the notes of the tries before; only recorded sleeps move time."""
-    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: sum(naps)))
+    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: sum(recorded_sleeps)))
 
     def run(notes: Notes | None, **options: Any) -> Change:
         content = options.pop("content", CONTENT)
@@ -158,7 +158,7 @@ def test_a_note_of_another_image_is_ignored(
     vm: Simulator,
     try_with: Callable[..., Change],
     sent: Callable[[], int],
-    naps: list[float],
+    recorded_sleeps: list[float],
 ) -> None:
     notes = Notes(note)
     vm.add_image("a.bin", b"old", version="1.1.1")
@@ -167,7 +167,7 @@ def test_a_note_of_another_image_is_ignored(
     assert names_and_digests(vm) == [("a.bin", SHA512)]
     promised = str(checksum or "")
     assert [bytes_of(one) for one in notes.written] == [replace(NOTE, action="replaced", checksum=promised)]
-    assert naps == []
+    assert recorded_sleeps == []
 
     notes.note = note
     with pytest.raises(VManageConflictError):
@@ -206,14 +206,14 @@ def test_after_a_kill_the_manager_has_the_rest_of_its_time_to_work_on_the_image(
     vm: Simulator,
     repository: SoftwareRepository,
     sent: Callable[[], int],
-    naps: list[float],
+    recorded_sleeps: list[float],
 ) -> None:
     """``upload_read`` is 20 seconds in these tests, ``listing_timeout`` 2."""
     notes = Notes(replace(NOTE, sent_on=int(time.time()) - age))
     source = ImageSource("image", SIZE, lambda: io.BytesIO(CONTENT))
     change = ImageUpload(repository, source, "a.bin", notes=notes, listing_timeout=2.0).run()
     assert (change.action, sent()) == ("uploaded", 1)
-    assert sum(naps) == pytest.approx(waited, abs=2)
+    assert sum(recorded_sleeps) == pytest.approx(waited, abs=2)
 
 
 def test_without_notes_a_killed_try_is_found_by_its_name_alone(

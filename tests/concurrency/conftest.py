@@ -47,17 +47,17 @@ def repository_of() -> Iterator[Callable[[Simulator], SoftwareRepository]]:
 def at_once() -> Callable[..., list[Any]]:
     """Does all of it at the same moment, each on a thread; returns results and errors of the client, in order."""
 
-    def do(*deeds: Callable[[], Any]) -> list[Any]:
-        start = threading.Barrier(len(deeds))
+    def do(*operations: Callable[[], Any]) -> list[Any]:
+        start = threading.Barrier(len(operations))
 
-        def outcome(deed: Callable[[], Any]) -> Any:
+        def outcome(operation: Callable[[], Any]) -> Any:
             start.wait(30)
             try:
-                return deed()
+                return operation()
             except VManageError as err:
                 return err
 
-        with ThreadPoolExecutor(len(deeds)) as pool:
-            return list(pool.map(outcome, deeds))
+        with ThreadPoolExecutor(len(operations)) as pool:
+            return list(pool.map(outcome, operations))
 
     return do

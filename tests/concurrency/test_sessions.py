@@ -123,13 +123,13 @@ def test_a_cookie_that_another_tasks_logout_kills_is_replaced_silently(
 ) -> None:
     vm = simulate(dead_session=dead_session)
     repository = repository_of(vm)
-    for deed, expected in (
+    for operation, expected in (
         (lambda: upload(repository, "a.bin"), "uploaded"),
         (lambda: vm.images[0].file_name, "a.bin"),
     ):
         repository.list_images()
         log_out_with_the_cookie_of(vm)
-        assert deed() == expected
+        assert operation() == expected
     assert repository.delete_image(file_name="a.bin", allow_in_use=True).action == "deleted"
     log_out_with_the_cookie_of(vm)
     repository.session.close()

@@ -38,7 +38,7 @@ def test_approval_stands_between_the_plan_and_every_change(dag: DAG) -> None:
     assert order["report"] == {"apply"}
 
 
-@pytest.mark.usefixtures("naps")
+@pytest.mark.usefixtures("recorded_sleeps")
 def test_what_was_approved_is_what_is_done(
     dag: DAG, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], tmp_path: Path
 ) -> None:

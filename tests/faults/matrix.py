@@ -82,7 +82,7 @@ class Row:
 
     :param group: heading it stands under.
     :param name: what happens.
-    :param fault: name of a fault of the simulator, or of one of tests/faults/strikes.py.
+    :param fault: name of a fault of the simulator, or of one of tests/faults/fault_injection.py.
     :param expected: outcome or reason to leave it out (``-`` and its letter), by operation.
     :param times: how many requests it strikes; None: every one.
     :param options: of the fault.

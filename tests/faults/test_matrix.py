@@ -13,9 +13,9 @@ import pytest
 from airflow_provider_vmanage.client import changes
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.simulator import Simulator
-from tests.faults.deeds import Deeds
+from tests.faults.fault_injection import FaultInjection
 from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, Row, cells
-from tests.faults.strikes import Strike
+from tests.faults.operations import Operations
 
 LARGE = 24 * 1024 * 1024
 
@@ -30,14 +30,14 @@ def vm() -> Iterator[Simulator]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A time that only the waits of sessions move; ``wake`` is called in each."""
-    clock = SimpleNamespace(naps=[], wake=lambda: None)
+    clock = SimpleNamespace(recorded_sleeps=[], wake=lambda: None)
 
     def sleep(_: Any, seconds: float) -> None:
-        clock.naps.append(seconds)
+        clock.recorded_sleeps.append(seconds)
         clock.wake()
 
     monkeypatch.setattr(ManagerConnection, "sleep", sleep)
-    monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=lambda: sum(clock.naps)))
+    monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=lambda: sum(clock.recorded_sleeps)))
     return clock
 
 
@@ -58,42 +58,42 @@ def test_a_cell(
     image = tmp_path / "image.bin"
     image.write_bytes(b"an image, complete and right. " * ((LARGE if row.large else 200_000) // 30))
     expected, may_leave = row.expected[name].rstrip("*"), row.expected[name].endswith("*")
-    deeds = Deeds(vm, run, image)
+    operations = Operations(vm, run, image)
     with ExitStack() as stack:
-        strike = Strike(row, name, vm, stack)
-        strike.install(monkeypatch)
-        clock.wake = strike.wake
-        connect(vm, host=strike.host, extra=strike.extra)
+        fault = FaultInjection(row, name, vm, stack)
+        fault.install(monkeypatch)
+        clock.wake = fault.wake
+        connect(vm, host=fault.host, extra=fault.extra)
         with monkeypatch.context() as patch:
-            strike.break_look_up(patch)
-            outcome, result = deeds.outcome(name)
+            fault.break_look_up(patch)
+            outcome, result = operations.outcome(name)
 
-        assert strike.struck
+        assert fault.injected
         assert outcome == expected, result
         if outcome == "ok":
-            deeds.assert_done(name, result)
-        deeds.assert_no_copies()
-        assert_sessions(strike, vm, f"{caplog.text} {result}", may_leave=may_leave)
+            operations.assert_done(name, result)
+        operations.assert_no_copies()
+        assert_sessions(fault, vm, f"{caplog.text} {result}", may_leave=may_leave)
         assert bad_logins(vm) <= 1
         if row.says and outcome != "ok":
             assert row.says in str(result)
 
         # What Airflow's retry does, or a person after an error that no retry mends: the fault is over.
         if outcome in ("retry", "final", "no") and row.fault != "never_listing":
-            strike.end()
-            connect(vm, host=strike.host, extra=strike.extra)
-            outcome, result = deeds.outcome(name)
+            fault.end()
+            connect(vm, host=fault.host, extra=fault.extra)
+            outcome, result = operations.outcome(name)
             assert outcome == "ok", result
-            deeds.assert_done(name, result)
-            deeds.assert_no_copies()
+            operations.assert_done(name, result)
+            operations.assert_no_copies()
 
 
-def assert_sessions(strike: Strike, vm: Simulator, said: str, *, may_leave: bool) -> None:
+def assert_sessions(fault: FaultInjection, vm: Simulator, said: str, *, may_leave: bool) -> None:
     """What was opened is logged out or dead; what cannot be is told."""
-    left = sum(node.counters.open_sessions for node in strike.nodes)
+    left = sum(node.counters.open_sessions for node in fault.nodes)
     if not may_leave:
         assert left == 0
-    elif left and strike.row.fault != "other_node":  # whom nobody told that the other has one
+    elif left and fault.row.fault != "other_node":  # whom nobody told that the other has one
         assert "stays until" in said or "is dead" in said or "the login" in said
 
 

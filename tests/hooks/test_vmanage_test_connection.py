@@ -93,14 +93,14 @@ def test_a_repository_that_cannot_be_read_is_told_apart_from_a_manager_that_cann
 
 @pytest.mark.parametrize(("host", "words"), [("no-such-host.invalid", "cannot be reached"), ("127.0.0.1:1", "refused")])
 def test_a_host_that_is_not_there_is_given_up_in_time(
-    host: str, words: str, vm: Simulator, connect: Callable[..., None], naps: list[float]
+    host: str, words: str, vm: Simulator, connect: Callable[..., None], recorded_sleeps: list[float]
 ) -> None:
     """Airflow's own test of a connection has 60 seconds."""
     connect(vm, host=host)
     ok, text = VManageHook().test_connection()
     assert not ok
     assert words in text
-    assert sum(naps) < 30
+    assert sum(recorded_sleeps) < 30
 
 
 def test_a_bad_field_is_told_as_by_any_call(vm: Simulator, connect: Callable[..., None]) -> None:
@@ -113,7 +113,7 @@ def test_a_bad_field_is_told_as_by_any_call(vm: Simulator, connect: Callable[...
 
 
 def test_a_host_that_swallows_every_packet_is_given_up_in_time_too(
-    vm: Simulator, connect: Callable[..., None], naps: list[float], monkeypatch: pytest.MonkeyPatch
+    vm: Simulator, connect: Callable[..., None], recorded_sleeps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Six attempts and the waits between them, in less than those 60 seconds."""
     patience: list[float] = []
@@ -127,4 +127,4 @@ def test_a_host_that_swallows_every_packet_is_given_up_in_time_too(
     ok, text = VManageHook().test_connection()
     assert not ok
     assert "cannot be reached" in text
-    assert sum(patience) + sum(naps) < 55
+    assert sum(patience) + sum(recorded_sleeps) < 55

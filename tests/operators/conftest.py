@@ -6,5 +6,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def no_waits(naps: list[float]) -> None:
-    """Use ``naps`` in every test of this folder."""
+def no_waits(recorded_sleeps: list[float]) -> None:
+    """Use ``recorded_sleeps`` in every test of this folder."""

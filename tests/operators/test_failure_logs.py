@@ -92,7 +92,7 @@ def test_a_wrong_checksum_is_one_sentence_and_the_whole_digests_follow(
     assert logs.outcome.state == "failed"
 
 
-@pytest.mark.usefixtures("naps")
+@pytest.mark.usefixtures("recorded_sleeps")
 @pytest.mark.parametrize("make", [untrusted, unavailable])
 def test_a_failure_shows_one_frame_of_ours_and_no_chain(
     logs_of: Callable[[Any], Logs], vm: Simulator, connect: Callable[..., None], make: Any
@@ -105,7 +105,7 @@ def test_a_failure_shows_one_frame_of_ours_and_no_chain(
 
 
 def test_an_error_that_a_retry_may_fix_keeps_its_type(
-    logs_of: Callable[[Any], Logs], vm: Simulator, connect: Callable[..., None], naps: list[float]
+    logs_of: Callable[[Any], Logs], vm: Simulator, connect: Callable[..., None], recorded_sleeps: list[float]
 ) -> None:
     logs = logs_of(unavailable(vm, connect))
     assert type(logs.outcome.error) is VManageUnavailableError

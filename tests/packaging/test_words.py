@@ -25,7 +25,7 @@ RETIRED: dict[str, tuple[str, int]] = {
     "anew": (r"anew", 13),
     "nobody": (r"nobody|whoever|surely|in vain", 38),
     "give up": (r"(give[sn]?|gave|giving|put|puts)[ _](up|away)", 26),
-    "hide": (r"hid(e|es|den|ing)", 46),
+    "hide": (r"hid(e|es|den|ing)", 50),
     "last words": (r"last[ _]words|goodbye|hasty|how-manieth", 23),
     "made up": (r"made[ -]up", 2),
     "do nothing": (r"do nothing (where|unless|if)", 7),

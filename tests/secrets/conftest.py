@@ -99,13 +99,13 @@ def perform(
     log: Callable[[], str],
     store: str,
     run: Callable[..., Any],
-    naps: list[float],
+    recorded_sleeps: list[float],
     redact: Callable[[str], str],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[Simulator, str], Left]:
     """Carries an operation out and gathers what it leaves behind; waits are skipped."""
-    monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=lambda: sum(naps)))
+    monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=lambda: sum(recorded_sleeps)))
 
     def do(vm: Simulator, operation: str) -> Left:
         left = Left()

@@ -32,9 +32,9 @@ KINDS: dict[str, Any] = {
 
 def attempt(kind: str, arguments: dict[str, Any]) -> dict[str, Any]:
     task = KINDS[kind](task_id="soak", **arguments)
-    passport = {f"{type(task).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
+    sentinel = {f"{type(task).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
     try:
-        return {"end": "success", "result": task.execute({}, **passport)}
+        return {"end": "success", "result": task.execute({}, **sentinel)}
     except VManageError as err:
         return {"end": "retry", "error": f"{type(err).__name__}: {err}"}
     except (AirflowFailException, AirflowSensorTimeout) as err:

@@ -10,8 +10,8 @@ from airflow_provider_vmanage.simulator import Simulator
 
 
 @pytest.fixture(autouse=True)
-def no_waits(naps: list[float]) -> None:
-    """Use ``naps`` in every test of this folder."""
+def no_waits(recorded_sleeps: list[float]) -> None:
+    """Use ``recorded_sleeps`` in every test of this folder."""
 
 
 @pytest.fixture

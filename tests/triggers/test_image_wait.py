@@ -16,7 +16,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageProtocolError,
     VManageUnavailableError,
 )
-from airflow_provider_vmanage.client.image_search import AwaitedImage, ImageIndex
+from airflow_provider_vmanage.client.matching import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.waiting import events, pace, wait_events
 from airflow_provider_vmanage.waiting.image_wait import ImageWait

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 
 from airflow_provider_vmanage.client.desired_state.wanted import (
@@ -21,6 +20,7 @@ from airflow_provider_vmanage.client.desired_state.wanted import (
     parse_wanted,
 )
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageStalePlanError
+from airflow_provider_vmanage.client.matching import ImageIndex, protecting, why_not_removed
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.urls import masked_url
 from airflow_provider_vmanage.client.usage import Usage
@@ -140,10 +140,10 @@ def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | 
     :param unreadable: wanted images that cannot be brought, with the reason.
     """
     refused = unreadable or {}
-    named = _by_name(state.images)
-    found = {one: _matches(one, named, state) for one in wish.images}
+    index = ImageIndex(state.images)
+    found = {one: _matches(one, index, state) for one in wish.images}
     missing = [one for one in wish.images if not found[one]]
-    obstacles = {one: refused.get(one) or _no_origin(one) or _unknown_place(one, named, state) for one in missing}
+    obstacles = {one: refused.get(one) or _no_origin(one) or _unknown_place(one, index, state) for one in missing}
     blocked: list[tuple[WantedImage | SoftwareImage, str]] = [(one, why) for one, why in obstacles.items() if why]
     reasons = {id(image): _wanted_reason(one) for one, images in found.items() for image in images}
     keep: list[tuple[SoftwareImage, str]] = []
@@ -164,19 +164,9 @@ def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | 
     return Plan(wish, add, tuple(keep), tuple(remove), tuple(blocked))
 
 
-def _by_name(images: Sequence[SoftwareImage]) -> dict[str, list[SoftwareImage]]:
-    """Return the images of each listed or uploaded name: a thousand wanted ones are not looked for one by one."""
-    named: dict[str, list[SoftwareImage]] = {}
-    for image in images:
-        for name in dict.fromkeys((image.file_name, image.uploaded_name)):
-            if name is not None:
-                named.setdefault(name, []).append(image)
-    return named
-
-
-def _matches(one: WantedImage, named: Mapping[str, list[SoftwareImage]], state: State) -> list[SoftwareImage]:
-    some = [image for name in one.spellings for image in named.get(name, ())] if one.file_name else state.images
-    return [image for image in {id(image): image for image in some}.values() if one.fits(image, state.server_ids)]
+def _matches(one: WantedImage, index: ImageIndex, state: State) -> list[SoftwareImage]:
+    some = index.named(one.spellings) if one.file_name else index.images
+    return [image for image in some if one.fits(image, state.server_ids)]
 
 
 def check_plan(plan: Any) -> tuple[Mapping[str, Any], Wish]:
@@ -211,15 +201,6 @@ def raise_if_stale(old: Mapping[str, Any], new: Plan) -> None:
         )
 
 
-def why_not_removed(image: SoftwareImage, usage: Usage) -> str | None:
-    """Return what speaks against the removal of an image that nobody asked for by name, or ``None``."""
-    if image.problem:
-        return f"could not be read ({image.problem})"
-    if not image.version_id:
-        return "shares its record with other files, and the manager shows no id for it alone"
-    return usage.reason(image)
-
-
 def is_maintenance_update(image: SoftwareImage) -> bool:
     """Return whether the image is a maintenance update (SMU): it is installed onto another version than its own.
 
@@ -239,12 +220,6 @@ def why_base_stays(image: SoftwareImage, bases: Mapping[Comparable, SoftwareImag
     """Return which maintenance update needs the image, or ``None``; an update is not the base of another."""
     update = None if is_maintenance_update(image) else bases.get(comparable(image.version or ""))
     return f"is referred to by {update.describe()}" if update else None
-
-
-def protecting(image: SoftwareImage, patterns: Sequence[str]) -> str | None:
-    """Return the pattern that fits a file name or the version of an image, or ``None``."""
-    names = [name for name in (image.file_name, image.uploaded_name, image.version) if name]
-    return next((pattern for pattern in patterns if any(fnmatchcase(name, pattern) for name in names)), None)
 
 
 def image_row(image: SoftwareImage, reason: str) -> Row:
@@ -273,11 +248,11 @@ def _no_origin(one: WantedImage) -> str | None:
     return None if has_origin else "is missing, and no source says where it comes from"
 
 
-def _unknown_place(one: WantedImage, named: Mapping[str, list[SoftwareImage]], state: State) -> str | None:
+def _unknown_place(one: WantedImage, index: ImageIndex, state: State) -> str | None:
     """Return why an image on a remote server may be there already, or ``None``; see ``RemoteServers.add_image``."""
     if one.remote_server is None:
         return None
-    found = [image for name in one.spellings for image in named.get(name, ())]
+    found = index.named(one.spellings)
     if not any(image.has_unknown_place and image.version_type not in state.server_ids for image in found):
         return None
     return "is listed on a remote server, and the manager does not show on which"

@@ -11,12 +11,11 @@ from typing import Any
 from airflow_provider_vmanage.client.desired_state.plan import (
     bases_of_updates,
     is_maintenance_update,
-    protecting,
     why_base_stays,
-    why_not_removed,
 )
 from airflow_provider_vmanage.client.desired_state.wanted import parse_limit, parse_patterns
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.matching import protecting, why_not_removed
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.usage import Usage, is_stored
 from airflow_provider_vmanage.client.versions import (

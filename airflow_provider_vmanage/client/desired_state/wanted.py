@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow_provider_vmanage.client.arguments import require_text
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.matching import matches, spellings
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.selection import spellings
 from airflow_provider_vmanage.client.settings import parse_bool
 from airflow_provider_vmanage.client.upload.body import check_file_name
 from airflow_provider_vmanage.client.upload.checksums import parse_checksum
@@ -59,19 +59,16 @@ class WantedImage:
 
         :param server_ids: ids of the remote servers by name.
         """
-        if image.problem:
+        names = self.spellings if self.file_name is not None else None
+        if not matches(image, version=self.version_name or self.version, file_names=names):
             return False
         if self.version_name is not None:
-            same = image.version == self.version_name and same_url(image.url or "", self.version_url or "")
-            return image.is_url_entry and same
-        named = self.file_name is None or any(map(image.has_file_name, self.spellings))
+            return image.is_url_entry and same_url(image.url or "", self.version_url or "")
         if self.remote_server is not None:
             server_id = server_ids.get(self.remote_server, self.remote_server)
             where = image.remote_server_ids or (image.version_type,)
-            return named and not image.is_on_manager and bool({server_id, self.remote_server} & {*where})
-        if image.remote_server_ids or (image.has_unknown_place and not image.is_url_entry):
-            return False
-        return named and self.version in (None, image.version)
+            return not image.is_on_manager and bool({server_id, self.remote_server} & {*where})
+        return not image.remote_server_ids and (image.is_url_entry or not image.has_unknown_place)
 
     @property
     def spellings(self) -> tuple[str, ...]:

@@ -25,8 +25,8 @@ from airflow_provider_vmanage.client.errors import (
     VManageSourceError,
     VManageUnavailableError,
 )
+from airflow_provider_vmanage.client.matching import matches, spellings
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.selection import spellings
 from airflow_provider_vmanage.client.software_repository import PATH, SoftwareRepository
 from airflow_provider_vmanage.client.upload.body import MultipartImage, check_file_name, digest_of
 from airflow_provider_vmanage.client.upload.checksums import Checksum
@@ -355,7 +355,7 @@ class ImageUpload:
         """Return the images of this name that the manager stores, except those that this run has deleted."""
         names = spellings(self.file_name)
         images = [one for one in self.repository.list_images() if one.is_on_manager and not self._is_deleted(one)]
-        return [image for image in images if any(map(image.has_file_name, names))]
+        return [image for image in images if matches(image, file_names=names)]
 
     def _is_deleted(self, image: SoftwareImage) -> bool:
         return (image.file_id or image.record_id) in self.deleted_ids

@@ -28,7 +28,7 @@ NEW = "vmanage-20.12.4-x86_64.tar.gz"
 URL = "https://images.example.com/17.12.4/"
 
 
-class Deeds:
+class Operations:
     """The operations, as a DAG runs them, against one manager.
 
     :param vm: the manager, which holds one image.

@@ -19,4 +19,4 @@ install() { # the folder $1, a module $2 of what is installed, and the packages
 install catalystwan catalystwan.session catalystwan==0.41.6 pyyaml # which it imports and does not ask for
 install sastre cisco_sdwan.base.rest_api cisco-sdwan==1.28
 # shellcheck disable=SC2086 # several arguments on purpose
-.venv/bin/python -m pytest -m clients tests/clients ${PYTEST_ARGS:-}
+.venv/bin/python -m pytest -m third_party tests/third_party ${PYTEST_ARGS:-}

@@ -1,4 +1,4 @@
-"""Clients that others wrote, unmodified, take the simulator for a manager. Run by `make test-clients`."""
+"""Clients that others wrote, unmodified, take the simulator for a manager. Run by `make test-third-party`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.simulator.simulator import Counters
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.third_party, pytest.mark.timeout(300)]
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -43,7 +43,7 @@ def digest(path: str) -> str:
 def run(client: str, *arguments: str, ca_bundle: str | None = None) -> subprocess.CompletedProcess[str]:
     python = ROOT / ".tmp" / client / "bin" / "python"
     if not python.exists():
-        pytest.fail(f"{python} is missing: make test-clients makes it")
+        pytest.fail(f"{python} is missing: make test-third-party makes it")
     surroundings = {"PATH": os.environ["PATH"], "HOME": str(ROOT / ".tmp"), "NO_PROXY": "*"}
     if ca_bundle:  # the one way to make catalystwan look at a certificate during its login
         surroundings["REQUESTS_CA_BUNDLE"] = ca_bundle

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LOGIN = "/j_security_check"
 
 
-class Strike:
+class FaultInjection:
     """One cell's fault: prepared before its operation, carried out once the struck request is about to be sent.
 
     :param row: the fault.
@@ -39,7 +39,7 @@ class Strike:
         self.row, self.operation, self.vm, self._stack = row, OPERATIONS[operation], vm, stack
         self.host = vm.url
         self.extra: dict[str, Any] = {"ca_bundle": vm.ca_bundle, **row.extra}
-        self.struck = False
+        self.injected = False
         self.nodes = [vm]
         self.wake: Callable[[], None] = lambda: None
         self._seen = 0
@@ -75,11 +75,11 @@ class Strike:
 
     def _look_at(self, call: Call) -> None:
         method, path = self._target
-        if self.struck or call.method != method or not fnmatchcase(call.path, path):
+        if self.injected or call.method != method or not fnmatchcase(call.path, path):
             return
         self._seen += 1
         if self._seen == self.operation.nth:
-            self.struck = True
+            self.injected = True
             self._act()
 
     @property
@@ -114,7 +114,7 @@ class Strike:
         self._act = act
 
     def _prepare_no_look_up(self) -> None:
-        self.struck = True
+        self.injected = True
 
     def _prepare_other_node(self) -> None:
         shared = self.vm.storage / "other"
@@ -133,31 +133,31 @@ class Strike:
 
     def _prepare_away_for_a_while(self) -> None:
         self._act = self.vm.stop
-        self.wake = lambda: self.vm.start() if self.struck else None
+        self.wake = lambda: self.vm.start() if self.injected else None
 
     def _prepare_other_authority(self) -> None:
         file = self.vm.storage / "another.pem"
         trustme.CA().cert_pem.write_to_path(str(file))
         self.extra = {"ca_bundle": str(file)}
-        self.struck = True
+        self.injected = True
 
     def _prepare_no_tls(self) -> None:
         plain = self._stack.enter_context(Simulator(tls=False))
         self.host = plain.url.replace("http:", "https:")
-        self.struck = True
+        self.injected = True
 
     def _prepare_broken_handshake(self) -> None:
         self.host = self._stack.enter_context(broken_port())
-        self.struck = True
+        self.injected = True
 
     def _prepare_record(self) -> None:
         self.vm.add_record(self.row.options)
-        self.struck = True
+        self.injected = True
 
     def _prepare_many_records(self) -> None:
         records = [{"versionId": f"id-{n}", "availableFiles": f"image-{n}.bin"} for n in range(10_000)]
         self.vm._manager.repository.raw_records.extend(records)
-        self.struck = True
+        self.injected = True
 
     def _prepare_late_listing(self) -> None:
         self._prepare_hidden(hidden_lists=3)

@@ -81,8 +81,8 @@ class Repository(RuleBasedStateMachine):
 
     def task(self, kind: Callable[..., Any], **arguments: Any) -> Any:
         task = kind(task_id="t", **arguments)
-        passport = {f"{type(task).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
-        return task.execute({}, **passport)
+        sentinel = {f"{type(task).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
+        return task.execute({}, **sentinel)
 
     def outcome(self, kind: Callable[..., Any], **arguments: Any) -> Any:
         """The row of a task, or the type of the error that no retry mends."""
@@ -261,7 +261,7 @@ class Repository(RuleBasedStateMachine):
 
 @pytest.mark.timeout(300)
 def test_random_sequences_of_all_operators_do_what_the_model_says(
-    naps: list[float], record_property: Callable[[str, object], None]
+    recorded_sleeps: list[float], record_property: Callable[[str, object], None]
 ) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Repository,

@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_vmanage.client.upload.resume_note import UploadNote
 from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
 from airflow_provider_vmanage.simulator import Simulator
-from airflow_provider_vmanage.task_state import TaskStateNotes
+from airflow_provider_vmanage.state_stores import TaskStateNotes
 
 CONTENT = b"image" * 1000
 SHA512 = hashlib.sha512(CONTENT).hexdigest()

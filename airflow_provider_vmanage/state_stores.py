@@ -1,0 +1,93 @@
+"""What this provider keeps in Airflow's state stores (Airflow 3.3 and newer): of a task, and of a watched asset."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from airflow_provider_vmanage.client.upload.resume_note import UploadNote
+
+log = logging.getLogger(__name__)
+
+_UPLOAD_KEY = "vmanage_upload"
+
+_NOTE_TYPES = {"action": str, "file_name": str, "size": int, "sha512": str, "checksum": str, "sent_on": int}
+
+
+class TaskStateNotes:
+    """The note of an upload in the store of the running task. Without a store, or if it fails, nothing is kept.
+
+    :param context: of the running task.
+    """
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        self._store: Any = context.get("task_state_store")
+
+    def read(self) -> UploadNote | None:
+        """Return the note of an earlier try, or ``None``."""
+        value = self._call("get", _UPLOAD_KEY)
+        if not isinstance(value, dict) or {name: type(item) for name, item in value.items()} != _NOTE_TYPES:
+            return None  # nothing, or written by another release of this package
+        return UploadNote(**value)
+
+    def write(self, note: UploadNote) -> None:
+        """Store the note."""
+        self._call("set", _UPLOAD_KEY, asdict(note))
+
+    def clear(self) -> None:
+        """Delete the note."""
+        self._call("delete", _UPLOAD_KEY)
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        if self._store is None:
+            return None
+        try:
+            return getattr(self._store, method)(*arguments)
+        except Exception:  # the store only helps the next try, and must not fail this one
+            log.warning("The task state store could not be used (%s)", method, exc_info=True)
+            return None
+
+
+class StoreUnavailableError(Exception):
+    """The asset state store cannot be read; its content is unknown."""
+
+
+class AssetStateStore:
+    """One JSON value in the asset state store. Without a store, nothing is kept.
+
+    :param store: what the triggerer gave the trigger, or ``None``.
+    :param identity: the trigger's arguments: each watcher of an asset has a value of its own.
+    """
+
+    def __init__(self, store: Any, identity: Mapping[str, Any]) -> None:
+        self._store = store
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        self._key = f"vmanage_seen_{digest[:8]}"
+
+    async def read(self) -> Any:
+        """Return the stored value, or ``None``.
+
+        :raises StoreUnavailableError: the store fails.
+        """
+        if self._store is None:
+            return None
+        try:
+            return await self._store.aget(self._key)
+        except Exception as err:
+            log.warning("The asset state store could not be read", exc_info=True)
+            raise StoreUnavailableError from err
+
+    async def write(self, value: Mapping[str, Any]) -> bool:
+        """Store the value; return whether that worked, which it does without a store too."""
+        if self._store is None:
+            return True
+        try:
+            await self._store.aset(self._key, value)
+        except Exception:  # the store only helps after a restart, and must not stop the watch
+            log.warning("The asset state store could not be written", exc_info=True)
+            return False
+        return True
