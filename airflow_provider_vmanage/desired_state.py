@@ -26,11 +26,11 @@ from airflow_provider_vmanage.client.errors import (
     VManageError,
     VManageTooManyDeletionsError,
 )
-from airflow_provider_vmanage.client.releases import url_entries_are_gone
+from airflow_provider_vmanage.client.releases import explain_unsupported_url
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
 from airflow_provider_vmanage.client.upload.sources import file_name_of
-from airflow_provider_vmanage.client.usage import FreshUsage, Usage
+from airflow_provider_vmanage.client.usage import CachedUsage, Usage
 from airflow_provider_vmanage.object_storage import open_checksum, open_source
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class DesiredState:
         self.hook = hook
         self.check_mode = check_mode
         self.repository = SoftwareRepository(hook.get_conn(), check_mode=check_mode)
-        self.usage = FreshUsage(hook.get_conn())
+        self.usage = CachedUsage(hook.get_conn())
         self._sizes: dict[WantedImage, int] = {}
         self._usage_of_plan: Usage | None = None
 
@@ -165,7 +165,7 @@ class DesiredState:
     def _obstacle(self, one: WantedImage, servers: dict[str, str]) -> str | None:
         """Return why something missing cannot be added, as far as that can be known before."""
         if one.version_url is not None:
-            return url_entries_are_gone(self.hook.get_conn().server)
+            return explain_unsupported_url(self.hook.get_conn().server)
         if one.remote_server is not None:
             known = {*servers, *servers.values()}
             return None if one.remote_server in known else f"the remote server {one.remote_server!r} is not there"

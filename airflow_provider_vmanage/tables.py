@@ -8,7 +8,7 @@ column               type            meaning
 ``manager``          text            ``https://host:port`` that was asked
 ``version``          text            version as the manager lists it
 ``version_id``       text            id to delete by
-``file_name``        text            name of the file; null for a URL entry
+``file_name``        text            name of the file; null for a repository URL
 ``image_type``       text            such as ``software``; null where the release does not tell
 ``version_type``     text            ``vmanage`` for a file stored on the manager
 ``platform_family``  list of text    families the image is for; in CSV one text, joined by blanks

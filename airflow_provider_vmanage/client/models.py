@@ -33,13 +33,13 @@ _OWN_PACKAGE_URL = re.compile(r"^https?://[^/]*:8080/software/package/?$")
 
 @dataclass(frozen=True)
 class SoftwareImage:
-    """One file of the software repository, or one URL entry without a file.
+    """One file of the software repository, or one repository URL without a file.
 
     :param version: ``versionName``, as the manager read it from inside the image; ``--`` is the manager's own
         word for "unknown".
     :param record_id: ``versionId`` of the record that holds the file.
     :param file_id: the file's own id of ``versionIdMap``, where the manager shows one.
-    :param file_name: name as listed in ``availableFiles``; ``None`` for a URL entry.
+    :param file_name: name as listed in ``availableFiles``; ``None`` for a repository URL.
     :param uploaded_name: right-hand side of ``fileNameMap``: the name under which the file was uploaded.
     :param image_type: such as ``software``.
     :param version_type: ``vmanage`` for a file stored on the manager.
@@ -92,7 +92,7 @@ class SoftwareImage:
         return self.version_type in (None, "vmanage") and not self.remote_server_ids and bool(self.file_name)
 
     @property
-    def is_url_entry(self) -> bool:
+    def is_repository_url(self) -> bool:
         """True if this is a repository URL rather than a file: never for a file that the manager stores."""
         if self.is_on_manager or self.remote_server_ids:
             return False

@@ -12,7 +12,7 @@ REMOTE_SERVERS_ONLY = (20, 16)
 _INSTEAD = "use RemoteServerOperator and AddRemoteImageOperator instead of AddRepoOperator"
 
 
-def url_entries_are_gone(server: ServerInfo) -> str | None:
+def explain_unsupported_url(server: ServerInfo) -> str | None:
     """Return why a URL can probably not be added, by the documentation of the release, or ``None``."""
     if server.release is None or server.release < REMOTE_SERVERS_ONLY:
         return None
@@ -24,7 +24,7 @@ def explain_refused_url(error: VManageRejectedError, server: ServerInfo) -> VMan
 
     :param error: the manager's own refusal; its fields are kept.
     """
-    if url_entries_are_gone(server) is None or error.status in (401, 403):
+    if explain_unsupported_url(server) is None or error.status in (401, 403):
         return error
     text = f"{error.message}. Release {server.version} may know remote servers only, no version_url: {_INSTEAD}"
     return VManageRejectedError(text, **error.fields)

@@ -37,7 +37,7 @@ from airflow_provider_vmanage.client.matching import (
     placeholder,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage, parse_images
-from airflow_provider_vmanage.client.releases import explain_refused_url, url_entries_are_gone
+from airflow_provider_vmanage.client.releases import explain_refused_url, explain_unsupported_url
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.urls import (
     check_repository_url,
@@ -57,7 +57,7 @@ _WARNED: WeakKeyDictionary[ManagerSession, set[str]] = WeakKeyDictionary()
 
 
 class SoftwareRepository:
-    """The images and URL entries of one manager.
+    """The images and repository URLs of one manager.
 
     :param session: the session to use; its owner closes it.
     :param check_mode: read and check all, change nothing, and return what would be done.
@@ -118,7 +118,7 @@ class SoftwareRepository:
         url = check_repository_url(version_url)
         check_choice(if_exists, IF_EXISTS, "if_exists")
         self.session.keep_secret(*secrets_in_url(url))
-        entries = [image for image in self.list_images() if image.is_url_entry and image.version == name]
+        entries = [image for image in self.list_images() if image.is_repository_url and image.version == name]
         same = [entry for entry in entries if same_url(entry.url or "", url)]
         if same and if_exists != "fail":
             return Change("unchanged", same[0], applied=not self.check_mode)
@@ -141,7 +141,7 @@ class SoftwareRepository:
         if_missing: str = "skip",
         allow_in_use: bool = False,
     ) -> Change:
-        """Delete exactly one image or URL entry; safe to run again.
+        """Delete exactly one image or repository URL; safe to run again.
 
         :param version_id: id of the record or of the file.
         :param version: version as listed.
@@ -223,7 +223,7 @@ class SoftwareRepository:
         return f"the entry of before was put back: {urls}"
 
     def _would_add(self, name: str, url: str, action: str) -> Change:
-        if known := url_entries_are_gone(self.session.server):
+        if known := explain_unsupported_url(self.session.server):
             raise VManageRejectedError(known, method="POST", path=f"{API_ROOT}/{PATH}")
         return Change(action, SoftwareImage(version=name, url=url), applied=False)
 
@@ -243,7 +243,7 @@ class SoftwareRepository:
 
     def _url_entry(self, name: str, url: str) -> SoftwareImage | None:
         images = self.list_images()
-        entries = (one for one in images if one.is_url_entry and one.version == name)
+        entries = (one for one in images if one.is_repository_url and one.version == name)
         return next((one for one in entries if same_url(one.url or "", url)), None)
 
     def _remove(self, image: SoftwareImage, siblings: Sequence[SoftwareImage] = ()) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from airflow_provider_vmanage.client.device_actions.software_tasks import SoftwareTask, list_software_tasks
 from airflow_provider_vmanage.client.devices import Device, list_devices
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
@@ -17,7 +18,6 @@ from airflow_provider_vmanage.client.errors import (
     VManageProtocolError,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.running_tasks import SoftwareTask, list_software_tasks
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable
 
@@ -76,7 +76,8 @@ class Usage:
         reasons = []
         if self.problem is not None and not self.problem.retryable:
             reasons.append(self._not_listed())
-        if is_stored(image) and image.version in (None, UNKNOWN_VERSION):
+        is_elsewhere = image.is_repository_url or image.remote_server_ids or image.version_type not in (None, "vmanage")
+        if not is_elsewhere and image.version in (None, UNKNOWN_VERSION):
             reasons.append("counts as in use, since its version is not known")
         if names := self._users.get(comparable(image.version or ""), ()):
             reasons.append(f"is in use on {_some(names)}")
@@ -116,11 +117,6 @@ class Usage:
         return [device for device in self.devices if device.may_need_more]
 
 
-def is_stored(image: SoftwareImage) -> bool:
-    """Return whether the manager itself stores the file, rather than a remote server or a repository elsewhere."""
-    return not (image.is_url_entry or image.remote_server_ids) and image.version_type in (None, "vmanage")
-
-
 def read_usage(session: ManagerSession) -> Usage:
     """Return what needs images now; four calls, and one for each task that works with images.
 
@@ -143,7 +139,7 @@ def read_usage(session: ManagerSession) -> Usage:
         return Usage(devices, err, unread=unread)
 
 
-class FreshUsage:
+class CachedUsage:
     """What needs images, read again if it is older than a minute.
 
     :param session: with the manager.

@@ -256,7 +256,7 @@ class VManageHook(BaseHook):
         allow_in_use: bool = False,
         check_mode: bool = False,
     ) -> Change:
-        """Delete exactly one image or URL entry; safe to run again.
+        """Delete exactly one image or repository URL; safe to run again.
 
         See :meth:`airflow_provider_vmanage.client.software_repository.SoftwareRepository.delete_image`.
         """

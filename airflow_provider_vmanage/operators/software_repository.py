@@ -185,7 +185,7 @@ class UploadImageOperator(VManageOperator):
 
 
 class DeleteImageOperator(VManageOperator):
-    """Delete one image or URL entry, selected exactly: ``20.1`` never fits ``20.12``.
+    """Delete one image or repository URL, selected exactly: ``20.1`` never fits ``20.12``.
 
     Lists first and again afterwards, so it is safe to run again. More than one fit is an error that names them, and
     so is a record that holds other files too where the manager shows no id for this one. An image whose version is in

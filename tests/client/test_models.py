@@ -38,7 +38,7 @@ def one(**record: Any) -> SoftwareImage:
     ],
 )
 def test_the_managers_own_address_is_no_url_entry(url: str | None, version_type: str, *, is_entry: bool) -> None:
-    assert SoftwareImage(url=url, version_type=version_type).is_url_entry is is_entry
+    assert SoftwareImage(url=url, version_type=version_type).is_repository_url is is_entry
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,11 @@ def test_the_place_of_a_file_is_told_by_type_and_server(
     record: dict[str, Any], *, on_manager: bool, is_entry: bool, unknown_place: bool
 ) -> None:
     image = one(**record)
-    assert (image.is_on_manager, image.is_url_entry, image.has_unknown_place) == (on_manager, is_entry, unknown_place)
+    assert (image.is_on_manager, image.is_repository_url, image.has_unknown_place) == (
+        on_manager,
+        is_entry,
+        unknown_place,
+    )
 
 
 def test_one_unreadable_record_hides_no_other_and_is_kept_raw() -> None:

@@ -43,7 +43,7 @@ def test_a_record_of_release_16_3_has_six_fields() -> None:
         "updated_on": 1486072271028,
     }
     assert image.url == LOCAL
-    assert not image.is_url_entry
+    assert not image.is_repository_url
 
 
 def test_the_two_lists_show_the_same_image_under_two_ids() -> None:
@@ -89,8 +89,8 @@ def test_a_file_without_an_own_id_in_a_shared_record_has_no_id_to_delete_by() ->
 
 def test_url_entries_are_told_from_files() -> None:
     entry, remote = images("20.12/software_url_entry")
-    assert (entry.is_url_entry, entry.file_name, entry.url) == (True, None, "ftp://1.1.1.1/builds/16.1/")
-    assert (remote.is_url_entry, remote.file_name, remote.version) == (False, "abc.bin", "--")
+    assert (entry.is_repository_url, entry.file_name, entry.url) == (True, None, "ftp://1.1.1.1/builds/16.1/")
+    assert (remote.is_repository_url, remote.file_name, remote.version) == (False, "abc.bin", "--")
     assert entry.describe() == "ftp://1.1.1.1/builds/16.1/ (version 16.1.2, id 44444444-4444-4444-8444-444444444444)"
     assert images("20.18/software_images_utd")[0].image_type == "utdsignature"
 

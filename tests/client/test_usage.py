@@ -15,7 +15,7 @@ from airflow_provider_vmanage.client.errors import VManageCancelledError, VManag
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.usage import FreshUsage, Usage, read_usage
+from airflow_provider_vmanage.client.usage import CachedUsage, Usage, read_usage
 from airflow_provider_vmanage.simulator import Simulator
 
 Connect = Callable[..., ManagerSession]
@@ -170,7 +170,7 @@ def test_the_devices_are_read_again_after_a_minute(
 ) -> None:
     clock = [1000.0]
     monkeypatch.setattr(usage, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    fresh = FreshUsage(connect(vm))
+    fresh = CachedUsage(connect(vm))
     image = SoftwareImage(version="20.9.4")
     assert fresh.now().reason(image) is None
     vm.add_device("branch-1", version="20.9.4")

@@ -58,7 +58,7 @@ def _images(envelope: Envelope) -> Any:
     images = parse_images(envelope.rows)
     for image in images:
         assert image.file_name is None or image.has_file_name(image.file_name)
-    return [(image, image.as_row(), image.describe(), image.is_url_entry, image.version_id) for image in images]
+    return [(image, image.as_row(), image.describe(), image.is_repository_url, image.version_id) for image in images]
 
 
 def _server(envelope: Envelope) -> Any:

@@ -152,7 +152,7 @@ class Worker(threading.Thread):
             self.there[name] = False
         elif kind == "add":
             urls = [one.version for one in self.vm.images if one.url]
-            self.tally.expect(f"url-{name}" in urls, f"URL entry of {name} is not there")
+            self.tally.expect(f"url-{name}" in urls, f"repository URL of {name} is not there")
         elif kind == "list":
             rows = {row["file_name"] for row in result}
             mine = {one for one, is_there in self.there.items() if is_there}

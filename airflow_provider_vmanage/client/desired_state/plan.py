@@ -33,7 +33,7 @@ Row = dict[str, Any]
 class Wish:
     """What a repository shall hold.
 
-    :param images: wanted images and URL entries.
+    :param images: wanted images and repository URLs.
     :param exact: whether all others shall go.
     :param protect: patterns of file names and versions that stay all the same.
     """

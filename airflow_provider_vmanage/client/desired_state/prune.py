@@ -17,7 +17,7 @@ from airflow_provider_vmanage.client.desired_state.wanted import parse_limit, pa
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.matching import protecting, why_not_removed
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.usage import Usage, is_stored
+from airflow_provider_vmanage.client.usage import Usage
 from airflow_provider_vmanage.client.versions import (
     UNKNOWN_VERSION,
     Comparable,
@@ -85,7 +85,7 @@ def choose(images: Sequence[SoftwareImage], rules: PruneRules, usage: Usage, now
 def _why_kept(image: SoftwareImage, rules: PruneRules, newest: Newest, now: datetime) -> str | None:
     if image.problem:
         return f"could not be read ({image.problem})"
-    if not is_stored(image):
+    if not image.is_on_manager:
         return "is not stored on the manager"
     if image.version in (None, UNKNOWN_VERSION):
         return "has no known version"
@@ -118,7 +118,7 @@ def _newest(images: Sequence[SoftwareImage], keep: int) -> Newest:
     versions: dict[tuple[str, str | None], dict[Comparable, str]] = {}
     for image in images:
         version = image.version or ""
-        if is_stored(image) and is_ordered(version) and not is_maintenance_update(image):
+        if image.is_on_manager and is_ordered(version) and not is_maintenance_update(image):
             for family in image.platform_family:
                 versions.setdefault((family, image.image_type), {}).setdefault(comparable(version), version)
     return {

@@ -33,13 +33,13 @@ _MEND = (
 
 @dataclass(frozen=True)
 class WantedImage:
-    """One image or URL entry that the repository shall hold.
+    """One image or repository URL that the repository shall hold.
 
     :param source: where the bytes of a missing image come from.
     :param file_name: exact name on the manager.
     :param checksum: of the source, as :class:`.UploadImageOperator` takes it.
     :param version: version of an image that has to be there already.
-    :param version_name: name of a URL entry.
+    :param version_name: name of a repository URL.
     :param version_url: its URL.
     :param remote_server: name of the remote server that holds the file.
     :param platform_family: of an image on a remote server.
@@ -63,12 +63,12 @@ class WantedImage:
         if not matches(image, version=self.version_name or self.version, file_names=names):
             return False
         if self.version_name is not None:
-            return image.is_url_entry and same_url(image.url or "", self.version_url or "")
+            return image.is_repository_url and same_url(image.url or "", self.version_url or "")
         if self.remote_server is not None:
             server_id = server_ids.get(self.remote_server, self.remote_server)
             where = image.remote_server_ids or (image.version_type,)
             return not image.is_on_manager and bool({server_id, self.remote_server} & {*where})
-        return not image.remote_server_ids and (image.is_url_entry or not image.has_unknown_place)
+        return not image.remote_server_ids and (image.is_repository_url or not image.has_unknown_place)
 
     @property
     def spellings(self) -> tuple[str, ...]:
