@@ -11,10 +11,9 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_vmanage.client.arguments import require_text
+from airflow_provider_vmanage.client.arguments import quoted_file_name, require_text
 from airflow_provider_vmanage.client.errors import VManageAmbiguousError, VManageConfigurationError
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.upload.body import quoted_file_name
 from airflow_provider_vmanage.client.urls import path_below
 
 if TYPE_CHECKING:

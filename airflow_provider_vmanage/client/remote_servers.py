@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_vmanage.client.arguments import check_choice, require_text
+from airflow_provider_vmanage.client.arguments import check_choice, check_file_name, require_text
 from airflow_provider_vmanage.client.changes import Change
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
@@ -24,7 +24,6 @@ from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.releases import explain_refused_remote
 from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, RemoteServer, parse_remote_server
 from airflow_provider_vmanage.client.software_repository import PATH, SoftwareRepository
-from airflow_provider_vmanage.client.upload.body import check_file_name
 from airflow_provider_vmanage.client.urls import path_below
 
 SERVERS = "device/action/remote-server"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_vmanage.client.arguments import parse_bool
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.urls import manager_url
 
@@ -28,9 +29,6 @@ KNOWN_EXTRAS = (
 
 #: requests per second; managers document 100 for all clients together (Cisco, rate limits, release 20.6 and newer)
 DEFAULT_RATE, MAX_RATE = 20.0, 100.0
-
-_TRUE = ("true", "1", "yes")
-_FALSE = ("false", "0", "no")
 
 
 @dataclass(frozen=True)
@@ -119,21 +117,6 @@ def read_settings(
     _check_credentials(settings)
     _check_ca_bundle(settings)
     return settings
-
-
-def parse_bool(value: Any, *, field: str) -> bool:
-    """Return the truth value of a boolean or its text.
-
-    :param value: true or false, or one of true/false/1/0/yes/no as text or number.
-    :param field: name of the field, for the error.
-    :raises VManageConfigurationError: it is anything else.
-    """
-    text = str(value).strip().lower()
-    if text in _TRUE:
-        return True
-    if text in _FALSE:
-        return False
-    raise VManageConfigurationError(f"{field} is {value!r}: use true or false")
 
 
 def is_header_value(value: Any) -> bool:

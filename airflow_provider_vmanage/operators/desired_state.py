@@ -113,8 +113,8 @@ class ApplyRepositoryOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Make the changes and return what was done."""
+        from airflow_provider_vmanage.client.arguments import parse_limit
         from airflow_provider_vmanage.client.desired_state.plan import check_plan
-        from airflow_provider_vmanage.client.desired_state.wanted import parse_limit
         from airflow_provider_vmanage.desired_state import DesiredState
 
         limit = parse_limit(self.max_deletions, "max_deletions")
@@ -181,8 +181,8 @@ class PruneImagesOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Delete them and return what was done."""
+        from airflow_provider_vmanage.client.arguments import parse_limit
         from airflow_provider_vmanage.client.desired_state.prune import parse_rules
-        from airflow_provider_vmanage.client.desired_state.wanted import parse_limit
         from airflow_provider_vmanage.desired_state import DesiredState
 
         rules = parse_rules(self.keep, self.protect, self.older_than)

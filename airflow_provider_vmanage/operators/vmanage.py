@@ -107,6 +107,6 @@ class VManageOperator(BaseOperator):
 
         :raises VManageConfigurationError: neither true nor false.
         """
-        from airflow_provider_vmanage.client.settings import parse_bool
+        from airflow_provider_vmanage.client.arguments import parse_bool
 
         return parse_bool(value, field=field)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_vmanage.client.arguments import parse_bool
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.settings import (
     KNOWN_EXTRAS,
     ManagerSettings,
     Timeouts,
     is_header_value,
-    parse_bool,
     read_settings,
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from python_multipart.multipart import parse_options_header
 
+from airflow_provider_vmanage.client.arguments import check_file_name, quoted_file_name
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
-from airflow_provider_vmanage.client.upload.body import check_file_name, quoted_file_name
 
 
 @pytest.mark.parametrize("name", ["a b.bin", "a'b;c.bin", "größe-日本.bin", "a%22b.bin", "a=b&c.bin", "é.bin"])

@@ -12,13 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_vmanage.client.desired_state.wanted import (
-    WantedImage,
-    parse_flag,
-    parse_patterns,
-    parse_plain,
-    parse_wanted,
-)
+from airflow_provider_vmanage.client.arguments import parse_bool, parse_patterns, parse_plain
+from airflow_provider_vmanage.client.desired_state.wanted import WantedImage, parse_wanted
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageStalePlanError
 from airflow_provider_vmanage.client.matching import ImageIndex, protecting, why_not_removed
 from airflow_provider_vmanage.client.models import SoftwareImage
@@ -131,7 +126,7 @@ def parse_wish(images: Any, exact: Any = False, protect: Any = ()) -> Wish:
 
     :raises VManageConfigurationError: naming field, value and mend.
     """
-    return Wish(parse_wanted(images), parse_flag(exact, "exact"), parse_patterns(protect, "protect"))
+    return Wish(parse_wanted(images), parse_bool(exact, field="exact"), parse_patterns(protect, "protect"))
 
 
 def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | None = None) -> Plan:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from airflow_provider_vmanage.client.arguments import parse_limit, parse_patterns
 from airflow_provider_vmanage.client.desired_state.plan import (
     bases_of_updates,
     is_maintenance_update,
     why_base_stays,
 )
-from airflow_provider_vmanage.client.desired_state.wanted import parse_limit, parse_patterns
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.matching import protecting, why_not_removed
 from airflow_provider_vmanage.client.models import SoftwareImage

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_vmanage.client.arguments import require_text
+from airflow_provider_vmanage.client.arguments import check_file_name, parse_plain, require_text
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.matching import matches, spellings
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.settings import parse_bool
-from airflow_provider_vmanage.client.upload.body import check_file_name
 from airflow_provider_vmanage.client.upload.checksums import parse_checksum
 from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, same_url, secrets_in_url
@@ -103,53 +99,6 @@ def parse_wanted(images: Any) -> tuple[WantedImage, ...]:
             raise VManageConfigurationError(f"images[{number}] is {one.describe()}, and given twice: give it once")
         seen.add(_key(one))
     return tuple(wanted)
-
-
-def parse_patterns(value: Any, field: str) -> tuple[str, ...]:
-    """Return patterns of names; one text without brackets is one pattern.
-
-    :raises VManageConfigurationError: not a list of texts, or a blank one: it would protect nothing.
-    """
-    if isinstance(value, str) and not value.lstrip().startswith(("[", "(")):
-        value = [value] if value.strip() else []
-    patterns = parse_plain(value, field)
-    if not isinstance(patterns, (list, tuple)) or not all(isinstance(one, str) and one.strip() for one in patterns):
-        raise VManageConfigurationError(f"{field} is {value!r}: give a list of patterns such as 'vmanage-20.12.*'")
-    return tuple(one.strip() for one in patterns)
-
-
-def parse_plain(value: Any, field: str) -> Any:
-    """Return plain data; text is read as JSON, or as Python writes it, which is what a template makes of it.
-
-    :raises VManageConfigurationError: it is text that is neither.
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        pass
-    try:
-        return ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        raise VManageConfigurationError(f"{field} is text that is neither JSON nor a Python literal") from None
-
-
-def parse_limit(value: Any, field: str, *, least: int = 0) -> int:
-    """Return a number of images.
-
-    :param least: the smallest number that is of use, for the error; the caller says why a smaller one is not.
-
-    :raises VManageConfigurationError: it is anything else.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise VManageConfigurationError(f"{field} is {value!r}: give a whole number, {least} or more")
-    return value
-
-
-def parse_flag(value: Any, field: str) -> bool:
-    """Return a boolean or its text."""
-    return parse_bool(value, field=field)
 
 
 def _parse_entry(entry: Any, field: str) -> WantedImage:

@@ -16,9 +16,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import IO, TypeAlias
 
-from airflow_provider_vmanage.client.arguments import require_text
+from airflow_provider_vmanage.client.arguments import quoted_file_name
 from airflow_provider_vmanage.client.errors import (
-    VManageConfigurationError,
     VManageError,
     VManageSourceError,
 )
@@ -277,26 +276,3 @@ def digest_of(source: ImageSource, checksum: Checksum, raise_if_stopped: Callabl
         reader.check()
     finally:
         reader.stop()
-
-
-def check_file_name(name: str) -> str:
-    """Return the name an image shall have on the manager.
-
-    :raises VManageConfigurationError: it is blank, has a folder in it, or characters that the manager's list, which
-        joins names by commas, could not show again.
-    """
-    if require_text(name, "file_name") != name:
-        raise VManageConfigurationError(f"file_name is {name!r}: give it without blanks around it")
-    bad = next((sign for sign in name if sign in "/\\,[]{}" or not sign.isprintable()), "")
-    if bad or name in (".", ".."):
-        what = repr(bad) if bad else "no name"
-        raise VManageConfigurationError(f"file_name {name!r} has {what} in it: the manager's list could not show it")
-    return name
-
-
-def quoted_file_name(name: str) -> str:
-    """Return the name as browsers write it into the header of a part (HTML standard, multipart/form-data).
-
-    Whether a manager turns ``%22`` back into a quote is not known, so the list is searched for both.
-    """
-    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

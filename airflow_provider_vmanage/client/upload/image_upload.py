@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice
+from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice, check_file_name
 from airflow_provider_vmanage.client.changes import OUTCOME_OPEN, Change, is_refusal
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
@@ -28,7 +28,7 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.matching import matches, spellings
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.software_repository import PATH, SoftwareRepository
-from airflow_provider_vmanage.client.upload.body import MultipartImage, check_file_name, digest_of
+from airflow_provider_vmanage.client.upload.body import MultipartImage, digest_of
 from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.deadline import Budget
 from airflow_provider_vmanage.client.upload.resume_note import UploadNote, UploadNotes
