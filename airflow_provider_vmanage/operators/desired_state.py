@@ -14,6 +14,11 @@ from airflow_provider_vmanage.text_table import count_of
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_vmanage.client.changes import Change
+    from airflow_provider_vmanage.client.desired_state.apply import DesiredState
+    from airflow_provider_vmanage.client.desired_state.wanted import WantedImage
+    from airflow_provider_vmanage.hooks.vmanage import VManageHook
+
 
 class PlanRepositoryOperator(VManageOperator):
     """Plan the changes that bring the repository to the wanted state. Changes nothing; a retry is safe.
@@ -53,14 +58,13 @@ class PlanRepositoryOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Return the plan."""
-        from airflow_provider_vmanage.approval import COLUMNS, count_lines, plan_markdown
+        from airflow_provider_vmanage.approval import COLUMNS, count_lines, plan_lines, plan_markdown
         from airflow_provider_vmanage.client.desired_state.plan import parse_wish
-        from airflow_provider_vmanage.desired_state import DesiredState
 
         wish = parse_wish(self.images, self.exact, self.protect)
-        state = DesiredState(self.hook)
+        state = _desired_state(self.hook)
         plan = state.plan(wish)
-        lines = state.lines(plan)
+        lines = plan_lines(plan, state.usage_of_plan, state.sizes)
         self.log.info("plan: %s", count_lines(lines))
         self.log_table(COLUMNS, [astuple(line) for line in lines])
         row = plan.as_row()
@@ -115,7 +119,6 @@ class ApplyRepositoryOperator(VManageOperator):
         """Make the changes and return what was done."""
         from airflow_provider_vmanage.client.arguments import parse_limit
         from airflow_provider_vmanage.client.desired_state.plan import check_plan
-        from airflow_provider_vmanage.desired_state import DesiredState
 
         limit = parse_limit(self.max_deletions, "max_deletions")
         allow_empty = self.flag(self.allow_empty, "allow_empty")
@@ -123,7 +126,7 @@ class ApplyRepositoryOperator(VManageOperator):
         _, wish = check_plan(self.plan)
         self._sources = {name: one.source for one in wish.images if one.source for name in one.spellings}
         with partial_success(context):
-            state = DesiredState(self.hook, check_mode=check_mode)
+            state = _desired_state(self.hook, check_mode=check_mode)
             row = state.apply(self.plan, max_deletions=limit, allow_empty=allow_empty)
         added, deleted = count_of(len(row["added"]), "image"), count_of(len(row["removed"]), "image")
         if check_mode:
@@ -183,13 +186,12 @@ class PruneImagesOperator(VManageOperator):
         """Delete them and return what was done."""
         from airflow_provider_vmanage.client.arguments import parse_limit
         from airflow_provider_vmanage.client.desired_state.prune import parse_rules
-        from airflow_provider_vmanage.desired_state import DesiredState
 
         rules = parse_rules(self.keep, self.protect, self.older_than)
         limit = parse_limit(self.max_deletions, "max_deletions")
         check_mode = self.flag(self.check_mode, "check_mode")
         with partial_success(context):
-            state = DesiredState(self.hook, check_mode=check_mode)
+            state = _desired_state(self.hook, check_mode=check_mode)
             row = state.prune(rules, max_deletions=limit)
         deleted, kept = count_of(len(row["removed"]), "image"), len(row["kept"])
         if check_mode:
@@ -199,3 +201,18 @@ class PruneImagesOperator(VManageOperator):
         if row["refused"]:
             self.log.warning("check mode: would be refused: %s", row["refused"])
         return row
+
+
+def _desired_state(hook: VManageHook, *, check_mode: bool = False) -> DesiredState:
+    """Return the client's part, with sources as Airflow opens them."""
+    from airflow_provider_vmanage.client.desired_state.apply import DesiredState
+    from airflow_provider_vmanage.object_storage import open_checksum, open_source
+
+    def upload(one: WantedImage) -> Change:
+        return hook.upload_image(
+            one.source or "", file_name=one.file_name, checksum=one.checksum, check_mode=check_mode
+        )
+
+    return DesiredState(
+        hook.get_conn(), open_source=open_source, open_checksum=open_checksum, upload=upload, check_mode=check_mode
+    )

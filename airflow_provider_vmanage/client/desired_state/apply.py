@@ -1,4 +1,7 @@
-"""The repository as a desired state: reads what a plan needs, and makes the changes of a plan one at a time."""
+"""Plan, apply and prune: read what a plan needs, and make its changes one at a time.
+
+What opens a source and uploads it is given, since sources may belong to Airflow.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_vmanage.approval import PlanLine, plan_lines
 from airflow_provider_vmanage.client.changes import Change
 from airflow_provider_vmanage.client.desired_state.plan import (
     Plan,
@@ -29,14 +31,14 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.releases import explain_unsupported_url
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.client.usage import CachedUsage, Usage
-from airflow_provider_vmanage.object_storage import open_checksum, open_source
 
 if TYPE_CHECKING:
     from airflow_provider_vmanage.client.desired_state.wanted import WantedImage
     from airflow_provider_vmanage.client.models import SoftwareImage
-    from airflow_provider_vmanage.hooks.vmanage import VManageHook
+    from airflow_provider_vmanage.client.session import ManagerSession
+    from airflow_provider_vmanage.client.upload.checksums import Checksum
+    from airflow_provider_vmanage.client.upload.sources import ImageSource
 
 log = logging.getLogger(__name__)
 
@@ -44,19 +46,34 @@ _IN_USE = "it is in use now, so the plan no longer holds: plan again"
 
 
 class DesiredState:
-    """Brings the repository of one manager to a wish.
+    """Brings the software repository of one manager to the wanted state.
 
-    :param hook: open; its owner closes it.
-    :param check_mode: read and check all, change nothing.
+    :param session: with the manager; its owner closes it.
+    :param open_source: opens the source of an upload, without reading its bytes; raises if it cannot be read.
+    :param open_checksum: returns the checksum that is given for a file name, or that a list gives for it.
+    :param upload: uploads one wanted image; safe to run again.
+    :param check_mode: read and check all, change nothing. ``upload`` has to do the same.
     """
 
-    def __init__(self, hook: VManageHook, *, check_mode: bool = False) -> None:
-        self.hook = hook
+    def __init__(
+        self,
+        session: ManagerSession,
+        *,
+        open_source: Callable[[str], ImageSource],
+        open_checksum: Callable[[str | None, str], Checksum | None],
+        upload: Callable[[WantedImage], Change],
+        check_mode: bool = False,
+    ) -> None:
         self.check_mode = check_mode
-        self.repository = SoftwareRepository(hook.get_conn(), check_mode=check_mode)
-        self.usage = CachedUsage(hook.get_conn())
-        self._sizes: dict[WantedImage, int] = {}
-        self._usage_of_plan: Usage | None = None
+        self.repository = SoftwareRepository(session, check_mode=check_mode)
+        self.usage = CachedUsage(session)
+        #: bytes of the sources that the last plan opened
+        self.sizes: dict[WantedImage, int] = {}
+        #: what the last plan was made by, or ``None`` if it deletes nothing
+        self.usage_of_plan: Usage | None = None
+        self._open_source = open_source
+        self._open_checksum = open_checksum
+        self._upload = upload
 
     def plan(self, wish: Wish) -> Plan:
         """Return what has to be done. One list of images; devices and tasks too if images may go.
@@ -66,15 +83,11 @@ class DesiredState:
         servers: dict[str, str] = {}
         if any(one.remote_server for one in wish.images):
             servers = {one.name: one.server_id or "" for one in RemoteServers(self.repository).read()}
-        usage = self._usage_of_plan = self.usage.now() if wish.exact else None
+        usage = self.usage_of_plan = self.usage.now() if wish.exact else None
         state = State(self.repository.list_images(), usage or Usage(), servers)
         bare = make_plan(wish, state)
         obstacles = {one: reason for one in bare.add if (reason := self._obstacle(one, servers))}
         return make_plan(wish, state, obstacles) if obstacles else bare
-
-    def lines(self, plan: Plan) -> list[PlanLine]:
-        """Return the lines of a plan that was just made, as a person reads them."""
-        return plan_lines(plan, self._usage_of_plan, self._sizes)
 
     def apply(self, given: Any, *, max_deletions: int, allow_empty: bool) -> dict[str, Any]:
         """Make the changes of a plan, one at a time; a rerun goes on where the last one stopped.
@@ -151,9 +164,7 @@ class DesiredState:
         if one.remote_server is not None:
             server, file_name = one.remote_server, one.file_name or ""
             return lambda: RemoteServers(self.repository).add_image(server, file_name, one.platform_family)
-        return lambda: self.hook.upload_image(
-            one.source or "", file_name=one.file_name, checksum=one.checksum, check_mode=self.check_mode
-        )
+        return lambda: self._upload(one)
 
     def _removal(self, image: SoftwareImage) -> Step:
         def remove() -> Change:
@@ -165,14 +176,14 @@ class DesiredState:
     def _obstacle(self, one: WantedImage, servers: dict[str, str]) -> str | None:
         """Return why something missing cannot be added, as far as that can be known before."""
         if one.version_url is not None:
-            return explain_unsupported_url(self.hook.get_conn().server)
+            return explain_unsupported_url(self.repository.session.server)
         if one.remote_server is not None:
             known = {*servers, *servers.values()}
             return None if one.remote_server in known else f"the remote server {one.remote_server!r} is not there"
         try:
             if one.source is not None:
-                open_checksum(one.checksum, one.file_name or file_name_of(one.source))
-                self._sizes[one] = open_source(one.source).size
+                self._open_checksum(one.checksum, one.file_name or "")
+                self.sizes[one] = self._open_source(one.source).size
         except VManageCancelledError:
             raise
         except VManageError as err:
