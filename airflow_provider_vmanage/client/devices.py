@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import check_choice
+from airflow_provider_vmanage.client.device_actions.actions import Target
 from airflow_provider_vmanage.client.session import ManagerSession
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,11 @@ class Device:
     :param unreadable: fields whose versions cannot be read.
     :param device_id: ``uuid``.
     :param platform_family: ``platformFamily``; images name the families that they are for.
+    :param system_ip: ``system-ip``.
+    :param local_ip: ``local-system-ip``, which actions send along where there is one.
+    :param site_id: ``site-id``, as text.
+    :param model: ``device-model``.
+    :param device_type: the manager's list that holds it: ``vedge``, ``controller`` or ``vmanage``.
     """
 
     name: str
@@ -43,6 +50,11 @@ class Device:
     unreadable: tuple[str, ...] = ()
     device_id: str | None = field(default=None, compare=False)
     platform_family: str | None = field(default=None, compare=False)
+    system_ip: str | None = field(default=None, compare=False)
+    local_ip: str | None = field(default=None, compare=False)
+    site_id: str | None = field(default=None, compare=False)
+    model: str | None = field(default=None, compare=False)
+    device_type: str | None = field(default=None, compare=False)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -55,11 +67,20 @@ class Device:
         """Return whether a version that it needs cannot be read."""
         return any(name != "availableVersions" or not self.reachable for name in self.unreadable)
 
+    def as_target(self) -> Target:
+        """Return how requests of actions name the device: by uuid, and by the local address where there is one."""
+        return Target(self.device_id or "", self.local_ip or self.system_ip or "")
+
     def as_row(self) -> dict[str, Any]:
         """Return the flat row of plain JSON types that an operator hands on."""
         return {
             "device": self.name,
+            "device_id": self.device_id,
+            "system_ip": self.system_ip,
+            "site_id": self.site_id,
             "role": self.role,
+            "platform_family": self.platform_family,
+            "model": self.model,
             "running": self.running,
             "default": self.default,
             "available": list(self.available),
@@ -77,8 +98,27 @@ def list_devices(session: ManagerSession, device_type: str | None = None) -> lis
     if device_type is not None:
         check_choice(device_type, DEVICE_TYPES, "device_type")
     kinds = DEVICE_TYPES if device_type is None else (device_type,)
-    lists = [session.request("GET", f"{_PATH}/{kind}", params={"groupId": "all"}) for kind in kinds]
-    return [device for one in lists for device in one.parsed(_parse_devices)]
+    return [device for kind in kinds for device in list_devices_of_type(session, kind)]
+
+
+def list_devices_of_type(session: ManagerSession, device_type: str) -> list[Device]:
+    """Return the software of one of the manager's lists; one call.
+
+    :param device_type: ``vedge``, ``controller`` or ``vmanage``.
+    :raises VManageError: as any read.
+    """
+    listed = session.request("GET", f"{_PATH}/{device_type}", params={"groupId": "all"})
+    return [replace(device, device_type=device_type) for device in listed.parsed(_parse_devices)]
+
+
+def read_again(session: ManagerSession, devices: Iterable[Device]) -> dict[str | None, Device]:
+    """Return the lists that hold the devices, as they are now, by device id; one call for each list.
+
+    :raises VManageError: as any read.
+    """
+    types = {device.device_type or DEVICE_TYPES[0] for device in devices}
+    listed = [device for one in DEVICE_TYPES if one in types for device in list_devices_of_type(session, one)]
+    return {device.device_id: device for device in listed}
 
 
 def _parse_devices(rows: list[dict[str, Any]]) -> list[Device]:
@@ -107,6 +147,10 @@ def _parse_device(row: dict[str, Any]) -> Device:
         unreadable=tuple(unreadable),
         device_id=str(row.get("uuid") or "") or None,
         platform_family=family if isinstance(family := row.get("platformFamily"), str) and family else None,
+        system_ip=_text(row.get("system-ip")),
+        local_ip=_text(row.get("local-system-ip")),
+        site_id=_text(row.get("site-id")),
+        model=_text(row.get("device-model")),
     )
 
 

@@ -13,6 +13,8 @@
     |-- VManageInUseError                          a device runs, boots or may need the image
     |-- VManageLostImageError                      a deletion took other images along
     |-- VManageStalePlanError                      the manager is no longer as the plan saw it
+    |-- VManageBlockedError                        devices are unreachable, busy or unfit for the action
+    |-- VManageTooManyDevicesError                 more devices would change than was allowed
     |-- VManageTooManyDeletionsError               more would be deleted than was allowed
     |-- VManagePartialError                        some of several changes were made, then one failed
     |-- VManageDeadlineError                       the transfer cannot end in time (not_after)
@@ -182,6 +184,17 @@ class VManageLostImageError(VManageError):
 
 class VManageStalePlanError(VManageError):
     """The manager, or what is in use, is no longer as the plan saw it; nothing was changed. Retry: no, plan again."""
+
+
+class VManageBlockedError(VManageError):
+    """Devices are unreachable, busy, or unfit for the action, and ``skip_blocked`` is not set; nothing was sent.
+
+    Retry: no, a person or a sensor decides when to try again.
+    """
+
+
+class VManageTooManyDevicesError(VManageError):
+    """More devices would change than ``max_devices``; nothing was sent. Retry: no."""
 
 
 class VManageTooManyDeletionsError(VManageError):

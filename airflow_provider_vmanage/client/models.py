@@ -141,12 +141,14 @@ class ServerInfo:
     :param token: the XSRF token (``CSRFToken``); none before release 19.2.
     :param tenancy_mode: ``SingleTenant`` or ``MultiTenant``.
     :param user_mode: ``tenant`` or ``provider``.
+    :param user: name of the user that is logged in.
     """
 
     version: str | None = None
     token: str | None = None
     tenancy_mode: str | None = None
     user_mode: str | None = None
+    user: str | None = None
 
     def __repr__(self) -> str:
         """Leave the token out: it is half of a session."""
@@ -166,6 +168,7 @@ def parse_server_info(record: Mapping[str, Any]) -> ServerInfo:
         token=_text(record, "CSRFToken"),
         tenancy_mode=_text(record, "tenancyMode"),
         user_mode=_text(record, "userMode"),
+        user=_text(record, "user"),
     )
 
 

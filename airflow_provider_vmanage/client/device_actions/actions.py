@@ -1,0 +1,355 @@
+"""Actions on devices as the manager's *Software Upgrade* page starts them: request bodies, task status, verdicts.
+
+Pure: nothing is read or sent here. The bodies follow Cisco's OpenAPI descriptions of 2022 and of release 26.1; the
+task status follows the samples in the tests of catalystwan 0.36.1. No complete status of an installation or an
+activation is published, and no sample of a sub-task that failed or was skipped, so verdicts fail closed: a word that
+no source names is a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from airflow_provider_vmanage.client.errors import VManageProtocolError
+
+#: first release whose documentation requires ``input.data`` in an installation (Cisco, "Process Install")
+LIST_INPUT_SINCE = (20, 18)
+
+#: the only words that make a device a success: an action that ended, and one that the manager has scheduled
+SUCCESS_WORDS = frozenset({"success", "success_scheduled"})
+
+#: the words of a sub-task that has not ended
+OPEN_WORDS = frozenset({"in_progress", "scheduled"})
+
+_VALIDATED_WORDS = frozenset({"validation_success", "success"})
+
+# "Done - Scheduled" is the text of the id success_scheduled (catalystwan 0.41.6).
+_WORD_OF_TEXT = {"done_scheduled": "success_scheduled"}
+
+
+class ActionKind(Enum):
+    """The four actions, by the last part of their path; each value is (path, start of the process id)."""
+
+    INSTALL = ("install", "software_install")
+    ACTIVATE = ("changepartition", "change_partition")
+    SET_DEFAULT = ("defaultpartition", "default_partition")
+    REMOVE = ("removepartition", "delete_partition")
+
+    @property
+    def path(self) -> str:
+        """Return the path of the POST, below ``/dataservice``."""
+        return f"device/action/{self.value[0]}"
+
+    @property
+    def id_prefix(self) -> str:
+        """Return what the process ids of this action begin with, without the dash."""
+        return self.value[1]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One device of an action.
+
+    :param device_id: ``uuid`` of the device.
+    :param ip: ``local-system-ip``, or ``system-ip`` where the device has no other.
+    :param version: the version in the device's own spelling, where a request names one.
+    """
+
+    device_id: str
+    ip: str
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """The image that an installation takes.
+
+    :param version: ``versionName`` of a local image, ``versionId`` of a remote one.
+    :param family: ``vmanage`` or ``vedge`` before release 20.18, the devices' ``platformFamily`` from then on.
+    :param remote_server_id: of a remote image; ``None`` for one that is stored on the manager.
+    """
+
+    version: str
+    family: str | None = None
+    remote_server_id: str | None = None
+
+
+def install_body(
+    targets: Sequence[Target],
+    images: Sequence[ImageInput],
+    *,
+    device_type: str,
+    release: tuple[int, int] | None,
+    activate: bool = False,
+) -> dict[str, Any]:
+    """Return the body of ``POST device/action/install``.
+
+    A remote image always takes the list form, which is the only one that names a remote server. Whether releases from
+    20.18 on still accept the flat form is not known, so they get the documented one.
+
+    :param targets: the devices, all of one type.
+    :param images: one for each family of devices, all local or all remote. The flat form holds the first.
+    :param device_type: ``vedge``, ``controller`` or ``vmanage``.
+    :param release: of the manager; an unknown one gets the list form, which the newest documentation requires.
+    :param activate: reboot into the new version.
+    """
+    is_remote = images[0].remote_server_id is not None
+    as_list = is_remote or release is None or release >= LIST_INPUT_SINCE
+    common = {
+        "vEdgeVPN": 0,
+        "vSmartVPN": 0,
+        "versionType": "remote" if is_remote else "vmanage",
+        "reboot": activate,
+        "sync": True,
+    }
+    flat = _without_none(family=images[0].family, version=images[0].version)
+    named = {"data": [_image_row(image) for image in images]} if as_list else flat
+    return {
+        "action": "install",
+        "input": {**common, **named},
+        "devices": [_device(one) for one in targets],
+        "deviceType": device_type,
+    }
+
+
+def partition_body(kind: ActionKind, targets: Sequence[Target], *, device_type: str) -> dict[str, Any]:
+    """Return the body that activates, sets as default or removes a version; the same in all documented releases.
+
+    :param kind: any but an installation.
+    :param targets: the devices, all of one type. Several targets of one device are several versions to remove.
+    :param device_type: ``vedge``, ``controller`` or ``vmanage``.
+    """
+    if kind is ActionKind.REMOVE:
+        versions: dict[tuple[str, str], list[str]] = {}
+        for one in targets:
+            versions.setdefault((one.device_id, one.ip), []).append(one.version)
+        devices = [{"deviceId": key[0], "deviceIP": key[1], "version": listed} for key, listed in versions.items()]
+    else:
+        devices = [{**_device(one), "version": one.version} for one in targets]
+    return {"action": kind.value[0], "devices": devices, "deviceType": device_type}
+
+
+@dataclass(frozen=True)
+class SubTask:
+    """What a task status reports of one device.
+
+    :param device_id: ``uuid`` or ``deviceID``.
+    :param ips: ``system-ip`` and ``local-system-ip``.
+    :param words: ``statusId`` and ``status``, normalised; one of them may be missing.
+    :param text: ``status`` as the manager shows it.
+    :param activity: the manager's lines, oldest first.
+    """
+
+    device_id: str | None
+    ips: tuple[str, ...]
+    words: frozenset[str]
+    text: str
+    activity: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the device has not ended; a row without any status has not."""
+        return not self.words or bool(self.words & OPEN_WORDS)
+
+    @property
+    def succeeded(self) -> bool:
+        """Return whether every status word of the row is one of success."""
+        return bool(self.words) and self.words <= SUCCESS_WORDS
+
+    def is_about(self, target: Target) -> bool:
+        """Return whether the row is that of the device."""
+        return self.device_id == target.device_id if self.device_id else target.ip in self.ips
+
+
+@dataclass(frozen=True)
+class TaskStatus:
+    """A task as ``GET device/action/status/{processId}`` reports it.
+
+    :param word: ``summary.status``, normalised; ``None`` where the manager reports none yet.
+    :param rows: one for each device, none at first.
+    :param validation_words: status words of the validation, none where the manager shows no validation.
+    :param validation_lines: the manager's lines about it.
+    """
+
+    word: str | None
+    rows: tuple[SubTask, ...] = ()
+    validation_words: frozenset[str] = frozenset()
+    validation_lines: tuple[str, ...] = ()
+
+    @property
+    def failed_validation(self) -> str | None:
+        """Return why the manager did nothing at all, or ``None``."""
+        if self.validation_words <= _VALIDATED_WORDS:
+            return None
+        return self.validation_lines[-1] if self.validation_lines else ", ".join(sorted(self.validation_words))
+
+    def has_ended(self, targets: Iterable[Target]) -> bool:
+        """Return whether the task is over.
+
+        ``done`` is the only end that a source names. Any other word but ``in_progress`` counts as one only once every
+        device has a row that has ended.
+        """
+        if self.word in (None, "in_progress"):
+            return False
+        if self.word == "done":
+            return True
+        rows = [self.rows_of(target) for target in targets]
+        return all(found and not any(row.is_open for row in found) for found in rows)
+
+    def rows_of(self, target: Target) -> list[SubTask]:
+        """Return the rows that are about a device."""
+        return [row for row in self.rows if row.is_about(target)]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a task that has ended means for one device.
+
+    :param succeeded: only where every row of the device says so.
+    :param reason: why not, in the manager's words; empty for a success.
+    :param activity: the manager's last line about the device.
+    """
+
+    succeeded: bool
+    reason: str = ""
+    activity: str | None = None
+
+
+def verdict_of(status: TaskStatus, target: Target) -> Verdict:
+    """Return the verdict for one device of a task that has ended; anything unknown is a failure."""
+    rows = status.rows_of(target)
+    activity = next((row.activity[-1] for row in reversed(rows) if row.activity), None)
+    if failed := status.failed_validation:
+        return Verdict(False, f"the manager's validation failed: {failed}", activity or failed)
+    if not rows:
+        return Verdict(False, "the manager reports nothing about this device", None)
+    bad = next((row for row in rows if not row.succeeded), None)
+    if bad is None:
+        return Verdict(True, activity=activity)
+    words = bad.text or ", ".join(sorted(bad.words)) or "no status"
+    return Verdict(False, f"the manager reports {words!r}", activity)
+
+
+def parse_status(body: Any) -> TaskStatus:
+    """Return a task status; rows may be missing, as they are at first and after a failed validation.
+
+    :param body: the whole JSON of the response.
+    :raises VManageProtocolError: the body, its rows, its summary or its validation are not of the documented kind.
+    """
+    if not isinstance(body, Mapping):
+        raise VManageProtocolError("The status of a task is not an object")
+    rows = [] if body.get("data") is None else body["data"]
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise VManageProtocolError('The status of a task has a "data" that is not a list of objects')
+    summary, validation = _object(body, "summary"), _object(body, "validation")
+    return TaskStatus(
+        word=_word(summary.get("status")),
+        rows=tuple(_sub_task(row) for row in rows),
+        validation_words=_words(validation),
+        validation_lines=_lines(validation.get("activity")),
+    )
+
+
+@dataclass(frozen=True)
+class RunningTask:
+    """A task of the manager that has not ended.
+
+    :param process_id: id to ask for its status by.
+    :param action: such as ``software_install``, as the manager names it.
+    :param user: who started it, where the manager says so.
+    """
+
+    process_id: str
+    action: str
+    user: str | None = None
+
+    def is_kind(self, kind: ActionKind) -> bool:
+        """Return whether the task is such an action, by its name or by its id."""
+        return self.action in kind.value or self.process_id.startswith(f"{kind.id_prefix}-")
+
+
+def parse_running_tasks(body: Any) -> list[RunningTask]:
+    """Return the tasks of ``GET device/action/status/tasks``.
+
+    :raises VManageProtocolError: no list of objects that each have an id.
+    """
+    rows = body.get("runningTasks") if isinstance(body, Mapping) else None
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) and row.get("processId") for row in rows):
+        raise VManageProtocolError('The list of running tasks has no "runningTasks", or one without processId')
+    return [
+        RunningTask(str(row["processId"]), _text(row.get("action")), _text(row.get("userSessionUserName")) or None)
+        for row in rows
+    ]
+
+
+def process_id_of(body: Any) -> str:
+    """Return the id of the task that a POST has started.
+
+    It is ``id``; for some actions the documents disagree and show ``task_id``.
+
+    :raises VManageProtocolError: neither is there.
+    """
+    for name in ("id", "task_id"):
+        value = body.get(name) if isinstance(body, Mapping) else None
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    raise VManageProtocolError("The manager accepted the action and returned no id of a task")
+
+
+def _sub_task(row: Mapping[str, Any]) -> SubTask:
+    return SubTask(
+        device_id=_text(row.get("uuid")) or _text(row.get("deviceID")) or None,
+        ips=tuple(ip for name in ("system-ip", "local-system-ip") if (ip := _text(row.get(name)))),
+        words=_words(row),
+        text=_text(row.get("status")),
+        activity=_lines(row.get("activity")),
+    )
+
+
+def _words(row: Mapping[str, Any]) -> frozenset[str]:
+    found = (_word(row.get("statusId")), _word(row.get("status")))
+    return frozenset(word for word in found if word)
+
+
+def _word(value: Any) -> str | None:
+    """Return a status in one spelling: ``In progress`` and ``in_progress`` are the same."""
+    word = "_".join(_text(value).casefold().replace("-", " ").replace("_", " ").split())
+    return _WORD_OF_TEXT.get(word, word) or None
+
+
+def _lines(value: Any) -> tuple[str, ...]:
+    lines = value if isinstance(value, list) else [value]
+    return tuple(line for item in lines if (line := _text(item)))
+
+
+def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = body.get(name)
+    if value is not None and not isinstance(value, Mapping):
+        raise VManageProtocolError(f'The status of a task has a "{name}" that is not an object')
+    return value or {}
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _image_row(image: ImageInput) -> dict[str, Any]:
+    if image.remote_server_id is None:
+        return _without_none(family=image.family, version=image.version)
+    return _without_none(
+        family=image.family,
+        version=image.version,
+        versionId=image.version,
+        remoteServerId=image.remote_server_id,
+    )
+
+
+def _device(target: Target) -> dict[str, Any]:
+    return {"deviceId": target.device_id, "deviceIP": target.ip}
+
+
+def _without_none(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,73 @@
+"""What an action writes down for the next try of the same task, so that nothing is sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
+from airflow_provider_vmanage.client.device_actions.state import ActionState, now_text
+
+
+@dataclass
+class ActionNote:
+    """One request that was about to be sent, or was.
+
+    :param kind: name of the action.
+    :param activate: whether it reboots after an installation.
+    :param devices: versions by device id.
+    :param process_id: of the task; empty while the request is about to be sent or its response is awaited.
+    :param sent_at: ISO 8601, UTC.
+    """
+
+    kind: str
+    activate: bool
+    devices: dict[str, list[str]]
+    process_id: str = ""
+    sent_at: str = field(default_factory=now_text)
+
+    def is_about(self, request: ActionRequest) -> bool:
+        """Return whether an earlier try asked for the same."""
+        return (self.kind, self.activate) == (request.kind.name, request.activate)
+
+
+class ActionNotes(Protocol):
+    """Survives a killed task, where Airflow has a store for that."""
+
+    def read(self) -> list[ActionNote]:
+        """Return the notes of earlier tries."""
+
+    def write(self, notes: Sequence[ActionNote]) -> None:
+        """Keep the notes in place of earlier ones."""
+
+    def clear(self) -> None:
+        """Forget the notes."""
+
+
+class NoNotes:
+    """For scripts, and for Airflow without a task state store."""
+
+    def read(self) -> list[ActionNote]:
+        """Return nothing."""
+        return []
+
+    def write(self, notes: Sequence[ActionNote]) -> None:
+        """Keep nothing."""
+
+    def clear(self) -> None:
+        """Do nothing."""
+
+
+def notes_of(state: ActionState) -> list[ActionNote]:
+    """Return one note for each task that the action waits for."""
+    request = state.request
+    return [
+        ActionNote(request.kind.name, request.activate, _versions(state, job.device_ids), job.process_id)
+        for job in state.jobs
+    ]
+
+
+def _versions(state: ActionState, device_ids: Iterable[str]) -> dict[str, list[str]]:
+    versions = {work.target.device_id: list(work.versions) for work in state.works}
+    return {device_id: versions[device_id] for device_id in device_ids}

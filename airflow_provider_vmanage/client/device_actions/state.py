@@ -1,0 +1,217 @@
+"""An action on devices under way: what was decided and sent, as plain values that survive a deferral, and its rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow_provider_vmanage.client.device_actions.actions import ActionKind, Target, Verdict
+from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
+from airflow_provider_vmanage.client.devices import Device
+
+#: characters of the manager's words that a row holds, so that a row stays below 800 bytes
+MAX_WORDS = 200
+
+_ACTIONS = {
+    ActionKind.INSTALL: "installed",
+    ActionKind.ACTIVATE: "activated",
+    ActionKind.SET_DEFAULT: "default_set",
+    ActionKind.REMOVE: "removed",
+}
+
+#: what is no change of a device
+_NO_CHANGE = ("unchanged", "failed", "skipped")
+
+
+@dataclass(frozen=True)
+class DeviceWork:
+    """One device of an action, and what became of it.
+
+    :param versions: that the action is about.
+    :param target: how requests name the device.
+    :param action: word of the row; ``pending`` while the manager works on it.
+    :param from_version: version that ran before.
+    :param reason: why the device failed or was skipped, or a remark on a success.
+    :param activity: the manager's last line.
+    :param process_id: task of the manager.
+    :param started_at: ISO 8601, UTC; when the action was sent or taken over.
+    :param ended_at: likewise; when the verdict was given.
+    """
+
+    device: Device
+    versions: tuple[str, ...]
+    target: Target
+    action: str = "pending"
+    from_version: str | None = None
+    reason: str | None = None
+    activity: str | None = None
+    process_id: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+
+    def end(self, action: str, reason: str | None = None, activity: str | None = None) -> DeviceWork:
+        """Return the work with its outcome."""
+        return replace(
+            self,
+            action=action,
+            reason=_cut(reason),
+            activity=_cut(activity) or self.activity,
+            ended_at=now_text(),
+        )
+
+    def as_row(self, *, applied: bool) -> dict[str, Any]:
+        """Return the flat row of plain JSON types, with the same keys for every action."""
+        return {
+            "device": self.device.name,
+            "device_id": self.device.device_id,
+            "system_ip": self.device.system_ip,
+            "site_id": self.device.site_id,
+            "role": self.device.role,
+            "platform_family": self.device.platform_family,
+            "action": self.action,
+            "changed": self.action not in _NO_CHANGE,
+            "from_version": self.from_version,
+            "version": " ".join(self.versions),
+            "running": self.device.running,
+            "default": self.device.default,
+            "available": list(self.device.available),
+            "reachable": self.device.reachable,
+            "reason": self.reason,
+            "activity": self.activity,
+            "process_id": self.process_id,
+            "wave": None,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+            "applied": applied,
+        }
+
+
+@dataclass(frozen=True)
+class Job:
+    """A task of the manager that is waited for.
+
+    :param process_id: its id.
+    :param device_ids: those of its devices that the action is about.
+    :param refusals: how often in a row the manager refused to report on it.
+    :param verdicts: by device id, once the task has ended.
+    """
+
+    process_id: str
+    device_ids: tuple[str, ...]
+    refusals: int = 0
+    verdicts: Mapping[str, Verdict] | None = None
+
+
+@dataclass(frozen=True)
+class ActionState:
+    """An action between its steps.
+
+    :param request: what was asked for.
+    :param works: one for each device.
+    :param jobs: tasks of the manager.
+    :param is_final: a request failed in a way that rules out a retry.
+    :param applied: false in check mode.
+    """
+
+    request: ActionRequest
+    works: tuple[DeviceWork, ...]
+    jobs: tuple[Job, ...] = ()
+    is_final: bool = False
+    applied: bool = True
+
+    @property
+    def is_pending(self) -> bool:
+        """Return whether a device has no outcome yet."""
+        return any(work.action == "pending" for work in self.works)
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether every task of the manager has a verdict."""
+        return all(job.verdicts is not None for job in self.jobs)
+
+    def targets_of(self, job: Job) -> list[Target]:
+        """Return the devices of a task."""
+        return [work.target for work in self.works if work.device.device_id in job.device_ids]
+
+    def with_job(self, job: Job) -> ActionState:
+        """Return the state with a task in place of an earlier one of the same id, or added."""
+        others = [one for one in self.jobs if one.process_id != job.process_id]
+        works = [
+            replace(work, process_id=job.process_id, started_at=work.started_at or now_text())
+            if work.device.device_id in job.device_ids
+            else work
+            for work in self.works
+        ]
+        return replace(self, jobs=(*others, job), works=tuple(works))
+
+    def verdict_for(self, device_id: str) -> Verdict | None:
+        """Return the manager's verdict on a device, if a task has given one."""
+        for job in self.jobs:
+            if job.verdicts is not None and device_id in job.device_ids:
+                return job.verdicts.get(device_id)
+        return None
+
+    def as_result(self) -> dict[str, Any]:
+        """Return what an operator returns: one row per device, counts and task ids."""
+        rows = [work.as_row(applied=self.applied) for work in self.works]
+        counts = Counter(row["action"] for row in rows)
+        changed = any(row["changed"] for row in rows)
+        return {
+            "action": done_word(self.request) if changed else "failed" if counts["failed"] else "unchanged",
+            "changed": changed,
+            "version": _common_version(self.works),
+            "devices": rows,
+            "counts": dict(counts),
+            "tasks": [job.process_id for job in self.jobs],
+            "applied": self.applied,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the state as plain JSON types, for a trigger's arguments."""
+        return {**asdict(self), "request": {**asdict(self.request), "kind": self.request.kind.name}}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ActionState:
+        """Return the state that :meth:`as_json` has written."""
+        request = ActionRequest(**{**value["request"], "kind": ActionKind[value["request"]["kind"]]})
+        return cls(
+            request=request,
+            works=tuple(_work(one) for one in value["works"]),
+            jobs=tuple(_job(one) for one in value["jobs"]),
+            is_final=value["is_final"],
+            applied=value["applied"],
+        )
+
+
+def done_word(request: ActionRequest) -> str:
+    """Return the word of a row for a device on which the action was done."""
+    return _ACTIONS[ActionKind.ACTIVATE if request.reboots else request.kind]
+
+
+def now_text() -> str:
+    """Return the present moment as ISO 8601 in UTC, to the second."""
+    return datetime.now(timezone.utc).replace(microsecond=0).isoformat()
+
+
+def _common_version(works: Sequence[DeviceWork]) -> str | None:
+    versions = {" ".join(work.versions) for work in works}
+    return versions.pop() if len(versions) == 1 else None
+
+
+def _cut(text: str | None) -> str | None:
+    return text if text is None or len(text) <= MAX_WORDS else f"{text[: MAX_WORDS - 1]}…"
+
+
+def _work(value: Mapping[str, Any]) -> DeviceWork:
+    device = Device(**{**value["device"], "available": tuple(value["device"]["available"])})
+    fields = {**value, "device": device, "versions": tuple(value["versions"]), "target": Target(**value["target"])}
+    return DeviceWork(**fields)
+
+
+def _job(value: Mapping[str, Any]) -> Job:
+    verdicts = value["verdicts"]
+    known = None if verdicts is None else {key: Verdict(**one) for key, one in verdicts.items()}
+    return Job(value["process_id"], tuple(value["device_ids"]), value["refusals"], known)
