@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
-from urllib.parse import unquote, urlsplit
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError, VManageSourceError
 from airflow_provider_vmanage.client.upload.checksum_lists import find_checksum
@@ -16,12 +14,11 @@ from airflow_provider_vmanage.client.upload.sources import (
     WRONG_PATH,
     ImageSource,
     checked_source,
-    local_file,
     unreadable,
 )
-from airflow_provider_vmanage.client.upload.sources import file_name_of as file_name_of
+from airflow_provider_vmanage.client.upload.upload_source import UploadSource
 from airflow_provider_vmanage.client.urls import masked_url
-from airflow_provider_vmanage.masking import mask_url
+from airflow_provider_vmanage.masking import mask
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -41,52 +38,40 @@ _EXTRAS = {
 
 
 def open_source(source: str | os.PathLike[str] | ObjectStoragePath) -> ImageSource:
-    """Return the source of an upload, known to be there and not empty; its bytes are not read yet.
+    """Return the source of an upload, known to exist and not empty; its bytes are not read yet.
 
-    :param source: as for :func:`source_of`.
-    :raises VManageConfigurationError: blank, or of a scheme that nobody here can open.
+    :param source: as for :func:`parse_source`.
+    :raises VManageConfigurationError: blank, or of a scheme that cannot be opened here.
     :raises VManageSourceError: missing, empty or not readable.
     """
-    return source_of(source)()
+    return parse_source(source).open()
 
 
-def source_of(source: str | os.PathLike[str] | ObjectStoragePath) -> Callable[[], ImageSource]:
-    """Return what opens the source of an upload; nobody looks yet whether it is there.
+def parse_source(source: str | os.PathLike[str] | ObjectStoragePath) -> UploadSource:
+    """Return the parsed source of an upload and mask its secrets; nothing is opened.
 
     :param source: a path, ``file://…``, ``http(s)://…``, or a URL that ``ObjectStoragePath`` opens, such as
         ``s3://connection_id@bucket/key``; or such an object.
-    :raises VManageConfigurationError: blank, of a scheme that nobody here can open, or of a store and with a query.
+    :raises VManageConfigurationError: blank, of a scheme that cannot be opened here, or of a store and with a query.
     """
-    text = str(source).strip()
-    if not text:
-        raise VManageConfigurationError(f"source is {text!r}: give the path or URL of an image")
-    scheme = text.partition("://")[0].lower() if "://" in text else ""
-    if not scheme:
-        return lambda: local_file(_expanded(text))
-    if scheme == "file":
-        return lambda: local_file(unquote(urlsplit(text).path))
-    if scheme in ("http", "https"):
-        mask_url(text)  # the HTTP library logs the query, if only for debugging
-        from airflow_provider_vmanage.client.upload.http_source import http_file
+    parsed = UploadSource.parse(source, open_store=_open_stored)
+    for secret in parsed.secrets:  # the HTTP library logs the query, if only at DEBUG
+        mask(secret)
+    if parsed.is_in_store:
+        _check_store(parsed)
+    return parsed
 
-        return lambda: http_file(text)
+
+def _check_store(source: UploadSource) -> None:
     from airflow.sdk.io import has_fs
 
-    if isinstance(source, str) and not has_fs(scheme):
-        raise _not_installed("source", masked_url(text), scheme)
-    if "?" in text:  # the libraries of the stores take it for a part of the name, and say it in their errors
+    if isinstance(source.given, str) and not has_fs(source.scheme):
+        raise _not_installed("source", source.shown, source.scheme)
+    if "?" in source.text:  # the libraries of the stores take it for a part of the name, and quote it in their errors
         raise VManageConfigurationError(
-            f"source {masked_url(text)!r} has a query: a signed URL begins with https://, and what else a store has to "
+            f"source {source.shown!r} has a query: a signed URL begins with https://, and what else a store has to "
             "know belongs in its connection"
         )
-    return lambda: _stored(source, text)
-
-
-def _expanded(text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as err:
-        raise VManageConfigurationError(f"source {text!r} cannot be used: {err}") from err
 
 
 def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:
@@ -98,34 +83,33 @@ def open_checksum(checksum: str | None, file_name: str) -> Checksum | None:
     :raises VManageConfigurationError: malformed, or not listed.
     :raises VManageSourceError: the list cannot be read.
     """
-    return checksum_of(checksum, file_name)()
+    return resolve_checksum(checksum, file_name)()
 
 
-def checksum_of(checksum: str | None, file_name: str) -> Callable[[], Checksum | None]:
-    """Return what gives the digest of :func:`open_checksum`; a list is not read yet.
+def resolve_checksum(checksum: str | None, file_name: str) -> Callable[[], Checksum | None]:
+    """Return a function that returns the digest of :func:`open_checksum`; a list is read only when it is called.
 
-    :raises VManageConfigurationError: malformed, or a list that nobody here can open.
+    :raises VManageConfigurationError: malformed, or a list that cannot be opened here.
     """
     text = (checksum or "").strip()
     if not text.lower().startswith("file:"):
         parsed = parse_checksum(checksum)
         return lambda: parsed
-    address = text if text.lower().startswith("file://") else text[len("file:") :]
-    open_list = source_of(address)
-    return lambda: _listed(open_list, address, file_name)
+    listed = parse_source(text if text.lower().startswith("file://") else text[len("file:") :])
+    return lambda: _read_list(listed, file_name)
 
 
-def _listed(open_list: Callable[[], ImageSource], address: str, file_name: str) -> Checksum:
+def _read_list(listed: UploadSource, file_name: str) -> Checksum:
     try:
-        listed = open_list()
-        with listed.open() as stream:
-            return find_checksum(stream, file_name, list_name=listed.name)
+        opened = listed.open()
+        with opened.open() as stream:
+            return find_checksum(stream, file_name, list_name=opened.name)
     except VManageSourceError as err:
         raise VManageSourceError(f"checksum: {err.message}", retryable=err.retryable) from err
     except VManageError:
         raise
     except Exception as err:  # a store raises whatever its library raises
-        raise unreadable(f"checksum list {masked_url(address)}", err, retryable=True) from err
+        raise unreadable(f"checksum list {listed.shown}", err, retryable=True) from err
 
 
 def object_path(given: Any, *, field: str) -> ObjectStoragePath:
@@ -152,10 +136,10 @@ def object_path(given: Any, *, field: str) -> ObjectStoragePath:
     return path
 
 
-def _stored(source: Any, text: str) -> ImageSource:
-    shown = masked_url(text)
+def _open_stored(source: UploadSource) -> ImageSource:
+    shown = source.shown
     try:
-        path = object_path(source, field="source")
+        path = object_path(source.given, field="source")
         found = path.stat()
     except VManageError:
         raise
@@ -165,7 +149,7 @@ def _stored(source: Any, text: str) -> ImageSource:
         raise unreadable(shown, err, retryable=not isinstance(err, WRONG_PATH)) from err
     except Exception as err:  # a store raises whatever its library raises; it may be back later
         raise unreadable(shown, err, retryable=True) from err
-    if found.get("type") == "directory":  # is_dir() would list, which not everybody who may read may do
+    if found.get("type") == "directory":  # is_dir() would list, which needs another permission than to read
         raise VManageSourceError(f"source {shown!r} is a folder: give one image")
     return checked_source(shown, found.st_size, lambda: _open_stream(path))
 

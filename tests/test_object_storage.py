@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSourceError
-from airflow_provider_vmanage.client.upload.sources import file_name_of
+from airflow_provider_vmanage.client.upload.upload_source import UploadSource
 from airflow_provider_vmanage.object_storage import open_source
 
 
@@ -112,8 +112,7 @@ def test_a_scheme_that_nobody_here_opens_tells_what_to_install_and_no_secret(
         ("s3://conn@bucket/folder/a.bin", "a.bin"),
         ("https://joe:secret@host/a.bin?sig=a/b", "a.bin"),
         ("s3://bucket", ""),
-        ("", ""),
     ],
 )
 def test_the_last_part_of_a_source_is_the_name_on_the_manager(source: Any, name: str) -> None:
-    assert file_name_of(source) == name
+    assert UploadSource.parse(source).file_name == name

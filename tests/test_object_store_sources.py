@@ -21,7 +21,7 @@ from moto.server import ThreadedMotoServer
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSourceError
 from airflow_provider_vmanage.client.upload.body import MultipartImage
-from airflow_provider_vmanage.client.upload.sources import file_name_of
+from airflow_provider_vmanage.client.upload.upload_source import UploadSource
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.object_storage import open_checksum, open_source
 from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
@@ -312,9 +312,9 @@ def test_a_store_that_fails_is_told_apart_from_a_wrong_path(err: Exception, retr
 
 def test_the_name_is_the_last_part() -> None:
     names = {S3_URL: NAME, "https://host/a%20b.bin?sig=/x": "a b.bin", "/images/a.bin": "a.bin", "s3://bucket/": ""}
-    assert {source: file_name_of(source) for source in names} == names
+    assert {source: UploadSource.parse(source).file_name for source in names} == names
 
 
 def test_what_is_no_url_is_refused_as_such() -> None:
     with pytest.raises(VManageConfigurationError, match=r"^source .* is not a URL"):
-        file_name_of("https://[::1/a.bin?sig=secret")
+        UploadSource.parse("https://[::1/a.bin?sig=secret")

@@ -29,11 +29,10 @@ from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
 from airflow_provider_vmanage.client.upload.deadline import parse_not_after
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
-from airflow_provider_vmanage.client.upload.sources import file_name_of
 from airflow_provider_vmanage.connection_lookup import find_connection, find_connection_async
 from airflow_provider_vmanage.hooks.connection_settings import settings_of
 from airflow_provider_vmanage.masking import mask, mask_url, masked
-from airflow_provider_vmanage.object_storage import checksum_of, source_of
+from airflow_provider_vmanage.object_storage import parse_source, resolve_checksum
 
 if TYPE_CHECKING:
     import os
@@ -229,14 +228,13 @@ class VManageHook(BaseHook):
         All of them are checked before anything is sent. The source is opened only if the manager does not list the
         image yet; a list of checksums also if the manager shows a checksum of the image that it lists.
         """
-        for given in (source, checksum):
-            mask_url(str(given or ""))
-        name = file_name_of(source) if file_name is None else file_name
+        parsed = parse_source(source)
+        name = parsed.file_name if file_name is None else file_name
         upload = ImageUpload(
             self._repository(check_mode=check_mode),
-            source_of(source),
+            parsed.open,
             file_name=name,
-            checksum=checksum_of(checksum, name),
+            checksum=resolve_checksum(checksum, name),
             if_exists=if_exists,
             listing_timeout=listing_timeout,
             allow_in_use=allow_in_use,

@@ -11,7 +11,7 @@ from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.matching import matches, spellings
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.upload.checksums import parse_checksum
-from airflow_provider_vmanage.client.upload.sources import file_name_of
+from airflow_provider_vmanage.client.upload.upload_source import UploadSource
 from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, same_url, secrets_in_url
 
 #: keys of one entry of ``images``, by what it means
@@ -113,7 +113,7 @@ def _parse_entry(entry: Any, field: str) -> WantedImage:
         require_text(value, f"{field}.{name}")
     _refuse_secrets(given, field)
     if "source" in given:
-        given.setdefault("file_name", file_name_of(given["source"]))
+        given.setdefault("file_name", UploadSource.parse(given["source"]).file_name)
         check_file_name(given["file_name"])
         if not given.get("checksum", "").lower().startswith("file:"):  # a list is read when the plan is made
             parse_checksum(given.get("checksum"), field=f"{field}.checksum")

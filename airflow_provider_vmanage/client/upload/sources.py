@@ -8,10 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import unquote, urlsplit
 
-from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError, VManageSourceError
-from airflow_provider_vmanage.client.urls import masked_url
+from airflow_provider_vmanage.client.errors import VManageError, VManageSourceError
 
 #: what says that the path is wrong; any other failure of a file system or store may be over at the next try
 WRONG_PATH = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -79,16 +77,3 @@ def unreadable(name: str, err: BaseException, *, retryable: bool = False) -> VMa
     reason = (getattr(err, "strerror", None) or words or type(err).__name__).strip()
     mend = "" if retryable else ": correct source"
     return VManageSourceError(f"source {name!r} cannot be read ({reason}){mend}", retryable=retryable)
-
-
-def file_name_of(source: Any) -> str:
-    """Return the last part of a path or URL, without query.
-
-    :raises VManageConfigurationError: it is neither.
-    """
-    text = str(source).strip()
-    try:
-        path = unquote(urlsplit(text).path) if "://" in text else text
-    except ValueError as err:
-        raise VManageConfigurationError(f"source {masked_url(text)!r} is not a URL: {err}") from err
-    return path.rstrip("/").rpartition("/")[2]
