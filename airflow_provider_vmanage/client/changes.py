@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from airflow_provider_vmanage.client.errors import (
     VManageError,
+    VManageLostImageError,
     VManageOutcomeUnknownError,
     VManageProtocolError,
+    VManageRejectedError,
     VManageSessionExpiredError,
     VManageUnavailableError,
 )
+from airflow_provider_vmanage.client.matching import is_same_file, missing_files
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
 
@@ -167,6 +170,64 @@ class ConfirmedChanges:
         if asked > CONFIRM_TIMEOUT_S:
             raise lost
         self._session.sleep(asked)
+
+
+def delete_file(
+    changes: ConfirmedChanges,
+    list_images: Callable[[], list[SoftwareImage]],
+    path: str,
+    image: SoftwareImage,
+    siblings: Sequence[SoftwareImage],
+) -> bool:
+    """Delete one file of the repository; confirm that it is gone and that the others of its record are not.
+
+    Returns false if another client had deleted it. Safe to run again.
+
+    :param list_images: returns the images as listed now.
+    :param path: of the image.
+    :param siblings: other files of its record, as listed before.
+    :raises VManageLostImageError: siblings are no longer listed a minute later.
+    :raises VManageOutcomeUnknownError: sent, but still listed after a minute.
+    """
+    newest: list[SoftwareImage] = []
+
+    def is_gone() -> bool:
+        newest[:] = list_images()
+        return not any(is_same_file(one, image) for one in newest)
+
+    try:
+        changes.make("DELETE", path, find=is_gone, pending=f"{image.describe()} is still listed")
+    except VManageRejectedError as err:
+        # What a manager returns for the id of something that is gone is not documented. Under 4xx it did nothing; under
+        # any other status it may have deleted the image itself, which is for the reader to know.
+        did_nothing = err.method == "DELETE" and err.status is not None and 400 <= err.status < 500
+        if not did_nothing or not is_gone():
+            raise
+        log.warning("%s; but another client has deleted %s meanwhile", err, image.describe())
+        return False
+    _raise_if_lost(changes, list_images, image, missing_files(siblings, newest))
+    return True
+
+
+def _raise_if_lost(
+    changes: ConfirmedChanges,
+    list_images: Callable[[], list[SoftwareImage]],
+    image: SoftwareImage,
+    gone: list[SoftwareImage],
+) -> None:
+    """Raise if the deletion by the id of one file deleted others of its record too; wait for a late list."""
+
+    def are_there() -> bool:
+        gone[:] = missing_files(gone, list_images())
+        return not gone
+
+    if gone and not changes.wait_for(are_there, CONFIRM_TIMEOUT_S):
+        lost = [one.describe() for one in gone]
+        raise VManageLostImageError(
+            f"{image.describe()} was deleted, and other files of its record are no longer listed since: "
+            f"{'; '.join(lost)}. Upload them again if they are needed",
+            lost=lost,
+        )
 
 
 def _seconds_asked(err: VManageError | None) -> float:

@@ -17,9 +17,8 @@ from airflow_provider_vmanage.client.arguments import (
     one_selector,
     require_text,
 )
-from airflow_provider_vmanage.client.changes import CONFIRM_TIMEOUT_S, ConfirmedChanges
 from airflow_provider_vmanage.client.changes import Change as Change
-from airflow_provider_vmanage.client.deletion import delete_file
+from airflow_provider_vmanage.client.changes import ConfirmedChanges, delete_file
 from airflow_provider_vmanage.client.errors import (
     VManageConflictError,
     VManageError,
@@ -247,8 +246,8 @@ class SoftwareRepository:
         return next((one for one in entries if same_url(one.url or "", url)), None)
 
     def _remove(self, image: SoftwareImage, siblings: Sequence[SoftwareImage] = ()) -> bool:
-        """Delete by id and confirm; return false where somebody else had deleted it."""
-        return delete_file(self, path_below(PATH, image.version_id or ""), image, siblings, timeout=CONFIRM_TIMEOUT_S)
+        """Delete by id and confirm; return false if another client had deleted it."""
+        return delete_file(self.changes, self.list_images, path_below(PATH, image.version_id or ""), image, siblings)
 
 
 def _url_conflict(name: str, entries: Sequence[SoftwareImage], *, differs: bool) -> VManageConflictError:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import parse_bool, parse_patterns, parse_plain
+from airflow_provider_vmanage.client.desired_state.maintenance_updates import bases_of_updates, why_base_stays
 from airflow_provider_vmanage.client.desired_state.wanted import WantedImage, parse_wanted
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageStalePlanError
 from airflow_provider_vmanage.client.matching import ImageIndex, protecting, why_not_removed
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.urls import masked_url
 from airflow_provider_vmanage.client.usage import Usage
-from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable, same_version
 
 Row = dict[str, Any]
 
@@ -194,27 +194,6 @@ def raise_if_stale(old: Mapping[str, Any], new: Plan) -> None:
             f"The manager is not as the plan saw it (digest {now}, the plan has {old['digest']}), so nothing was "
             "changed: plan again, and have the new plan approved"
         )
-
-
-def is_maintenance_update(image: SoftwareImage) -> bool:
-    """Return whether the image is a maintenance update (SMU): it is installed onto another version than its own.
-
-    Other images name their own version in the same field (OpenAPI of release 26.1).
-    """
-    needed = image.needs_version
-    return needed not in (None, UNKNOWN_VERSION) and not same_version(needed or "", image.version or "")
-
-
-def bases_of_updates(images: Iterable[WantedImage | SoftwareImage]) -> dict[Comparable, SoftwareImage]:
-    """Return the maintenance updates among the images by the version that they are installed onto."""
-    updates = (one for one in images if isinstance(one, SoftwareImage) and is_maintenance_update(one))
-    return {comparable(update.needs_version or ""): update for update in updates}
-
-
-def why_base_stays(image: SoftwareImage, bases: Mapping[Comparable, SoftwareImage]) -> str | None:
-    """Return which maintenance update needs the image, or ``None``; an update is not the base of another."""
-    update = None if is_maintenance_update(image) else bases.get(comparable(image.version or ""))
-    return f"is referred to by {update.describe()}" if update else None
 
 
 def image_row(image: SoftwareImage, reason: str) -> Row:

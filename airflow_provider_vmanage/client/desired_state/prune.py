@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import parse_limit, parse_patterns
-from airflow_provider_vmanage.client.desired_state.plan import (
+from airflow_provider_vmanage.client.desired_state.maintenance_updates import (
     bases_of_updates,
     is_maintenance_update,
     why_base_stays,
