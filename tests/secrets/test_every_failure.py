@@ -32,8 +32,8 @@ SESSIONS: dict[str, dict[str, Any]] = {
     "tenant": {"tenant": "blue"},
 }
 ADDING = ("add", "add with a token", "replace a URL")
-QUOTING = ("error text", "error repr", "error fields", "traceback", "pickle")
-"""An error quotes the manager, so these are as good as Airflow's masker; the rest is as ever."""
+QUOTING = ("error text", "error repr", "error fields", "traceback", "pickle", "log")
+"""An error quotes the manager, and a task logs it: these are as safe as Airflow's masker makes them."""
 
 
 @pytest.fixture
