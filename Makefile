@@ -78,6 +78,10 @@ clean: ## delete everything that these commands made, .venv too
 
 ##@ Prove it
 
+.PHONY: trace
+trace: $(STAMP) ## print the call paths from a poll and an upload to their requests
+	@scripts/run.sh -m scripts.trace
+
 .PHONY: coverage
 coverage: $(STAMP) ## the tests with branch coverage of the package, which takes twice as long
 	@scripts/test.sh coverage

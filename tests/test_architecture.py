@@ -6,11 +6,16 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from airflow_provider_vmanage.simulator import Simulator
+from scripts.trace import call_paths
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "airflow_provider_vmanage"
@@ -26,6 +31,28 @@ TASK_ONLY = ("requests", "urllib3", "tenacity", "starlette", "uvicorn", "trustme
 """What only a running task, or only the simulator, may import."""
 
 
+MOST_FILES = 20
+"""The most modules that a folder holds, ``__init__`` not counted."""
+
+MORE_FILES = {"airflow_provider_vmanage/simulator": 31, "airflow_provider_vmanage/client": 21}
+"""Folders above the limit; a number here may only fall."""
+
+MOST_METHODS = 19
+MORE_METHODS = {"ManagerSession": 31, "ImageUpload": 30, "VManageHook": 28, "Simulator": 23}
+"""Classes above the limit; a number here may only fall."""
+
+MOST_LINES = 400
+FEWER_LINES = {"airflow_provider_vmanage.hooks.vmanage": 393}
+
+MOST_PRIVATE_NAMES_IN_TESTS = 69
+
+KNOWN_CIRCLE = {("airflow_provider_vmanage.lineage", "airflow_provider_vmanage.operators.vmanage")}
+"""The import, for a type checker, that still closes a circle."""
+
+LONGEST_CALL_PATHS = {"poll": (8, 6), "upload": (8, 5), "upload task": (10, 7)}
+"""How many functions of the package, in how many files, a public call goes through until ``requests`` sends."""
+
+
 def part_of(module: str) -> str:
     """The first name below the package: client, hooks, operators, ..."""
     return module.partition(".")[2].partition(".")[0]
@@ -37,7 +64,7 @@ def modules_of(*parts: str) -> list[str]:
 
 def imports_of(module: str) -> Iterator[str]:
     """Every module that the source names in an import, wherever it stands, those for type checkers too."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(MODULES[module])):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -113,5 +140,88 @@ def test_a_module_is_named_for_what_it_holds(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_file_can_be_read_in_one_sitting(module: str) -> None:
-    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) < 400
+def test_a_file_is_short(module: str) -> None:
+    lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
+    assert lines <= FEWER_LINES.get(module, MOST_LINES)
+
+
+def test_a_folder_holds_few_files() -> None:
+    files = Counter(path.parent.relative_to(ROOT).as_posix() for path in MODULES.values() if path.name != "__init__.py")
+    assert [folder for folder, count in files.items() if count > MORE_FILES.get(folder, MOST_FILES)] == []
+
+
+def test_a_class_has_few_methods() -> None:
+    methods = {
+        node.name: sum(isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) for child in node.body)
+        for module in MODULES
+        for node in ast.walk(tree_of(MODULES[module]))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert [name for name, count in methods.items() if count > MORE_METHODS.get(name, MOST_METHODS)] == []
+
+
+def test_imports_have_no_circle() -> None:
+    """Imports inside functions and those for type checkers count too."""
+    imports = {module: own_imports(module) for module in MODULES}
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as err:
+        pytest.fail(" imports ".join(reversed(err.args[1])))
+
+
+def own_imports(module: str) -> set[str]:
+    """The modules of the package that a module imports, by their own name or by that of something in them."""
+    found = {name if name in MODULES else name.rpartition(".")[0] for name in imports_of(module)}
+    return {name for name in found & MODULES.keys() - {module} if (module, name) not in KNOWN_CIRCLE}
+
+
+def test_tests_reach_few_private_names() -> None:
+    found = {path.name: list(private_names_in(path)) for path in (ROOT / "tests").rglob("*.py")}
+    assert sum(map(len, found.values())) <= MOST_PRIVATE_NAMES_IN_TESTS, found
+
+
+def private_names_in(path: Path) -> Iterator[str]:
+    """Every use of a private name that the package defines: attribute, import, or text given to ``setattr``."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+            names = [node.attr]
+        elif isinstance(node, ast.ImportFrom) and is_in(str(node.module), PACKAGE.name):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Call):
+            names = [str(each.value) for each in node.args if isinstance(each, ast.Constant)]
+        else:
+            names = []
+        yield from (f"{node.lineno}: {name}" for name in names if name in private_names())
+
+
+@cache
+def private_names() -> frozenset[str]:
+    """The private names that the package gives to functions, classes, variables and attributes."""
+    names = set()
+    for path in MODULES.values():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                names.add(node.attr)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+    return frozenset(name for name in names if name.startswith("_") and name.strip("_") and not name.endswith("__"))
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.usefixtures("recorded_sleeps")
+def test_requests_have_short_call_paths(vm: Simulator, connect: Callable[..., None], tmp_path: Path) -> None:
+    """`make trace` prints them."""
+    connect(vm)
+    image = tmp_path / "image.bin"
+    image.write_bytes(b"an image")
+    paths = call_paths(image)
+    assert paths.keys() == LONGEST_CALL_PATHS.keys()
+    for name, path in paths.items():
+        calls, files = LONGEST_CALL_PATHS[name]
+        assert (len(path.calls) <= calls, len(path.files) <= files) == (True, True), path

@@ -21,7 +21,7 @@ JOBS: dict[str, dict[str, Any]] = WORKFLOWS["ci"]["jobs"]
 FORMS = sorted(file for file in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if file.stem != "config")
 
 #: run by people only: what rewrites files of the clone, parts of `make test`, and mutation, which has its own workflow
-BY_HAND = {"help", "venv", "quick", "lint", "types", "format", "constraints", "clean", "pages", "mutation"}
+BY_HAND = {"help", "venv", "quick", "lint", "types", "format", "constraints", "clean", "pages", "trace", "mutation"}
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)) - BY_HAND
 
 
