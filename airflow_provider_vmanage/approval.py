@@ -1,4 +1,4 @@
-"""A plan as a person reads it: a table for the log, and a Markdown page for whoever approves it."""
+"""A plan for people: a table for the log, and a Markdown page to approve."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from airflow_provider_vmanage.text_table import ROWS_SHOWN, cell, count_of, size
 COLUMNS = ("action", "image", "version", "version_id", "size", "used by", "reason")
 
 _BLOCKED = (
-    "**blocked** is not done: an image that must not be deleted stays on the manager. A wanted image that cannot be "
+    "**blocked** is not changed: an image that must not be deleted stays on the manager. A wanted image that cannot be "
     "added stops the whole plan before anything is changed."
 )
 
 
 @dataclass(frozen=True)
 class PlanLine:
-    """One line of a plan; ``None`` is what is not known."""
+    """One line of a plan; ``None`` if a value is not known."""
 
     action: str
     image: str
@@ -38,8 +38,8 @@ class PlanLine:
 def plan_lines(plan: Plan, usage: Usage | None, sizes: Mapping[WantedImage, int]) -> list[PlanLine]:
     """Return the lines of a plan: what is added, deleted, blocked and kept.
 
-    :param usage: of the devices, or ``None`` where they were not listed.
-    :param sizes: bytes of what is added, as far as they are known.
+    :param usage: of the images, or ``None`` if devices were not listed.
+    :param sizes: bytes of the images to add, as far as they are known.
     """
     return [
         *(_wanted_line("add", one, "missing", sizes) for one in plan.add),
@@ -55,7 +55,7 @@ def plan_lines(plan: Plan, usage: Usage | None, sizes: Mapping[WantedImage, int]
 
 
 def count_lines(lines: Sequence[PlanLine]) -> str:
-    """Return what a plan comes to in a few words: ``1 to add, 2 to delete, 0 blocked, 12 to keep``."""
+    """Return the summary of a plan: ``1 to add, 2 to delete, 0 blocked, 12 to keep``."""
     counts = Counter(line.action for line in lines)
     return (
         f"{counts['add']} to add, {counts['delete']} to delete, {counts['blocked']} blocked, {counts['keep']} to keep"
@@ -63,7 +63,7 @@ def count_lines(lines: Sequence[PlanLine]) -> str:
 
 
 def plan_markdown(lines: Sequence[PlanLine], *, manager: str, release: str | None, digest: str) -> str:
-    """Return a plan as a Markdown table that shows every addition and deletion; names of others are escaped.
+    """Return a plan as a Markdown table that shows every addition and deletion; what others named is escaped.
 
     :param lines: of :func:`plan_lines`.
     :param manager: its base URL.

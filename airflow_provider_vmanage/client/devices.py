@@ -1,4 +1,4 @@
-"""What devices run, boot and have installed, which decides whether an image is in use."""
+"""The software that devices run, boot and have installed; it decides whether an image is in use."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Device:
 
     :param name: host name, or its id where it has none.
     :param running: version that runs now.
-    :param default: version that the next boot takes.
-    :param available: versions installed beside them.
-    :param reachable: whether the manager can talk to it.
-    :param partition: version of ``current-partition``, where it is another than ``running``.
-    :param role: such as ``vedge``, ``vsmart``, ``vbond`` or ``vmanage``, as the manager says it.
+    :param default: version that the next boot starts.
+    :param available: other versions that are installed.
+    :param reachable: whether the manager reaches it.
+    :param partition: version of ``current-partition`` if it differs from ``running``.
+    :param role: such as ``vedge``, ``vsmart``, ``vbond`` or ``vmanage``, as the manager lists it.
     :param unreadable: fields whose versions cannot be read.
     :param device_id: ``uuid``.
     :param platform_family: ``platformFamily``; images name the families that they are for.
@@ -58,13 +58,13 @@ class Device:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """Return the versions that the device runs or boots, or may need and cannot be asked about."""
+        """Return the versions that the device runs or boots, and all it has installed while it is unreachable."""
         wanted = (self.running, self.partition, self.default, *(() if self.reachable else self.available))
         return tuple(version for version in wanted if version)
 
     @property
     def may_need_more(self) -> bool:
-        """Return whether a version that it needs cannot be read."""
+        """Return whether it may need a version that cannot be read."""
         return any(name != "availableVersions" or not self.reachable for name in self.unreadable)
 
     def as_target(self) -> Target:
@@ -72,7 +72,7 @@ class Device:
         return Target(self.device_id or "", self.local_ip or self.system_ip or "")
 
     def as_row(self) -> dict[str, Any]:
-        """Return the flat row of plain JSON types that an operator hands on."""
+        """Return the flat row of plain JSON types that an operator returns."""
         return {
             "device": self.name,
             "device_id": self.device_id,
@@ -130,8 +130,8 @@ def _parse_devices(rows: list[dict[str, Any]]) -> list[Device]:
 
 
 def _parse_device(row: dict[str, Any]) -> Device:
-    # Both fields are documented (OpenAPI of release 26.1, with the same value), and what they differ in is not. A
-    # device that has only one of them runs that one; where they differ, it counts as running both.
+    # Both fields are documented (OpenAPI of release 26.1, with the same value), but not when they differ. A device that
+    # has only one of them runs that one; if they differ, it counts as running both.
     unreadable: list[str] = []
     running, partition, default = (
         _version(row, field, unreadable) for field in ("version", "current-partition", "defaultVersion")
@@ -155,7 +155,7 @@ def _parse_device(row: dict[str, Any]) -> Device:
 
 
 def _version(row: dict[str, Any], field: str, unreadable: list[str]) -> str | None:
-    """Return a version; note a field that holds something else, since it may be the version that is asked for."""
+    """Return a version; note a field that holds something else, since the device may need what it names."""
     value = row.get(field)
     if not _is_readable(value):
         unreadable.append(field)

@@ -1,6 +1,6 @@
-"""What a manager knows of an image besides the list: checksum, description, tags; and how many images it holds.
+"""Metadata of an image: checksum, description and tags, which the list does not show; and the number of images.
 
-Source: OpenAPI of release 26.1. Which release had it first is unknown; older ones answer 404.
+Source: OpenAPI of release 26.1. The first release that has them is unknown; older ones return 404.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from airflow_provider_vmanage.client.upload.checksums import ALGORITHMS, Checksu
 
 log = logging.getLogger(__name__)
 
-#: release from which a manager is asked for metadata after an upload: the simulator's choice, see above
+#: first release that is asked for metadata after an upload: the simulator's choice, see above
 METADATA_SINCE = (20, 18)
 
-#: what the manager takes back; it shows ``imageType`` besides (OpenAPI of release 26.1)
+#: fields that the manager accepts; it also returns ``imageType`` (OpenAPI of release 26.1)
 _EDITABLE = ("description", "networkFunctionType", "versionName", "vendor", "checksumType", "checksum", "tags")
 
-_MISSING = 404
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
 class ImageMetadata:
-    """The metadata of one image, as far as the manager shows them.
+    """The metadata of one image, as far as the manager returns them.
 
     :param checksum: hexadecimal, lower case.
     :param checksum_type: as the manager writes it, such as ``sha512`` or ``SHA-512``.
     :param description: free text.
     :param tags: free texts.
-    :param raw: all that the manager sent.
+    :param raw: everything that the manager sent.
     """
 
     checksum: str | None
@@ -56,7 +56,7 @@ class ImageMetadata:
 
     @property
     def algorithm(self) -> str:
-        """Return the type of the checksum as hashlib writes it; empty where the checksum has not that type's length."""
+        """Return the checksum's type as hashlib writes it; empty if the checksum has another length."""
         name = (self.checksum_type or "").lower().replace("-", "").replace("_", "")
         length = ALGORITHMS.get(name)
         return "" if length and len(self.checksum or "") != length else name
@@ -66,7 +66,7 @@ def count_images(session: ManagerSession, image_type: str | None = None) -> int:
     """Return how many images the manager counts; one call.
 
     :param image_type: only this type, such as ``software``.
-    :raises VManageProtocolError: the answer has no count.
+    :raises VManageProtocolError: the response has no count.
     :raises VManageError: as any read.
     """
     params = {"imageType": image_type} if image_type else None
@@ -77,7 +77,7 @@ def count_images(session: ManagerSession, image_type: str | None = None) -> int:
 
 
 def read_metadata(session: ManagerSession, version_id: str) -> ImageMetadata | None:
-    """Return the metadata of an image, or ``None`` where the release has none.
+    """Return the metadata of an image, or ``None`` if the release has none.
 
     :param version_id: of the image.
     :raises VManageError: as any read.
@@ -85,12 +85,12 @@ def read_metadata(session: ManagerSession, version_id: str) -> ImageMetadata | N
     try:
         body = session.request("GET", _path(version_id)).body
     except VManageRejectedError as err:
-        if err.status == _MISSING:
+        if err.status == _NOT_FOUND:
             return None
         raise
     found = body.get("data", body) if isinstance(body, dict) else None
     if not isinstance(found, dict):
-        raise VManageProtocolError("The metadata of an image are no object")
+        raise VManageProtocolError("The metadata of an image are not a JSON object")
     return _parse(found)
 
 
@@ -102,22 +102,22 @@ def write_metadata(
     tags: Sequence[str] | None = None,
     checksum: str | None = None,
 ) -> bool:
-    """Set metadata of an image, and keep all else as the manager shows it; return whether they differed.
+    """Set metadata of an image and keep all other fields; return whether they differed.
 
     Reads first, so it is safe to run again.
 
     :param description: free text; ``None`` keeps the old one.
     :param tags: free texts; ``None`` keeps the old ones.
-    :param checksum: ``sha512:<hex>`` and the like; ``None`` keeps the old one. Whether a manager compares it with the
-        image is not documented.
-    :raises VManageConfigurationError: the checksum is none; nothing was sent.
+    :param checksum: ``sha512:<hex>``, ``sha256:<hex>`` or ``md5:<hex>``; ``None`` keeps the old one. Whether a manager
+        compares it with the image is not documented.
+    :raises VManageConfigurationError: the checksum is malformed; nothing was sent.
     :raises VManageRejectedError: the release has no metadata, or the manager refused.
     :raises VManageError: as any change.
     """
     digest = parse_checksum(checksum)
     old = read_metadata(session, version_id)
     if old is None:
-        raise VManageRejectedError("This release has no metadata of images", status=_MISSING, path=_path(version_id))
+        raise VManageRejectedError("This release has no metadata of images", status=_NOT_FOUND, path=_path(version_id))
     wanted: dict[str, Any] = {"description": description, "tags": None if tags is None else list(tags)}
     if digest is not None and (old.algorithm, old.checksum) != (digest.algorithm, digest.digest):
         wanted |= {"checksumType": digest.algorithm, "checksum": digest.digest}
@@ -131,14 +131,14 @@ def write_metadata(
 def confirm_checksum(
     session: ManagerSession, change: Change, promised: Checksum | Callable[[], Checksum | None] | None
 ) -> Change:
-    """Return the change, compared with the checksum that the manager shows for the image, if it shows one.
+    """Compare an upload with the checksum that the manager returns for the image, if any; return the change.
 
-    One call, on a release that has metadata and with a checksum. Metadata that cannot be read fail no upload.
+    One call, on a release that has metadata and with a checksum. An upload does not fail if metadata cannot be read.
 
-    :param change: of an upload; an image that was there already is compared too, and ``verified`` says so.
+    :param change: of an upload. An image that existed already is compared too, and ``verified`` is set if it agrees.
     :param promised: the digest that the image must have, or what reads it, called only if there is one to compare.
-    :raises VManageChecksumError: the manager shows another digest for what was sent.
-    :raises VManageConflictError: it shows another digest for an image that was there already; nothing was sent.
+    :raises VManageChecksumError: the manager returns another digest for what was sent.
+    :raises VManageConflictError: it returns another digest for an image that existed already; nothing was sent.
     """
     if change.action == "unchanged":
         return _compare_existing(session, change, promised)
@@ -153,7 +153,7 @@ def confirm_checksum(
 def _compare_sent(change: Change, expected: Checksum, shown: Checksum) -> None:
     known = {"sha512": Checksum("sha512", change.sha512 or ""), expected.algorithm: expected}.get(shown.algorithm)
     if known is None:
-        log.info("The manager shows no checksum that could be compared")
+        log.info("The manager returns no checksum that can be compared")
     elif shown.digest != known.digest:
         fix = "The image is damaged on the manager: delete the image and upload it again"
         raise VManageChecksumError(
@@ -163,7 +163,7 @@ def _compare_sent(change: Change, expected: Checksum, shown: Checksum) -> None:
             actual=shown.digest,
         )
     else:
-        log.info("The manager shows the same %s", shown.algorithm)
+        log.info("The manager returns the same %s", shown.algorithm)
 
 
 def _compare_existing(
@@ -174,12 +174,12 @@ def _compare_existing(
     if promised is not None and not isinstance(shown, str):
         try:
             expected = _resolve(promised)
-        except VManageSourceError as err:  # what is there already needs no source, and no list of checksums either
+        except VManageSourceError as err:  # an image that exists already needs no source, and no list of checksums
             shown = str(err)
     if isinstance(shown, str) or expected is None:
         log.info("%s: not verified: %s", change.image.describe(), shown)
     elif shown.algorithm != expected.algorithm:
-        reason = f"the manager shows its {shown.algorithm}, and checksum is {expected.algorithm}"
+        reason = f"the manager returns its {shown.algorithm}, and checksum is {expected.algorithm}"
         log.info("%s: not verified: %s", change.image.describe(), reason)
     elif shown.digest != expected.digest:
         fix = "The manager holds other bytes under this name, and nothing was sent: set if_exists to replace, or "
@@ -200,11 +200,11 @@ def _resolve(promised: Checksum | Callable[[], Checksum | None]) -> Checksum | N
 
 
 def _shown_checksum(session: ManagerSession, change: Change) -> Checksum | str:
-    """Return the checksum that the manager shows for an image, or the reason why there is none."""
+    """Return the checksum that the manager returns for an image, or the reason why there is none."""
     version_id = change.image.file_id or change.image.version_id
     release = session.server.release
     if not version_id or release is None or release < METADATA_SINCE:
-        return f"release {session.server.version or 'unknown'} shows no checksum of an image"
+        return f"release {session.server.version or 'unknown'} returns no checksum of an image"
     try:
         shown = read_metadata(session, version_id)
     except VManageCancelledError:
@@ -213,7 +213,7 @@ def _shown_checksum(session: ManagerSession, change: Change) -> Checksum | str:
         log.info("The manager's own checksum could not be read: %s", err)
         return f"the manager's own checksum could not be read ({err})"
     if shown is None or not shown.checksum:
-        return "the manager shows no checksum of it"
+        return "the manager returns no checksum of it"
     return Checksum(shown.algorithm, shown.checksum, origin="the manager's metadata")
 
 

@@ -1,7 +1,7 @@
-"""One remote server: its fields as users give them, and as the manager shows and takes them.
+"""The fields of a remote server, as users give them and as the manager lists and accepts them.
 
-Keys: Cisco's documentation "Add remote server" (release 20.16) and the OpenAPI of release 26.1. Port and VPN come as
-numbers or as text, depending on the list.
+Keys: Cisco's documentation "Add remote server" (release 20.16) and the OpenAPI of release 26.1. Port and VPN are
+numbers or text, depending on the list.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from airflow_provider_vmanage.client.errors import VManageConfigurationError
 
 UPDATE_PASSWORD = ("on_create", "always")
 
-#: protocols with the port that each has unless another is given. The first three are those of the vendor's client
-#: library; the others are named by the documentation of the vendor's Ansible collection only, so a manager may refuse
-#: them, and whether it writes them so is unknown.
+#: default TCP port of each protocol. The first three are those of the vendor's client library; the others stand only in
+#: the documentation of the vendor's Ansible collection, so a manager may refuse them, or spell them in another way
 PORTS = {"FTP": 21, "HTTP": 80, "SCP": 22, "HTTPS": 443, "SFTP": 22, "TFTP": 69}
 
 MAX_VPN = 65527
@@ -28,9 +27,9 @@ MAX_VPN = 65527
 class RemoteServer:
     """A server that holds images.
 
-    :param name: ``remoteServerName``, by which it is found again.
+    :param name: ``remoteServerName``, by which it is found.
     :param url: its name or address, without a scheme.
-    :param protocol: ``FTP``, ``HTTP``, ``SCP``, ``HTTPS``, ``SFTP`` or ``TFTP``; others as the manager shows them.
+    :param protocol: ``FTP``, ``HTTP``, ``SCP``, ``HTTPS``, ``SFTP`` or ``TFTP``; others as the manager lists them.
     :param port: TCP port.
     :param vpn: VPN through which devices reach it.
     :param user: account on it, if there is one.
@@ -54,8 +53,8 @@ class RemoteServer:
     def differences(self, wanted: RemoteServer) -> tuple[str, ...]:
         """Return the names of the fields that are not as wanted.
 
-        A manager may spell a field otherwise than it was sent, so the case of the host and a slash at the end of
-        ``location_prefix`` make no difference.
+        A manager may spell a field in another way than it was sent, so the case of the host and a slash at the end of
+        ``location_prefix`` are ignored.
         """
         shown, asked = self._comparable(), wanted._comparable()
         return tuple(name for name in shown if shown[name] != asked[name])
@@ -84,7 +83,7 @@ class RemoteServer:
         }
 
     def as_body(self, password: str | None) -> dict[str, Any]:
-        """Return the JSON that the manager takes; fields that are not given are left out."""
+        """Return the JSON body that the manager accepts; fields that are not given are left out."""
         body = {
             "remoteServerName": self.name,
             "remoteServerUrl": self.url,
@@ -110,7 +109,7 @@ def check_remote_server(
 ) -> RemoteServer:
     """Return a wanted remote server, its arguments checked before anything is sent.
 
-    :raises VManageConfigurationError: naming field, value and mend.
+    :raises VManageConfigurationError: naming field, value and fix.
     """
     known = str(protocol).strip().upper()
     if known not in PORTS:
@@ -127,7 +126,7 @@ def check_remote_server(
 
 
 def parse_remote_server(row: Mapping[str, Any]) -> RemoteServer:
-    """Parse one row of the manager's list; what is missing or unknown stays so."""
+    """Parse one row of the manager's list; missing values are ``None``, unknown ones are kept."""
     return RemoteServer(
         name=_shown(row, "remoteServerName") or "",
         url=_shown(row, "remoteServerUrl"),
@@ -146,7 +145,7 @@ def _host(url: str | None) -> str:
         shown = "***" if re.search(r"[@?]", text) else text
         raise VManageConfigurationError(
             f"url is {shown!r}: give the server's name or address alone; protocol, port, user and location_prefix "
-            "have arguments of their own"
+            "have their own arguments"
         )
     return text
 

@@ -1,7 +1,8 @@
-"""Remote servers: where images lie that the manager does not store itself, and the images on them.
+"""Remote servers, which hold images that the manager does not store itself, and the images on them.
 
-In the vendor's API at least since 2022, and the only way to add an image that lies elsewhere in its documentation of
-release 20.16. Every change lists first and again afterwards, so running it twice does it once.
+They are in the vendor's API at least since 2022, and its documentation of release 20.16 shows no other way to add an
+image that the manager does not store. Every change lists first and again afterwards, so running it twice changes the
+manager once.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ from airflow_provider_vmanage.client.urls import path_below
 
 SERVERS = "device/action/remote-server"
 
-#: how many images an error names
-NAMED = 10
+#: number of images that an error names
+MAX_NAMED_IMAGES = 10
 
 
 @dataclass(frozen=True)
 class ServerChange:
-    """What a changing call did to a remote server.
+    """The result of a changing call on a remote server.
 
     :param action: ``added``, ``updated``, ``deleted`` or ``unchanged``.
-    :param server: as listed, or as it would be.
-    :param differs: names of the fields that were not as wanted; ``password`` where it was sent for its own sake.
+    :param server: the server as listed, or as it would be in check mode.
+    :param differs: names of the fields that were not as wanted; ``password`` if the call was made to send it.
     :param applied: false in check mode.
     """
 
@@ -48,7 +49,7 @@ class ServerChange:
     applied: bool = True
 
     def as_row(self) -> dict[str, Any]:
-        """Return the flat row of plain JSON types that the operator hands on; it holds no password."""
+        """Return the flat row of plain JSON types that the operator returns; it holds no password."""
         return {
             "action": self.action,
             "changed": self.action != "unchanged",
@@ -61,7 +62,7 @@ class ServerChange:
 class RemoteServers:
     """The remote servers of one manager.
 
-    :param repository: of the manager; in its check mode nothing is changed here either.
+    :param repository: of the manager; in its check mode nothing is changed.
     """
 
     def __init__(self, repository: SoftwareRepository) -> None:
@@ -69,9 +70,9 @@ class RemoteServers:
         self.session = repository.session
 
     def read(self) -> list[RemoteServer]:
-        """Return all of them; one call.
+        """Return all remote servers; one call.
 
-        :raises VManageRejectedError: a release that does not know remote servers, with the mend.
+        :raises VManageRejectedError: a release that does not know remote servers, with a hint.
         :raises VManageError: as any read.
         """
         try:
@@ -87,17 +88,17 @@ class RemoteServers:
         update_password: str = "on_create",  # noqa: S107 - a choice, no password
         allow_in_use: bool = False,
     ) -> ServerChange:
-        """Bring a remote server to what is wanted; safe to run again.
+        """Add or update a remote server so that it is as wanted; safe to run again.
 
         :param wanted: all but its id.
-        :param password: of its user. A manager never shows it, so nobody can compare it.
-        :param update_password: ``on_create`` (a password alone is no reason for a change), or ``always`` (send it
-            with every call, which then always is a change). Whatever else is changed, the password goes along: what a
-            manager does with an update that lacks it is not documented.
-        :param allow_in_use: send an update although images refer to the server. Cisco's Ansible collection tests that
+        :param password: of its user. A manager never shows it, so it cannot be compared.
+        :param update_password: ``on_create`` (a password alone is no reason for an update), or ``always`` (send it
+            with every call, so that every call is a change). Every update sends the password: what a manager does
+            with an update that lacks it is not documented.
+        :param allow_in_use: send an update even if images refer to the server. Cisco's Ansible collection tests that
             a manager refuses that (with another port); whether each release does, or for each field, is unknown.
         :raises VManageInUseError: images refer to a server that differs, naming up to ten. Nothing was sent.
-        :raises VManageOutcomeUnknownError: sent, but not listed so within a minute.
+        :raises VManageOutcomeUnknownError: sent, but not listed as wanted within a minute.
         """
         check_choice(update_password, UPDATE_PASSWORD, "update_password")
         old = self._find(wanted.name)
@@ -144,14 +145,14 @@ class RemoteServers:
         return ServerChange("deleted", old)
 
     def add_image(self, remote_server: str, file_name: str, platform_family: str | None = None) -> Change:
-        """Add an image that lies on a remote server; safe to run again. Whether the file is there is not checked.
+        """Add an image that a remote server holds; safe to run again. The file itself is not checked.
 
         :param remote_server: name or id of the server.
         :param file_name: exact name of the file on it.
-        :param platform_family: family the image is for, where the release asks for it (26.1).
-        :raises VManageNotFoundError: no such remote server, naming those that are there.
-        :raises VManageConflictError: the list shows the file on a remote server without saying on which, so adding it
-            could make a second copy. Nothing was sent.
+        :param platform_family: family the image is for, if the release requires it (26.1).
+        :raises VManageNotFoundError: no such remote server, naming those that exist.
+        :raises VManageConflictError: the list shows the file on a remote server, but not on which, so adding it could
+            make a second copy. Nothing was sent.
         :raises VManageOutcomeUnknownError: sent, but not listed within a minute.
         """
         remote_server = require_text(remote_server, "remote_server")
@@ -190,7 +191,7 @@ class RemoteServers:
             wanted.as_body(password),
             find=lambda: self._as_wanted(wanted),
             pending=f"The remote server {wanted.name!r} is not listed as it was sent",
-            verifiable="password" not in change.differs,  # no list can tell whether a password has arrived
+            verifiable="password" not in change.differs,  # no list shows whether a password was stored
         )
         return ServerChange(change.action, found, change.differs)
 
@@ -225,7 +226,7 @@ class RemoteServers:
         return [image for image in self.repository.list_images() if matches(image, file_names=names)]
 
     def _added(self, server: RemoteServer, servers: Sequence[RemoteServer], file_name: str) -> SoftwareImage | None:
-        """Return the image that was added. One of no known server is it: there was none before."""
+        """Return the image that was added; also one of no known server, since there was none before."""
         images = self._listed(file_name)
         placed = [image for image in images if refers_to(image, server)]
         return next(iter(placed or _unplaced(images, servers)), None)
@@ -237,7 +238,7 @@ def _named(servers: Sequence[RemoteServer], text: str) -> RemoteServer:
             return server
     there = ", ".join(sorted(server.name for server in servers)) or "none"
     raise VManageNotFoundError(
-        f"remote_server {text!r} is not known to the manager (there: {there}): add it with RemoteServerOperator"
+        f"remote_server {text!r} is not known to the manager (known: {there}): add it with RemoteServerOperator"
     )
 
 
@@ -247,10 +248,10 @@ def _unplaced(images: Sequence[SoftwareImage], servers: Sequence[RemoteServer]) 
 
 
 def refers_to(image: SoftwareImage, server: RemoteServer) -> bool:
-    """Tell whether an image lies on a remote server.
+    """Return whether a remote server holds the image.
 
-    By its id; of an image that names none, by the server's name as ``versionType`` (catalystwan 0.41.6 looks for the
-    name in it; the full text that a manager sends for remote images is not documented).
+    Its id decides; if the image has none, the server's name as ``versionType`` (catalystwan 0.41.6 searches it for the
+    name; the full text that a manager sends for remote images is not documented).
     """
     if image.remote_server_ids:
         return server.server_id in image.remote_server_ids
@@ -266,13 +267,13 @@ def _parse_servers(rows: Sequence[Mapping[str, Any]]) -> list[RemoteServer]:
 
 
 def _names(images: Sequence[SoftwareImage]) -> str:
-    more = f" and {len(images) - NAMED} more" if len(images) > NAMED else ""
-    return f"{', '.join(image.describe() for image in images[:NAMED])}{more}"
+    more = f" and {len(images) - MAX_NAMED_IMAGES} more" if len(images) > MAX_NAMED_IMAGES else ""
+    return f"{', '.join(image.describe() for image in images[:MAX_NAMED_IMAGES])}{more}"
 
 
 def _place_unknown(server: RemoteServer, file_name: str, images: Sequence[SoftwareImage]) -> VManageConflictError:
-    found = "; ".join(f"{image.describe()}, versionType {image.version_type!r}" for image in images[:NAMED])
+    found = "; ".join(f"{image.describe()}, versionType {image.version_type!r}" for image in images[:MAX_NAMED_IMAGES])
     return VManageConflictError(
         f"file_name {file_name!r} is listed on a remote server, and the manager does not show on which ({found}). If "
-        f"that is {server.name!r}, nothing is left to do; otherwise delete the entry by its version_id and run again"
+        f"that is {server.name!r}, nothing is left to do; otherwise delete the image by its version_id and run again"
     )

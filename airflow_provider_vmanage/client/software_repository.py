@@ -1,7 +1,7 @@
-"""The software repository of a manager: list, find, add a URL, delete. Uploads are in ``image_upload``.
+"""The software repository of a manager: list, find, add a repository URL, delete. :mod:`.image_upload` uploads.
 
-Every change lists first and lists again to confirm, so a change that was made by a lost request is found, and running
-the same change twice does it once. Names, versions and ids are compared exactly: ``20.1`` never fits ``20.12``.
+Every change lists first, and lists again to confirm it (:mod:`.changes`), so running it twice changes the repository
+once. Names, versions and ids match exactly (:mod:`.matching`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 PATH = "device/action/software"
 
-#: the records that each session was warned of because they cannot be read
+#: the unreadable records that were logged already, by session
 _WARNED: WeakKeyDictionary[ManagerSession, set[str]] = WeakKeyDictionary()
 
 
@@ -59,7 +59,7 @@ class SoftwareRepository:
     """The images and repository URLs of one manager.
 
     :param session: the session to use; its owner closes it.
-    :param check_mode: read and check all, change nothing, and return what would be done.
+    :param check_mode: read and check everything, change nothing, and return what would be done.
     :param clock: as for :class:`.ConfirmedChanges`.
     """
 
@@ -73,10 +73,10 @@ class SoftwareRepository:
     def list_images(self, *, image_type: str | None = None) -> list[SoftwareImage]:
         """Return one image per file, in the manager's order; one call.
 
-        A record that cannot be read is returned as an image with its ``raw`` alone, and logged once per session.
+        A record that cannot be read becomes an image that has only ``raw``; it is logged once per session.
 
-        :param image_type: only this type, such as ``software``. Releases that state no type (16.3) match none.
-        :raises VManageError: as any read; a broken list is an error, never an empty one.
+        :param image_type: only this type, such as ``software``. A release that lists no types (16.3) matches none.
+        :raises VManageError: as any read; a broken list is an error, never an empty list.
         """
         images = self.session.request("GET", PATH).parsed(parse_images)
         self._warn_of_unreadable(images)
@@ -89,11 +89,11 @@ class SoftwareRepository:
             log.warning("A record of the list could not be read, so it matches nothing and is kept: %s", problem)
 
     def find_images(self, *, version: str | None = None, file_name: str | None = None) -> list[SoftwareImage]:
-        """Return the images that fit exactly what is given; one call.
+        """Return the images that match exactly what is given; one call.
 
         :param version: the version as listed.
         :param file_name: the listed or the uploaded file name.
-        :raises VManageConfigurationError: nothing to look for, or a blank: it would fit nothing, or everything.
+        :raises VManageConfigurationError: nothing is given, or a blank name: it would match everything, or nothing.
         :raises VManageError: as any read.
         """
         wanted = AwaitedImage(version, file_name).checked()
@@ -101,15 +101,15 @@ class SoftwareRepository:
         return [image for image in self.list_images() if matches(image, version=wanted.version, file_names=names)]
 
     def add_url(self, version_name: str, version_url: str, *, if_exists: str = "skip") -> Change:
-        """Add the URL of a repository elsewhere; safe to run again.
+        """Add a repository URL; safe to run again.
 
-        :param version_name: name of the entry.
-        :param version_url: scheme http, https, ftp, scp, sftp or tftp. Whether the manager looks at what is behind
-            it is not documented; a client says it does not.
-        :param if_exists: ``skip`` and ``fail`` speak about the same name with the same URL; with another URL both
-            are errors, and only ``replace`` deletes the old entry first: whether a manager takes two entries of one
-            name is not known. Where the new one is refused, the old one is put back.
-        :raises VManageConflictError: the name is taken.
+        :param version_name: its name.
+        :param version_url: scheme http, https, ftp, scp, sftp or tftp. Whether the manager checks what the URL leads
+            to is not documented; a public client reports that it does not.
+        :param if_exists: ``skip`` and ``fail`` apply if the name exists with the same URL. If it exists with another
+            URL, both raise an error, and ``replace`` deletes the old one first: whether a manager accepts two
+            repository URLs of one name is not known. If the manager refuses the new one, the old one is added again.
+        :raises VManageConflictError: the name exists.
         :raises VManageOutcomeUnknownError: sent, but not listed within a minute.
         """
         name = require_text(version_name, "version_name")
@@ -126,7 +126,7 @@ class SoftwareRepository:
         if self.check_mode:
             for old in entries:
                 only_one([old], f"version {name!r}")
-            return self._would_add(name, url, "replaced" if entries else "added")
+            return self._preview_url(name, url, "replaced" if entries else "added")
         for old in entries:
             only_one([old], f"version {name!r}")
         return self._replace_urls(entries, name, url) if entries else Change("added", self._post_url(name, url))
@@ -146,12 +146,12 @@ class SoftwareRepository:
         :param version: version as listed.
         :param file_name: the listed or the uploaded file name.
         :param if_missing: ``skip`` (success, unchanged) or ``fail``.
-        :param allow_in_use: delete it although a device needs it.
+        :param allow_in_use: delete it even if a device needs it.
         :raises VManageInUseError: a device, the manager itself or one of its tasks needs it or may need it, or the
             devices or tasks could not be listed (:class:`~.usage.Usage`).
         :raises VManageConfigurationError: not exactly one of the three is given.
-        :raises VManageNotFoundError: nothing fits, with ``if_missing="fail"``.
-        :raises VManageAmbiguousError: several fit, or the record holds other files and the manager shows no id for
+        :raises VManageNotFoundError: nothing matches, with ``if_missing="fail"``.
+        :raises VManageAmbiguousError: several match, or the record holds other files and the manager shows no id for
             this one.
         :raises VManageLostImageError: other files of its record are no longer listed since.
         :raises VManageOutcomeUnknownError: sent, but still listed after a minute.
@@ -172,9 +172,9 @@ class SoftwareRepository:
         return self.remove(image, listed)
 
     def remove(self, image: SoftwareImage, listed: Sequence[SoftwareImage] | None = None) -> Change:
-        """Delete an image that a list has shown, whoever uses it, and confirm; safe to run again.
+        """Delete a listed image, whatever uses it, and confirm; safe to run again.
 
-        :param listed: the newest list; without it, the other files of its record are listed first, if there are any.
+        :param listed: the newest list; without it, the images are listed first if the record holds other files.
         :raises VManageAmbiguousError: its record holds other files, and the manager shows no id for this one.
         :raises VManageLostImageError: other files of its record are no longer listed since.
         :raises VManageOutcomeUnknownError: sent, but still listed after a minute.
@@ -188,9 +188,9 @@ class SoftwareRepository:
         return Change("deleted" if self._remove(image, siblings) else "unchanged", image)
 
     def check_selection(self, images: Sequence[SoftwareImage], what: str) -> None:
-        """Do nothing where at most one image is selected and can be deleted alone.
+        """Raise an error unless at most one image is selected and can be deleted alone.
 
-        :raises VManageAmbiguousError: otherwise.
+        :raises VManageAmbiguousError: as :func:`.only_one`.
         """
         if images:
             only_one(images, what)
@@ -204,24 +204,24 @@ class SoftwareRepository:
             return Change("replaced", self._post_url(name, url))
         except VManageError as err:
             if deleted:
-                err.add(self._put_back(deleted, err, name, url))
+                err.add(self._add_again(deleted, err, name, url))
             raise
 
-    def _put_back(self, deleted: Sequence[SoftwareImage], err: VManageError, name: str, url: str) -> str:
-        """Add the old entries again where the new one surely was not made; return what became of them."""
+    def _add_again(self, deleted: Sequence[SoftwareImage], err: VManageError, name: str, url: str) -> str:
+        """Add the old repository URLs again if the new one was not added; return what became of them."""
         urls = ", ".join(masked_url(old.url or "") for old in deleted)
         if not isinstance(err, (VManageRejectedError, VManageUnavailableError)) or err.method == "GET":
-            return f"the entry of before is deleted: {urls}"
+            return f"the old repository URL is deleted: {urls}"
         try:
-            if self._url_entry(name, url) is not None:  # refused, and made all the same
-                return f"the new entry is listed nevertheless, and the entry of before is deleted: {urls}"
+            if self._find_url(name, url) is not None:  # refused, but added
+                return f"the new repository URL is listed nevertheless, and the old one is deleted: {urls}"
             for old in deleted:
                 self._post_url(old.version or "", old.url or "")
         except VManageError as again:
-            return f"the entry of before could not be put back, add it again: {urls} ({again})"
-        return f"the entry of before was put back: {urls}"
+            return f"the old repository URL could not be added again, add it yourself: {urls} ({again})"
+        return f"the old repository URL was added again: {urls}"
 
-    def _would_add(self, name: str, url: str, action: str) -> Change:
+    def _preview_url(self, name: str, url: str, action: str) -> Change:
         if known := explain_unsupported_url(self.session.server):
             raise VManageRejectedError(known, method="POST", path=f"{API_ROOT}/{PATH}")
         return Change(action, SoftwareImage(version=name, url=url), applied=False)
@@ -232,15 +232,15 @@ class SoftwareRepository:
                 "POST",
                 PATH,
                 {"versionName": name, "versionURL": url},
-                find=lambda: self._url_entry(name, url),
-                pending=f"The entry {name!r} with {masked_url(url)} is not listed",
+                find=lambda: self._find_url(name, url),
+                pending=f"The repository URL {name!r} with {masked_url(url)} is not listed",
             )
         except VManageRejectedError as err:
             if err.method == "GET":  # the list that confirms
                 raise
             raise explain_refused_url(err, self.session.server) from None
 
-    def _url_entry(self, name: str, url: str) -> SoftwareImage | None:
+    def _find_url(self, name: str, url: str) -> SoftwareImage | None:
         images = self.list_images()
         entries = (one for one in images if one.is_repository_url and one.version == name)
         return next((one for one in entries if same_url(one.url or "", url)), None)
@@ -252,5 +252,5 @@ class SoftwareRepository:
 
 def _url_conflict(name: str, entries: Sequence[SoftwareImage], *, differs: bool) -> VManageConflictError:
     urls = ", ".join(masked_url(entry.url or "") for entry in entries)
-    mend = "use another version_name, or if_exists='replace'" if differs else "if_exists is 'fail'"
-    return VManageConflictError(f"version_name {name!r} is there already with {urls}: {mend}")
+    fix = "use another version_name, or if_exists='replace'" if differs else "if_exists is 'fail'"
+    return VManageConflictError(f"version_name {name!r} exists already with {urls}: {fix}")

@@ -1,4 +1,4 @@
-"""Whether an image is in use, and by what: devices, the manager itself, its running and scheduled tasks."""
+"""What uses an image: devices, the manager itself, its running and scheduled tasks."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable
 
-#: how long a reading is used while images are deleted one after the other
+#: age in seconds from which the usage is read again while images are deleted one after the other
 USAGE_MAX_AGE_S = 60.0
 
 #: how many devices an error names
 MAX_NAMED_DEVICES = 10
 
-#: errors that say nothing about the use of an image
+#: errors that stop the reading, since they say nothing about the use of an image
 _NOT_ABOUT_USE = (VManageCancelledError, VManageAuthenticationError, VManageConfigurationError)
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What needs images, at one moment.
+    """What needs images at one moment.
 
-    :param devices: of the three lists.
-    :param problem: why the devices or tasks could not be read; every image counts as in use then.
+    :param devices: from the three lists.
+    :param problem: why the devices or tasks could not be read; every image then counts as in use.
     :param manager_version: the release that the manager itself runs (``platformVersion``).
     :param tasks: running and scheduled tasks that work with images.
-    :param unread: what could not be listed, where there is a problem.
+    :param unread: what could not be listed if there is a problem.
     """
 
     devices: tuple[Device, ...] = ()
@@ -53,26 +53,26 @@ class Usage:
 
         A stored image whose version the manager does not know (``--``) may be what a device runs.
         """
-        return "; ".join([*self._lasting(image), *self._passing(image)]) or None
+        return "; ".join([*self._permanent(image), *self._temporary(image)]) or None
 
-    def refuse(self, image: SoftwareImage, mend: str) -> None:
+    def refuse(self, image: SoftwareImage, fix: str) -> None:
         """Raise an error if the image is in use, or counts as in use.
 
-        :param mend: what the reader can do, for the error.
-        :raises VManageInUseError: retryable if only a task, or a list that may be readable later, is in the way.
+        :param fix: what the reader can do, for the error.
+        :raises VManageInUseError: retryable if the only reason is a task, or a list that may be readable later.
         """
-        lasting, passing = self._lasting(image), self._passing(image)
-        if lasting or passing:
-            text = f"{image.describe()} {'; '.join([*lasting, *passing])}: {mend}"
-            raise VManageInUseError(text, retryable=not lasting) from self.problem
+        permanent, temporary = self._permanent(image), self._temporary(image)
+        if permanent or temporary:
+            text = f"{image.describe()} {'; '.join([*permanent, *temporary])}: {fix}"
+            raise VManageInUseError(text, retryable=not permanent) from self.problem
 
     def users_of(self, version: str) -> str | None:
         """Return the names of what runs, boots or may need the version, the first of many, or ``None``."""
         names = self._users.get(comparable(version), ())
-        return _some(names) if names else None
+        return _join_names(names) if names else None
 
-    def _lasting(self, image: SoftwareImage) -> list[str]:
-        """Return the reasons that time alone does not remove."""
+    def _permanent(self, image: SoftwareImage) -> list[str]:
+        """Return the reasons that a later try would still find."""
         reasons = []
         if self.problem is not None and not self.problem.retryable:
             reasons.append(self._not_listed())
@@ -80,12 +80,12 @@ class Usage:
         if not is_elsewhere and image.version in (None, UNKNOWN_VERSION):
             reasons.append("counts as in use, since its version is not known")
         if names := self._users.get(comparable(image.version or ""), ()):
-            reasons.append(f"is in use on {_some(names)}")
+            reasons.append(f"is in use on {_join_names(names)}")
         if names := self._possible_users(image):
-            reasons.append(f"may be in use on {_some(names)}, where a version cannot be read")
+            reasons.append(f"may be in use on {_join_names(names)}, where a version cannot be read")
         return reasons
 
-    def _passing(self, image: SoftwareImage) -> list[str]:
+    def _temporary(self, image: SoftwareImage) -> list[str]:
         listed = [self._not_listed()] if self.problem is not None and self.problem.retryable else []
         return [*listed, *(reason for task in self.tasks if (reason := task.reason(image)))]
 
@@ -120,11 +120,10 @@ class Usage:
 def read_usage(session: ManagerSession) -> Usage:
     """Return what needs images now; four calls, and one for each task that works with images.
 
-    Lists that cannot be read, and device lists that are all empty, are a problem of the result: a manager lists at
-    least itself.
+    If a list cannot be read, or all device lists are empty, the result has a problem: a manager lists at least itself.
 
     :raises VManageAuthenticationError: the login was refused.
-    :raises VManageCancelledError: told to stop.
+    :raises VManageCancelledError: the session was aborted.
     """
     unread = "devices"
     devices: tuple[Device, ...] = ()
@@ -140,7 +139,7 @@ def read_usage(session: ManagerSession) -> Usage:
 
 
 class CachedUsage:
-    """What needs images, read again if it is older than a minute.
+    """The usage of images, read again if it is older than a minute.
 
     :param session: with the manager.
     """
@@ -167,6 +166,6 @@ def _devices(session: ManagerSession) -> tuple[Device, ...]:
     return devices
 
 
-def _some(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - MAX_NAMED_DEVICES} more" if len(names) > MAX_NAMED_DEVICES else ""
     return f"{', '.join(names[:MAX_NAMED_DEVICES])}{more}"

@@ -1,4 +1,4 @@
-"""Version texts: whether two mean the same software, and which of two is newer.
+"""Versions: whether two texts name the same software, and which is newer.
 
 Spellings differ: IOS XE images are listed with six parts, ``17.09.01.0.155356.1646904830``, where devices report the
 first five; ``17.18.03a`` is also written ``17.18.3a``; builds carry words: ``20.12.0-144-li``,
@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-#: numbers and letters of each part, or the text of a version that is not made of them
+#: numbers and letters of each part, or the text of a version of another form
 Comparable = tuple[tuple[int, str], ...] | str
 
-#: what the manager lists if it does not know a version
+#: the version that the manager lists if it does not know it
 UNKNOWN_VERSION = "--"
 
-#: parts that a device reports of an IOS XE version
+#: number of parts that a device reports of an IOS XE version
 _DEVICE_PARTS = 5
 
 _PART = re.compile(r"(\d{1,20})([a-z]?)", re.ASCII)
@@ -28,7 +28,7 @@ _WITH_WORDS = re.compile(rf"(?:[a-z]+-)*({_PARTS})(?:-[a-z]+)*", re.ASCII)
 def same_version(one: str, other: str) -> bool:
     """Return whether two version texts name the same software.
 
-    The sixth part does not count, which devices do not report. ``20.12`` is not ``20.12.4``, ``17.06.05`` is not
+    The sixth part is ignored, which devices do not report. ``20.12`` is not ``20.12.4``, ``17.06.05`` is not
     ``17.06.05a``, and ``20.12.4-li`` is not ``20.12.4``.
     """
     return comparable(one) == comparable(other) and _words(one) == _words(other)
@@ -36,10 +36,9 @@ def same_version(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=2**16)
 def comparable(version: str) -> Comparable:
-    """Return a key that is equal for all versions that may be the same software; words do not count.
+    """Return a key that is equal for all versions that may be the same software; words are ignored.
 
-    Generous on purpose, for what may be in use: the manager runs ``20.12.0-144-li`` where its image may be listed
-    without the word.
+    It errs on the side of "in use": the manager may run ``20.12.0-144-li`` and list its image without the word.
     """
     text = version.strip().lower()
     found = _WITH_WORDS.fullmatch(text)
@@ -47,7 +46,7 @@ def comparable(version: str) -> Comparable:
 
 
 def version_key(version: str) -> tuple[tuple[int, str], ...]:
-    """Return the key to sort versions by: part by part, each by number and letter; words do not count.
+    """Return the key to sort versions by: part by part, each by number and letter; words are ignored.
 
     ``17.9`` comes before ``17.12``, ``17.09.04.0.4733`` before ``17.09.04a.0.4877``. Only meaningful for versions that
     :func:`is_ordered` accepts.
@@ -56,7 +55,7 @@ def version_key(version: str) -> tuple[tuple[int, str], ...]:
 
 
 def is_ordered(version: str) -> bool:
-    """Return whether the version consists of numbered parts only: where ``20.12.4-li`` belongs is not known."""
+    """Return whether the version consists of numbered parts only: the place of ``20.12.4-li`` is not known."""
     return _PLAIN.fullmatch(version.strip().lower()) is not None
 
 

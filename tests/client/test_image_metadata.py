@@ -126,7 +126,7 @@ def test_a_checksum_that_the_manager_shows_must_be_the_one_of_what_was_sent(
     session = connect(new)
     change = sent(session)
     if wrong:
-        with pytest.raises(VManageChecksumError, match=r"^checksum mismatch .*delete the image and upload it again\n"):
+        with pytest.raises(VManageChecksumError, match=r"^checksum mismatch .*delete the image and upload it again$"):
             confirm_checksum(session, change, expected)
     else:
         confirm_checksum(session, change, expected)

@@ -178,7 +178,7 @@ def test_what_happens_to_a_name_that_is_there(
         with pytest.raises(VManageConflictError) as caught:
             repository.add_url("20.12", URL, if_exists=if_exists)
         shown = there.replace("a=b", "***")
-        assert caught.value.message == f"version_name '20.12' is there already with {shown}: {mend}"
+        assert caught.value.message == f"version_name '20.12' exists already with {shown}: {mend}"
         assert not caught.value.retryable
     else:
         assert repository.add_url("20.12", URL, if_exists=if_exists).action == action
@@ -255,7 +255,7 @@ def test_a_replacement_that_is_refused_brings_the_old_url_back_and_says_so(
 ) -> None:
     vm.add_image("", version="20.12", url=OTHER)
     vm.faults.add(method="POST", path="device/action/software", **fault)
-    with pytest.raises(kind, match=f"the entry of before was put back: {OTHER}"):
+    with pytest.raises(kind, match=f"the old repository URL was added again: {OTHER}"):
         repository.add_url("20.12", URL, if_exists="replace")
     assert urls(vm) == [("20.12", OTHER)]
 
@@ -266,7 +266,7 @@ def test_a_replacement_that_is_refused_but_listed_does_not_bring_the_old_url_bac
 ) -> None:
     vm.add_image("", version="20.12", url=OTHER)
     vm.faults.add("error_500", method="POST", path="device/action/software", done=True)
-    text = f"the new entry is listed nevertheless, and the entry of before is deleted: {OTHER}"
+    text = f"the new repository URL is listed nevertheless, and the old one is deleted: {OTHER}"
     with pytest.raises(VManageRejectedError, match=f"Simulated failure; {text}"):
         repository.add_url("20.12", URL, if_exists="replace")
     assert urls(vm) == [("20.12", URL)]
@@ -276,7 +276,7 @@ def test_a_replacement_that_is_refused_but_listed_does_not_bring_the_old_url_bac
 def test_an_old_url_that_cannot_be_put_back_is_told(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("", version="20.12", url=SECRET_URL)
     vm.faults.add("error_4xx", method="POST", path="device/action/software", times=None)
-    with pytest.raises(VManageRejectedError, match="could not be put back, add it again: https://") as caught:
+    with pytest.raises(VManageRejectedError, match="could not be added again, add it yourself: https://") as caught:
         repository.add_url("20.12", URL, if_exists="replace")
     assert urls(vm) == []
     assert [secret for secret in SECRETS if secret in f"{caught.value} {caught.value!r}"] == []
@@ -288,7 +288,7 @@ def test_a_replacement_with_an_unknown_outcome_puts_nothing_back_and_ends_well_w
 ) -> None:
     vm.add_image("", version="20.12", url=OTHER)
     vm.faults.add("http_502", method="POST", path="device/action/software")
-    with pytest.raises(VManageOutcomeUnknownError, match="the entry of before is deleted: ftp://") as caught:
+    with pytest.raises(VManageOutcomeUnknownError, match="the old repository URL is deleted: ftp://") as caught:
         repository.add_url("20.12", URL, if_exists="replace")
     assert caught.value.retryable
     assert repository.add_url("20.12", URL, if_exists="replace").action == "added"

@@ -138,7 +138,7 @@ def test_an_image_with_the_promised_bytes_is_verified_by_one_call(
     [
         (None, "not verified: no checksum was given"),
         (" \n", "not verified: no checksum was given"),
-        (f"sha256:{OTHER['sha256']}", "not verified: the manager shows its sha512, and checksum is sha256"),
+        (f"sha256:{OTHER['sha256']}", "not verified: the manager returns its sha512, and checksum is sha256"),
         ("file:/nowhere/sums", "not verified: checksum: "),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_release_that_shows_no_checksum_is_not_asked_for_one(
     vm_of_release.add_image(NAME, b"image")
     with VManageHook() as hook:
         assert hook.upload_image(f"/nowhere/{NAME}", checksum=f"sha512:{OTHER['sha512']}").verified is None
-    assert f"not verified: release {vm_of_release.version} shows no checksum of an image" in caplog.text
+    assert f"not verified: release {vm_of_release.version} returns no checksum of an image" in caplog.text
     assert metadata_calls(vm_of_release) == 0
 
 

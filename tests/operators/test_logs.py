@@ -228,7 +228,7 @@ def test_the_page_of_a_plan_shows_manager_release_and_a_table(
         f"| delete | {OLD} | 20.12.3 | {old.version_id} | {dash} | no device | not wanted |",
         f"| blocked | {OTHER} | 20.12.2 | {used.version_id} | {dash} | branch-1 | is in use on branch-1 |",
     ]
-    assert lines[8].startswith("**blocked** is not done:")
+    assert lines[8].startswith("**blocked** is not changed:")
     assert plan["digest"] in lines[-1]
 
 

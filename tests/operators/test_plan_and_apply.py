@@ -116,7 +116,7 @@ def test_an_image_that_may_be_on_a_remote_server_already_blocks_the_plan(
 def test_a_file_on_a_remote_server_alone_is_none_that_has_to_be_there(vm: Simulator, plan: Make) -> None:
     vm.add_record({"versionId": "id-1", "versionType": "remote", "versionName": "20.12.4", "availableFiles": NEW})
     row = plan([NEW_ENTRY])
-    assert [one["reason"] for one in row["blocked"]] == ["is missing, and no source says where it comes from"]
+    assert [one["reason"] for one in row["blocked"]] == ["is missing, and has no source"]
 
 
 def test_a_url_that_the_manager_spells_otherwise_is_kept(vm: Simulator, plan: Make) -> None:
@@ -187,7 +187,7 @@ def test_a_plan_that_somebody_has_edited_is_refused(
     made = copy.deepcopy(plan([source(NEW), {"file_name": OLD}], exact=True))
     made[name] = {"digest": "sha256:00", "protect": ["x*"]}.get(name, made[name][1:])
     before = names(vm)
-    with pytest.raises(VManageFailException, match="edited it: plan again"):
+    with pytest.raises(VManageFailException, match="so it was edited: plan again"):
         apply(made)
     assert names(vm) == before
 
@@ -215,7 +215,7 @@ def test_more_deletions_than_allowed_are_refused_and_not_capped(
 def test_an_empty_exact_set_is_refused_unless_allowed(vm: Simulator, plan: Make, apply: Make) -> None:
     vm.add_image(OLD)
     made = plan([], exact=True)
-    with pytest.raises(VManageFailException, match="set allow_empty if that is meant"):
+    with pytest.raises(VManageFailException, match="set allow_empty to delete all images"):
         apply(made)
     assert names(vm) == [OLD]
     apply(made, allow_empty=True)
@@ -227,7 +227,7 @@ def test_what_cannot_end_is_not_begun(vm: Simulator, plan: Make, apply: Make, tm
     made = plan([str(tmp_path / NEW), {"file_name": "gone.bin"}], exact=True)
     assert [one["reason"].split(":")[0] for one in made["blocked"]] == [
         "cannot be read",
-        "is missing, and no source says where it comes from",
+        "is missing, and has no source",
     ]
     with pytest.raises(VManageFailException, match=r"cannot complete \(.*cannot be read.*Nothing was changed"):
         apply(made)
@@ -338,7 +338,7 @@ def test_a_url_on_a_release_of_remote_servers_is_blocked_and_a_remote_image_adde
     remote = {"remote_server": "files", "file_name": "isr-17.12.4.bin"}
     row = plan([entry, remote, {"remote_server": "gone", "file_name": "a.bin"}])
     assert ["AddRemoteImageOperator" in one["reason"] for one in row["blocked"]] == [True, False]
-    assert "the remote server 'gone' is not there" in row["blocked"][1]["reason"]
+    assert "the remote server 'gone' does not exist" in row["blocked"][1]["reason"]
     made = plan([remote])
     assert apply(made)["added"][0]["action"] == "added"
     assert apply(made)["action"] == "unchanged"

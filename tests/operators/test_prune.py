@@ -91,7 +91,7 @@ def test_builds_whose_order_is_not_known_stay_and_take_no_place(vm: Simulator, p
         vm.add_image(f"{version}.gz", version=version, platform_family="x")
     row = prune()
     assert removed(row) == ["20.9.2.gz"]
-    words = "whose place among the other versions is not known"
+    words = "whose order among the other versions is not known"
     assert reasons(row)["20.12.4-li.gz"] == f"has the version 20.12.4-li, {words}"
     assert words in reasons(row)["smart-li-20.13.999-3077.gz"]
 
@@ -168,7 +168,7 @@ def test_what_cannot_be_judged_stays(vm: Simulator, prune: Callable[..., Any]) -
     assert removed(row) == []
     assert list(reasons(row).values())[1:] == [
         "has no known version",
-        "has no platform family, so nobody can tell what it is the successor of",
+        "has no platform family, so its older and newer versions are not known",
         "is not stored on the manager",
         "is not stored on the manager",
     ]

@@ -226,7 +226,7 @@ def test_an_image_on_an_unknown_remote_server_is_refused_with_what_to_do(
 ) -> None:
     server()
     vm.add_record({"versionId": "id-1", "versionType": version_type, "availableFiles": "isr-17.12.4.bin"})
-    words = rf"the manager does not show on which \(.*id id-1.*{version_type}.*delete the entry by its version_id"
+    words = rf"the manager does not show on which \(.*id id-1.*{version_type}.*delete the image by its version_id"
     with pytest.raises(VManageFailException, match=words) as caught:
         image(check_mode=check_mode)
     assert isinstance(caught.value.error, VManageConflictError)
@@ -269,7 +269,7 @@ def test_an_image_on_a_server_that_is_not_there_names_those_that_are(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any]
 ) -> None:
     server()
-    with pytest.raises(VManageFailException, match=r"remote_server 'gone' is not known .*\(there: files\)"):
+    with pytest.raises(VManageFailException, match=r"remote_server 'gone' is not known .*\(known: files\)"):
         image(remote_server="gone")
 
 

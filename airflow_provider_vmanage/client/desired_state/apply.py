@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_IN_USE = "it is in use now, so the plan no longer holds: plan again"
+_IN_USE_SINCE = "it is in use now, so the plan is no longer valid: plan again"
 
 
 class DesiredState:
@@ -52,7 +52,7 @@ class DesiredState:
     :param open_source: opens the source of an upload, without reading its bytes; raises if it cannot be read.
     :param open_checksum: returns the checksum that is given for a file name, or that a list gives for it.
     :param upload: uploads one wanted image; safe to run again.
-    :param check_mode: read and check all, change nothing. ``upload`` has to do the same.
+    :param check_mode: read and check everything, change nothing. ``upload`` has to do the same.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class DesiredState:
         self._upload = upload
 
     def plan(self, wish: Wish) -> Plan:
-        """Return what has to be done. One list of images; devices and tasks too if images may go.
+        """Return the plan. Lists the images, and devices and tasks if images may be deleted.
 
-        The sources of what is missing are opened, so that a plan does not promise what cannot be read.
+        The sources of missing images are opened, so an unreadable source is blocked in the plan.
         """
         servers: dict[str, str] = {}
         if any(one.remote_server for one in wish.images):
@@ -90,17 +90,17 @@ class DesiredState:
         return make_plan(wish, state, obstacles) if obstacles else bare
 
     def apply(self, given: Any, *, max_deletions: int, allow_empty: bool) -> dict[str, Any]:
-        """Make the changes of a plan, one at a time; a rerun goes on where the last one stopped.
+        """Make the changes of a plan one at a time; a rerun continues where the last one stopped.
 
-        :raises VManageStalePlanError: the manager is not as the plan saw it.
-        :raises VManageTooManyDeletionsError: more would go than ``max_deletions``, or everything.
-        :raises VManageConflictError: something wanted cannot be added.
+        :raises VManageStalePlanError: the repository has changed since the plan was made.
+        :raises VManageTooManyDeletionsError: it deletes more than ``max_deletions``, or everything.
+        :raises VManageConflictError: a wanted image cannot be added.
         :raises VManagePartialError: one change failed.
         """
         old, wish = check_plan(given)
         if wish.exact and not wish.images and not allow_empty:
             raise VManageTooManyDeletionsError(
-                "The plan wants no image at all (exact, and images is empty): set allow_empty if that is meant"
+                "The plan wants no image at all (exact, and images is empty): set allow_empty to delete all images"
             )
         refuse_deletions(too_many_deletions(len(old["remove"]), max_deletions))
         plan = self.plan(wish)
@@ -117,9 +117,9 @@ class DesiredState:
         return self._result(plan)
 
     def prune(self, rules: PruneRules, *, max_deletions: int) -> dict[str, Any]:
-        """Delete what the rules do not keep and nobody needs.
+        """Delete the images that no rule keeps and that are not in use.
 
-        :raises VManageTooManyDeletionsError: more would go than ``max_deletions``; in check mode the result says so.
+        :raises VManageTooManyDeletionsError: more than ``max_deletions`` images; in check mode the result says so.
         :raises VManagePartialError: one deletion failed.
         """
         images, usage = self.repository.list_images(), self.usage.now()
@@ -168,18 +168,18 @@ class DesiredState:
 
     def _removal(self, image: SoftwareImage) -> Step:
         def remove() -> Change:
-            self.usage.now().refuse(image, _IN_USE)
+            self.usage.now().refuse(image, _IN_USE_SINCE)
             return self.repository.remove(image)
 
         return Step(f"delete {image.describe()}", remove)
 
     def _obstacle(self, one: WantedImage, servers: dict[str, str]) -> str | None:
-        """Return why something missing cannot be added, as far as that can be known before."""
+        """Return why a missing image cannot be added, as far as that is known before anything is sent."""
         if one.version_url is not None:
             return explain_unsupported_url(self.repository.session.server)
         if one.remote_server is not None:
             known = {*servers, *servers.values()}
-            return None if one.remote_server in known else f"the remote server {one.remote_server!r} is not there"
+            return None if one.remote_server in known else f"the remote server {one.remote_server!r} does not exist"
         try:
             if one.source is not None:
                 self._open_checksum(one.checksum, one.file_name or "")

@@ -10,9 +10,9 @@ from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable
 
 
 def is_maintenance_update(image: SoftwareImage) -> bool:
-    """Return whether the image is a maintenance update (SMU): it is installed onto another version than its own.
+    """Return whether the image is a maintenance update (SMU): it is installed onto another version.
 
-    Other images name their own version in the same field (OpenAPI of release 26.1).
+    Other images have their own version in the same field (OpenAPI of release 26.1).
     """
     needed = image.needs_version
     return needed not in (None, UNKNOWN_VERSION) and not same_version(needed or "", image.version or "")

@@ -1,7 +1,7 @@
-"""What has to be done so that a repository holds what is wanted. Pure: nothing is read or sent here.
+"""Plan the changes that bring a repository to the wanted state. Pure: nothing is read or sent here.
 
-A plan can be applied again after it was applied in part: what the plan itself was going to add or remove is taken
-back in thought before its digest is compared (:func:`check_plan`), so only what others have changed counts.
+A plan can be applied again after it was applied in part: the plan's own completed steps are ignored when digests are
+compared (:func:`raise_if_stale`), so only changes of others count.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Wish:
-    """What a repository shall hold.
+    """The wanted state of a repository.
 
     :param images: wanted images and repository URLs.
-    :param exact: whether all others shall go.
-    :param protect: patterns of file names and versions that stay all the same.
+    :param exact: whether all other images are deleted.
+    :param protect: patterns of file names and versions that are never deleted.
     """
 
     images: tuple[WantedImage, ...] = ()
@@ -38,17 +38,17 @@ class Wish:
     protect: tuple[str, ...] = ()
 
     def as_row(self) -> Row:
-        """Return it as plain JSON types, from which :func:`parse_wish` makes the same wish."""
+        """Return it as plain JSON types, which :func:`parse_wish` reads."""
         images = [image.as_row() for image in self.images]
         return {"images": images, "exact": self.exact, "protect": list(self.protect)}
 
 
 @dataclass(frozen=True)
 class State:
-    """What a manager holds and who uses it, at one moment.
+    """The images of a manager and their usage at one moment.
 
     :param images: as listed.
-    :param usage: of the devices; not needed where nothing can be removed.
+    :param usage: of the images; not needed if nothing can be deleted.
     :param server_ids: ids of the remote servers by name.
     """
 
@@ -59,13 +59,13 @@ class State:
 
 @dataclass(frozen=True)
 class Plan:
-    """What has to be done.
+    """The changes that bring a repository to the wanted state.
 
-    :param wish: what it is for.
-    :param add: wanted and missing.
-    :param keep: what stays, with the reason.
-    :param remove: what goes.
-    :param blocked: what cannot be added or must not be removed, with the reason.
+    :param wish: the wanted state.
+    :param add: wanted and missing images.
+    :param keep: images that stay, with the reason.
+    :param remove: images to delete.
+    :param blocked: images that cannot be added or must not be deleted, with the reason.
     """
 
     wish: Wish
@@ -76,7 +76,7 @@ class Plan:
 
     @property
     def blocked_adds(self) -> list[tuple[WantedImage, str]]:
-        """Return what is wanted and cannot be added."""
+        """Return the wanted images that cannot be added."""
         return [(one, reason) for one, reason in self.blocked if isinstance(one, WantedImage)]
 
     def as_row(self) -> Row:
@@ -91,19 +91,19 @@ class Plan:
         }
 
     def digest(self, before: Mapping[str, Any] | None = None) -> str:
-        """Return the digest of the state, the wish and what is to be done, ``sha256:<hex>``.
+        """Return the digest of the state, the wish and the changes, ``sha256:<hex>``.
 
-        :param before: a plan of which parts may be done: they are counted as not done yet.
+        :param before: the plan that is applied: its completed steps count as not completed.
         """
         add = {_identity(one) for one in self.add}
         remove = {_identity(image) for image in self.remove}
         keep = {_identity(image) for image, _ in self.keep}
         blocked = {_identity(one) for one, _ in self.blocked}
         if before is not None:
-            add, keep, remove = self._rewound(before, add, keep, remove)
+            add, keep, remove = self._ignoring_completed_steps(before, add, keep, remove)
         return _digest(self.wish, add, keep, remove, blocked)
 
-    def _rewound(
+    def _ignoring_completed_steps(
         self, before: Mapping[str, Any], add: set[str], keep: set[str], remove: set[str]
     ) -> tuple[set[str], set[str], set[str]]:
         planned = {row["fingerprint"] for row in before["add"]}
@@ -124,21 +124,23 @@ class Plan:
 def parse_wish(images: Any, exact: Any = False, protect: Any = ()) -> Wish:
     """Return a wish, its arguments checked.
 
-    :raises VManageConfigurationError: naming field, value and mend.
+    :raises VManageConfigurationError: naming field, value and fix.
     """
     return Wish(parse_wanted(images), parse_bool(exact, field="exact"), parse_patterns(protect, "protect"))
 
 
 def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | None = None) -> Plan:
-    """Return what has to be done.
+    """Return the plan.
 
-    :param unreadable: wanted images that cannot be brought, with the reason.
+    :param unreadable: wanted images that cannot be added, with the reason.
     """
     refused = unreadable or {}
     index = ImageIndex(state.images)
     found = {one: _matches(one, index, state) for one in wish.images}
     missing = [one for one in wish.images if not found[one]]
-    obstacles = {one: refused.get(one) or _no_origin(one) or _unknown_place(one, index, state) for one in missing}
+    obstacles = {
+        one: refused.get(one) or _why_no_source(one) or _why_place_unknown(one, index, state) for one in missing
+    }
     blocked: list[tuple[WantedImage | SoftwareImage, str]] = [(one, why) for one, why in obstacles.items() if why]
     reasons = {id(image): _wanted_reason(one) for one, images in found.items() for image in images}
     keep: list[tuple[SoftwareImage, str]] = []
@@ -165,10 +167,10 @@ def _matches(one: WantedImage, index: ImageIndex, state: State) -> list[Software
 
 
 def check_plan(plan: Any) -> tuple[Mapping[str, Any], Wish]:
-    """Return a plan that came as an XCom, and the wish in it.
+    """Return a plan that was read from an XCom, and the wish in it.
 
     :param plan: what :class:`.PlanRepositoryOperator` returned, or its text (a rendered template).
-    :raises VManageConfigurationError: it is no plan.
+    :raises VManageConfigurationError: it is not a plan.
     """
     row = parse_plain(plan, "plan")
     names = {"add", "keep", "remove", "blocked", "digest", "images", "exact", "protect"}
@@ -181,23 +183,23 @@ def check_plan(plan: Any) -> tuple[Mapping[str, Any], Wish]:
 
 
 def raise_if_stale(old: Mapping[str, Any], new: Plan) -> None:
-    """Do nothing where the state is the one that a plan saw, but for what the plan itself has done since.
+    """Raise an error if the state differs from what the plan saw, other than by the plan's own completed steps.
 
-    :raises VManageStalePlanError: it is another one, or somebody has edited the plan.
+    :raises VManageStalePlanError: it differs, or the plan was edited.
     """
     lists = [{row["fingerprint"] for row in old[name]} for name in ("add", "keep", "remove", "blocked")]
     if _digest(new.wish, *lists) != old["digest"]:
-        raise VManageStalePlanError("The plan does not have its own digest, so somebody has edited it: plan again")
+        raise VManageStalePlanError("The digest of the plan does not match its content, so it was edited: plan again")
     now = new.digest(before=old)
     if now != old["digest"]:
         raise VManageStalePlanError(
-            f"The manager is not as the plan saw it (digest {now}, the plan has {old['digest']}), so nothing was "
-            "changed: plan again, and have the new plan approved"
+            f"The images, or what uses them, have changed since the plan was made (digest {now}, the plan has "
+            f"{old['digest']}), so nothing was changed: plan again, and have the new plan approved"
         )
 
 
 def image_row(image: SoftwareImage, reason: str) -> Row:
-    """Return one row of a plan for an image that is there."""
+    """Return one row of a plan for a listed image."""
     return {"what": image.describe(), **image.as_row(), "reason": reason}
 
 
@@ -208,7 +210,7 @@ def _digest(wish: Wish, add: set[str], keep: set[str], remove: set[str], blocked
 
 def _why_it_stays(image: SoftwareImage, wish: Wish) -> str | None:
     if not wish.exact:
-        return "not asked for"
+        return "exact is not set"
     pattern = protecting(image, wish.protect)
     return f"protected by {pattern!r}" if pattern else None
 
@@ -217,13 +219,13 @@ def _wanted_reason(one: WantedImage) -> str:
     return f"wanted: {one.describe()}"
 
 
-def _no_origin(one: WantedImage) -> str | None:
-    has_origin = one.source or one.version_url or one.remote_server
-    return None if has_origin else "is missing, and no source says where it comes from"
+def _why_no_source(one: WantedImage) -> str | None:
+    has_source = one.source or one.version_url or one.remote_server
+    return None if has_source else "is missing, and has no source"
 
 
-def _unknown_place(one: WantedImage, index: ImageIndex, state: State) -> str | None:
-    """Return why an image on a remote server may be there already, or ``None``; see ``RemoteServers.add_image``."""
+def _why_place_unknown(one: WantedImage, index: ImageIndex, state: State) -> str | None:
+    """Return why an image on a remote server may be listed already, or ``None``; see ``RemoteServers.add_image``."""
     if one.remote_server is None:
         return None
     found = index.named(one.spellings)
@@ -235,7 +237,7 @@ def _unknown_place(one: WantedImage, index: ImageIndex, state: State) -> str | N
 def _identity(one: WantedImage | SoftwareImage) -> str:
     """Return the fingerprint of an image.
 
-    It is not made of ``version_id``, which changes once an image is the last file of its record.
+    It leaves out ``version_id``, which changes once an image is the last file of its record.
     """
     if isinstance(one, WantedImage) or one.problem:
         content = one.describe()

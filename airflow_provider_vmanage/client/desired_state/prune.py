@@ -1,4 +1,4 @@
-"""Which images of a repository are old and of no use. Pure: nothing is read or sent here."""
+"""Choose the images of a repository that are old and not used. Pure: nothing is read or sent here."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 @dataclass(frozen=True)
 class PruneRules:
-    """What stays whatever devices do.
+    """The rules that keep images, besides their use.
 
     :param keep: number of newest versions of each platform family and image type.
     :param protect: patterns of file names and versions.
-    :param older_than: images that were updated later than this long ago stay.
+    :param older_than: images that were updated within this time stay.
     """
 
     keep: int
@@ -48,7 +48,7 @@ class PruneRules:
 
 @dataclass(frozen=True)
 class Pruning:
-    """What goes, and what stays and why."""
+    """The images to delete, and those to keep with the reason."""
 
     remove: tuple[SoftwareImage, ...]
     keep: tuple[tuple[SoftwareImage, str], ...]
@@ -59,7 +59,7 @@ def parse_rules(keep: Any, protect: Any = (), older_than: Any = None) -> PruneRu
 
     :param keep: 1 or more.
     :param older_than: a timedelta, or text such as ``90d``, ``12h``, ``4w``.
-    :raises VManageConfigurationError: naming field, value and mend.
+    :raises VManageConfigurationError: naming field, value and fix.
     """
     if parse_limit(keep, "keep", least=1) < 1:
         raise VManageConfigurationError("keep is 0: give 1 or more, so that some version stays")
@@ -67,7 +67,7 @@ def parse_rules(keep: Any, protect: Any = (), older_than: Any = None) -> PruneRu
 
 
 def choose(images: Sequence[SoftwareImage], rules: PruneRules, usage: Usage, now: datetime) -> Pruning:
-    """Return which images go: stored files that no rule keeps, no device needs and no other image refers to.
+    """Return the images to delete: stored files that no rule keeps, no device needs and no other image refers to.
 
     :param now: with a time zone.
     """
@@ -93,9 +93,9 @@ def _why_kept(image: SoftwareImage, rules: PruneRules, newest: Newest, now: date
         # Updates for different defects do not supersede each other, and no device list shows which one is active.
         return f"is a maintenance update (SMU) of {image.needs_version}, which prune never deletes"
     if not is_ordered(image.version or ""):
-        return f"has the version {image.version}, whose place among the other versions is not known"
+        return f"has the version {image.version}, whose order among the other versions is not known"
     if not image.platform_family:
-        return "has no platform family, so nobody can tell what it is the successor of"
+        return "has no platform family, so its older and newer versions are not known"
     if pattern := protecting(image, rules.protect):
         return f"protected by {pattern!r}"
     for family in image.platform_family:

@@ -1,4 +1,4 @@
-"""Several changes, one after the other; the error of a failed one names what was made and what was not tried."""
+"""Make several changes one after the other; if one fails, the error names what was done and what was not tried."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Step:
     """One change.
 
     :param what: verb and object, such as ``delete a.bin``, for logs and errors.
-    :param act: makes it; safe to run again.
+    :param act: makes the change; safe to run again.
     """
 
     what: str
@@ -28,7 +28,7 @@ class Step:
 def take_steps(steps: Sequence[Step], *, check_mode: bool = False) -> list[dict[str, Any]]:
     """Make the changes in their order and return their rows.
 
-    :param check_mode: the steps change nothing, and logs and errors say so.
+    :param check_mode: the steps change nothing; logs and errors say so.
     :raises VManagePartialError: one failed; nothing after it was tried.
     """
     rows: list[dict[str, Any]] = []
@@ -52,7 +52,7 @@ def take_steps(steps: Sequence[Step], *, check_mode: bool = False) -> list[dict[
 
 
 def too_many_deletions(count: int, max_deletions: int) -> str | None:
-    """Return why that many deletions are refused, or ``None`` where they are not."""
+    """Return why that many deletions are refused, or ``None``."""
     if count <= max_deletions:
         return None
     return (

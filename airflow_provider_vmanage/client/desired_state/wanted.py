@@ -1,4 +1,4 @@
-"""What a repository shall hold, as users write it: checked, and free of secrets, since a plan is kept as an XCom."""
+"""The wanted images, parsed from what users write; secrets are refused, since a plan is stored as an XCom."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _FORMS = (
     {"version_name", "version_url"},
     {"remote_server", "file_name", "platform_family"},
 )
-_MEND = (
-    "give a path or URL, or source (with file_name, checksum), or file_name or version of an image that is there, or "
+_FIX = (
+    "give a path or URL, or source (with file_name, checksum), or file_name or version of a listed image, or "
     "version_name and version_url, or remote_server and file_name (with platform_family)"
 )
 
 
 @dataclass(frozen=True)
 class WantedImage:
-    """One image or repository URL that the repository shall hold.
+    """One wanted image or repository URL.
 
-    :param source: where the bytes of a missing image come from.
+    :param source: path or URL to upload it from if it is missing.
     :param file_name: exact name on the manager.
-    :param checksum: of the source, as :class:`.UploadImageOperator` takes it.
-    :param version: version of an image that has to be there already.
+    :param checksum: of the source, as :class:`.UploadImageOperator` accepts it.
+    :param version: version of an image that has to be listed already.
     :param version_name: name of a repository URL.
     :param version_url: its URL.
     :param remote_server: name of the remote server that holds the file.
@@ -51,7 +51,7 @@ class WantedImage:
     platform_family: str | None = None
 
     def fits(self, image: SoftwareImage, server_ids: Mapping[str, str]) -> bool:
-        """Tell whether an image of the list is this one.
+        """Return whether a listed image is this one.
 
         :param server_ids: ids of the remote servers by name.
         """
@@ -72,11 +72,11 @@ class WantedImage:
         return () if self.file_name is None else spellings(self.file_name)
 
     def as_row(self) -> dict[str, Any]:
-        """Return what is given, as plain JSON types."""
+        """Return what is given as plain JSON types."""
         return {name: value for name, value in self.__dict__.items() if value is not None}
 
     def describe(self) -> str:
-        """Return the words of a plan for it."""
+        """Return how plans and errors name it."""
         if self.version_name is not None:
             return f"{self.version_name} at {masked_url(self.version_url or '')}"
         where = f" on {self.remote_server}" if self.remote_server else ""
@@ -87,7 +87,7 @@ def parse_wanted(images: Any) -> tuple[WantedImage, ...]:
     """Return the wanted images.
 
     :param images: a list of texts and objects, or its text as JSON or Python writes it (a rendered template).
-    :raises VManageConfigurationError: naming the entry, its value and the mend; entries that mean the same.
+    :raises VManageConfigurationError: naming the entry, its value and the fix; also if two entries mean the same image.
     """
     entries = parse_plain(images, "images")
     if not isinstance(entries, (list, tuple)):
@@ -105,17 +105,19 @@ def _parse_entry(entry: Any, field: str) -> WantedImage:
     if isinstance(entry, str):
         entry = {"source": entry}
     if not isinstance(entry, Mapping) or not all(value is None or isinstance(value, str) for value in entry.values()):
-        raise VManageConfigurationError(f"{field} is {type(entry).__name__}: {_MEND}")
+        raise VManageConfigurationError(f"{field} is {type(entry).__name__}: {_FIX}")
     given = {str(key): value.strip() for key, value in entry.items() if value is not None}
     if not given or not any(set(given) <= form for form in _FORMS):
-        raise VManageConfigurationError(f"{field} has the keys {', '.join(sorted(given)) or 'none'}: {_MEND}")
+        raise VManageConfigurationError(f"{field} has the keys {', '.join(sorted(given)) or 'none'}: {_FIX}")
     for name, value in given.items():
         require_text(value, f"{field}.{name}")
     _refuse_secrets(given, field)
     if "source" in given:
         given.setdefault("file_name", UploadSource.parse(given["source"]).file_name)
         check_file_name(given["file_name"])
-        if not given.get("checksum", "").lower().startswith("file:"):  # a list is read when the plan is made
+        if (
+            not given.get("checksum", "").lower().startswith("file:")
+        ):  # a list of checksums is read when the plan is made
             parse_checksum(given.get("checksum"), field=f"{field}.checksum")
     elif "version_name" in given or "version_url" in given:
         require_text(given.get("version_name"), f"{field}.version_name")
@@ -125,7 +127,7 @@ def _parse_entry(entry: Any, field: str) -> WantedImage:
     elif "remote_server" in given:
         check_file_name(require_text(given.get("file_name"), f"{field}.file_name"))
     elif not {"file_name", "version"} & set(given):
-        raise VManageConfigurationError(f"{field} has the keys {', '.join(sorted(given))}: {_MEND}")
+        raise VManageConfigurationError(f"{field} has the keys {', '.join(sorted(given))}: {_FIX}")
     return WantedImage(**given)
 
 
@@ -135,8 +137,8 @@ def _refuse_secrets(given: Mapping[str, str], field: str) -> None:
         url = text if text.lower().startswith("file://") else text.removeprefix("file:")
         if "://" in url and secrets_in_url(url):
             raise VManageConfigurationError(
-                f"{field}.{name} {masked_url(url)!r} has a password or a query in it, and a plan is kept where many "
-                "can read it: use a connection, such as s3://connection@bucket/key"
+                f"{field}.{name} {masked_url(url)!r} has a password or a query, and many can read a stored "
+                "plan: use a connection, such as s3://connection@bucket/key"
             )
 
 

@@ -1,7 +1,7 @@
 """Running and scheduled tasks of the manager that may need an image of the repository.
 
 The list is documented (``GET /device/action/status/tasks``), and so is what one task shows. No complete sample of an
-installation is published, so a version is believed only where it is named; else the task may need any version of the
+installation is published, so a version counts only if the task names it. Otherwise the task may need any version of the
 device's platform family, or any image at all.
 """
 
@@ -31,10 +31,10 @@ _PATH = "device/action/status"
 #: ``image_download``, ``lxc_upgrade``, ``controllers_upgrade``
 _SOFTWARE_WORDS = {"software", "install", "image", "partition", "upgrade", "firmware", "lxc", "vnf"}
 
-#: of those, words of a task that only takes a version off a device: ``delete_partition``, ``image_remove``
+#: words of a task that only removes a version from a device: ``delete_partition``, ``image_remove``
 _REMOVAL_WORDS = {"delete", "remove"}
 
-#: keys of the bodies that start a task, under which it names what it needs
+#: keys under which the body that starts a task names what it needs
 _NAMING_KEYS = {"version", "versionId", "versionName", "targetVersion", "fileName"}
 
 #: a line of a real log: "Upgrade Requested for SW version : 20.6.3", "Software image: <file>"
@@ -45,10 +45,10 @@ _NAMING_LINE = re.compile(r"(?:SW version|Software image)\s*:\s*(\S+)")
 class SoftwareTask:
     """One running or scheduled task, and the images that it may need.
 
-    :param name: for people, with its id.
+    :param name: name and id, for messages.
     :param needs: versions, ids and file names that it names.
     :param families: platform families of which it may need any version.
-    :param anything: whether it may need any image.
+    :param anything: true if it may need any image.
     """
 
     name: str
@@ -70,8 +70,8 @@ class SoftwareTask:
 def list_software_tasks(session: ManagerSession, devices: Sequence[Device]) -> list[SoftwareTask]:
     """Return the running and scheduled tasks that work with images; one call, and one for each of them.
 
-    :param devices: to know the platform family of a device of a task.
-    :raises VManageError: as any read. The status of one task that cannot be read is no error: it may need any image.
+    :param devices: for the platform families of the tasks' devices.
+    :raises VManageError: as any read. If the status of one task cannot be read, that task may need any image.
     """
     listed = session.request("GET", f"{_PATH}/tasks")
     rows = listed.member("runningTasks")
@@ -82,7 +82,7 @@ def list_software_tasks(session: ManagerSession, devices: Sequence[Device]) -> l
 
 
 def _works_with_images(row: Any) -> bool:
-    """Return whether the task may; one of unknown kind may."""
+    """Return whether the task may work with images; one of unknown kind may."""
     if not isinstance(row, dict):
         return True
     text = " ".join(str(row.get(name) or "") for name in ("action", "name", "processId"))
@@ -110,7 +110,7 @@ def _task(name: str, rows: list[Any], families: dict[str, str | None]) -> Softwa
     needs: set[Comparable] = set()
     unclear: set[str | None] = set()
     for row in (row if isinstance(row, dict) else {} for row in rows):
-        # The version that a device runs is in use anyway, and tells nothing about the one that it shall get.
+        # The version that a device runs is in use anyway, and is not the one that the task installs.
         named = {comparable(one) for one in _named_in(row)} - {comparable(str(row.get("version") or ""))}
         needs |= named
         if not named:
@@ -120,7 +120,7 @@ def _task(name: str, rows: list[Any], families: dict[str, str | None]) -> Softwa
 
 
 def _named_in(row: dict[str, Any]) -> Iterator[str]:
-    """Return the versions, ids and file names that a device's part of a task shows."""
+    """Return the versions, ids and file names that one device's row of a task names."""
     lines = row.get("activity")
     for line in lines if isinstance(lines, list) else []:
         yield from _NAMING_LINE.findall(str(line))
