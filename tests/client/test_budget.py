@@ -17,7 +17,7 @@ from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
 from airflow_provider_vmanage.client.upload import body, image_upload
 from airflow_provider_vmanage.client.upload.checksums import Checksum
-from airflow_provider_vmanage.client.upload.deadline import LEARN, Budget, parse_not_after
+from airflow_provider_vmanage.client.upload.deadline import RATE_WARMUP_S, Deadline, parse_not_after
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
@@ -43,8 +43,8 @@ class Clock:
         self.seconds += self._per_look
         return self.seconds
 
-    def budget(self, not_after: datetime, **options: Any) -> Budget:
-        return Budget(not_after, _now=self.now, _clock=self.monotonic, **options)
+    def deadline(self, not_after: datetime, **options: Any) -> Deadline:
+        return Deadline(not_after, now=self.now, clock=self.monotonic, **options)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock], None]:
     """Gives uploads the clock, and blocks that are small."""
     monkeypatch.setattr(body, "BLOCK", SMALL)
     return lambda clock: monkeypatch.setattr(
-        image_upload, "Budget", partial(Budget, _now=clock.now, _clock=clock.monotonic)
+        image_upload, "Deadline", partial(Deadline, now=clock.now, clock=clock.monotonic)
     )
 
 
@@ -94,22 +94,22 @@ def upload_to(session: ManagerSession, source: ImageSource, *, seconds: float, *
 def test_an_attempt_begins_only_where_it_can_end_in_time(
     left: float, rate: float | None, size: int, refused: bool
 ) -> None:
-    budget = Clock().budget(START + timedelta(seconds=left), rate=rate)
+    deadline = Clock().deadline(START + timedelta(seconds=left), rate=rate)
     if not refused:
-        budget.start(size)
+        deadline.start(size)
         return
     with pytest.raises(VManageDeadlineError, match="no byte was sent") as caught:
-        budget.start(size)
+        deadline.start(size)
     assert not caught.value.retryable
 
 
 @pytest.mark.parametrize(
     ("seconds", "sent", "stopped"),
     [
-        (LEARN - 0.1, 1, False),  # too early to tell
-        (LEARN, 1, True),
-        (LEARN, 50 * MEGA, False),  # 10 MB/s: 950 MB take 95 s
-        (LEARN, 49 * MEGA, True),
+        (RATE_WARMUP_S - 0.1, 1, False),  # too early to tell
+        (RATE_WARMUP_S, 1, True),
+        (RATE_WARMUP_S, 50 * MEGA, False),  # 10 MB/s: 950 MB take 95 s
+        (RATE_WARMUP_S, 49 * MEGA, True),
         (99.0, 999 * MEGA, False),
         (100.1, 999 * MEGA, True),  # however little is left
         (100.1, 1000 * MEGA, True),
@@ -118,23 +118,23 @@ def test_an_attempt_begins_only_where_it_can_end_in_time(
 def test_an_attempt_is_stopped_as_soon_as_its_pace_is_too_slow(seconds: float, sent: int, stopped: bool) -> None:
     clock = Clock()
     clock.seconds = 1000.0  # an attempt that is not the first one has its own pace
-    budget = clock.budget(START + timedelta(seconds=1100))
-    budget.start(1000 * MEGA)
+    deadline = clock.deadline(START + timedelta(seconds=1100))
+    deadline.start(1000 * MEGA)
     clock.seconds += seconds
     if not stopped:
-        budget.update(sent, 1000 * MEGA)
+        deadline.update(sent, 1000 * MEGA)
         return
-    with pytest.raises(VManageDeadlineError, match=f"{sent} of {1000 * MEGA} bytes were sent, so no image came to be"):
-        budget.update(sent, 1000 * MEGA)
+    with pytest.raises(VManageDeadlineError, match=f"{sent} of {1000 * MEGA} bytes were sent, so no image was created"):
+        deadline.update(sent, 1000 * MEGA)
 
 
 def test_the_error_tells_when_it_would_have_ended_and_at_what_pace() -> None:
     clock = Clock()
-    budget = clock.budget(START + timedelta(minutes=1))
-    budget.start(1000 * MEGA)
+    deadline = clock.deadline(START + timedelta(minutes=1))
+    deadline.start(1000 * MEGA)
     clock.seconds = 10
     with pytest.raises(VManageDeadlineError) as caught:
-        budget.update(20 * MEGA, 1000 * MEGA)
+        deadline.update(20 * MEGA, 1000 * MEGA)
     assert str(caught.value).startswith(
         "not_after is 2026-01-31 22:01:00 UTC, and 1000 MB at 2.0 MB/s would end 2026-01-31 22:08:20 UTC; "
     )
@@ -237,7 +237,7 @@ def test_the_last_bytes_do_not_leave_past_the_moment(
     clock = Clock()
     use(clock)
     source = source_of(size, then=lambda: setattr(clock, "seconds", 31.0))
-    with pytest.raises(VManageDeadlineError, match=r"it is past; .* so no image came to be"):
+    with pytest.raises(VManageDeadlineError, match=r"it is past; .* so no image was created"):
         upload_to(connect(vm), source, seconds=30).run()
     vm.stop()
     assert vm.images == []

@@ -167,9 +167,11 @@ def test_what_a_device_runs_or_boots_is_not_replaced(
 def test_a_use_that_begins_while_the_source_is_read_keeps_the_image(
     vm: Simulator, image: bytes, replace: Callable[..., ImageUpload], *, allow_in_use: bool
 ) -> None:
+    devices: list[Any] = []
+
     def opener() -> IO[bytes]:
-        if all(device["host-name"] != "branch-1" for device in vm._manager.devices.all):
-            vm.add_device("branch-1", **RUNNING)
+        if not devices:
+            devices.append(vm.add_device("branch-1", **RUNNING))
         return io.BytesIO(image)
 
     upload = replace(opener=opener, checksum=Checksum("sha512", digest_of(image)), allow_in_use=allow_in_use)

@@ -18,7 +18,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageSourceError,
 )
 from airflow_provider_vmanage.client.upload import body as upload
-from airflow_provider_vmanage.client.upload.body import MultipartImage, digest_of
+from airflow_provider_vmanage.client.upload.body import MultipartImage, check_digest
 from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.sources import ImageSource
 
@@ -271,7 +271,7 @@ def test_a_source_that_hangs_can_be_stopped(take: str) -> None:
             if take == "send":
                 read(MultipartImage(source, "a", raise_if_stopped=stop))
             else:
-                digest_of(source, checksum_of(b"x" * 100), stop)
+                check_digest(source, checksum_of(b"x" * 100), stop)
         except VManageCancelledError as err:
             ended.append(err)
 

@@ -10,7 +10,7 @@ from typing import IO, Any
 import pytest
 
 from airflow_provider_vmanage.client.errors import VManageChecksumError, VManageSourceError
-from airflow_provider_vmanage.client.upload.body import digest_of
+from airflow_provider_vmanage.client.upload.body import check_digest
 from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.sources import ImageSource
 
@@ -35,9 +35,9 @@ class Broken(io.RawIOBase):
 @pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5"])
 def test_a_source_can_be_checked_without_sending_it(algorithm: str) -> None:
     content = bytes(2_100_000)
-    digest_of(source_of(content), checksum_of(content, algorithm), lambda: None)
+    check_digest(source_of(content), checksum_of(content, algorithm), lambda: None)
     with pytest.raises(VManageChecksumError):
-        digest_of(source_of(content[:-1] + b"!"), checksum_of(content, algorithm), lambda: None)
+        check_digest(source_of(content[:-1] + b"!"), checksum_of(content, algorithm), lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -51,5 +51,5 @@ def test_a_source_can_be_checked_without_sending_it(algorithm: str) -> None:
 )
 def test_a_source_that_changed_does_not_pass_the_check(opener: Callable[[], IO[bytes]], words: str) -> None:
     with pytest.raises(VManageSourceError, match=words) as caught:
-        digest_of(ImageSource("image", 10, opener), checksum_of(b"x" * 10), lambda: None)
+        check_digest(ImageSource("image", 10, opener), checksum_of(b"x" * 10), lambda: None)
     assert caught.value.retryable

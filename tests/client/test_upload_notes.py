@@ -7,12 +7,10 @@ import io
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import software_repository
 from airflow_provider_vmanage.client.errors import (
     VManageChecksumError,
     VManageConflictError,
@@ -63,17 +61,17 @@ class Notes:
 
 @pytest.fixture
 def try_with(
-    vm: Simulator, connect: Callable[..., ManagerSession], recorded_sleeps: list[float], monkeypatch: pytest.MonkeyPatch
+    vm: Simulator, connect: Callable[..., ManagerSession], recorded_sleeps: list[float]
 ) -> Callable[..., Change]:
     """One try of a task: a session of its own, and the notes of the tries before; only recorded sleeps move time."""
-    monkeypatch.setattr(software_repository, "time", SimpleNamespace(monotonic=lambda: sum(recorded_sleeps)))
 
     def run(notes: Notes | None, **options: Any) -> Change:
         content = options.pop("content", CONTENT)
         source = ImageSource("image", len(content), lambda: io.BytesIO(content))
         options = {"listing_timeout": 5.0, **options}
         with connect(vm) as session:
-            return ImageUpload(SoftwareRepository(session), source, "a.bin", notes=notes, **options).run()
+            repository = SoftwareRepository(session, clock=lambda: sum(recorded_sleeps))
+            return ImageUpload(repository, source, "a.bin", notes=notes, **options).run()
 
     return run
 

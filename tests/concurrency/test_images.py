@@ -79,7 +79,7 @@ def test_eight_tasks_that_upload_the_same_image_leave_one_copy(
     ("if_exists", "said"),
     [
         ("fail", "another upload put it there meanwhile, and if_exists is 'fail'"),
-        ("replace", "another upload put it there meanwhile, and whose bytes it has is not known; it was left alone"),
+        ("replace", "another upload put it there meanwhile, and its bytes are unknown; it was kept"),
     ],
 )
 def test_who_comes_second_with_fail_or_replace_leaves_the_first_image_alone(
@@ -100,7 +100,7 @@ def test_who_comes_second_in_a_replacement_leaves_the_first_image_alone(
 ) -> None:
     vm.add_image(NAME)
     times = iter([lambda: None, suppressed(upload(vm, THEIRS))])  # opened once to look at, and once to send
-    with pytest.raises(VManageConflictError, match="left alone"):
+    with pytest.raises(VManageConflictError, match="it was kept"):
         upload(vm, opened=lambda: next(times)(), if_exists="replace", allow_in_use=True).run()
     assert digests(vm) == [sha512(THEIRS)]
 

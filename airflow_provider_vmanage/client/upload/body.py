@@ -22,7 +22,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageSourceError,
 )
 from airflow_provider_vmanage.client.upload.checksums import Checksum, new_digests
-from airflow_provider_vmanage.client.upload.deadline import Budget
+from airflow_provider_vmanage.client.upload.deadline import Deadline
 from airflow_provider_vmanage.client.upload.progress import Progress
 from airflow_provider_vmanage.client.upload.sources import ImageSource, unreadable
 
@@ -35,7 +35,7 @@ BLOCK = 1024 * 1024
 AHEAD = 4
 
 #: seconds after which a wait for a slow source looks up whether it shall stop
-_LOOK_UP = 0.5
+_STOP_POLL_S = 0.5
 
 _END = None
 _Item: TypeAlias = "memoryview | VManageError | None"
@@ -50,7 +50,7 @@ class MultipartImage:
     :param file_name: name of the image on the manager.
     :param checksum: digest that the source must have.
     :param raise_if_stopped: called before each block; raises where the task is told to stop.
-    :param budget: stops a transfer that cannot end in time.
+    :param deadline: stops a transfer that cannot end in time.
     :param on_sent: told the SHA-512 once the last byte is gone, before the manager's answer is waited for.
     """
 
@@ -61,16 +61,16 @@ class MultipartImage:
         *,
         checksum: Checksum | None = None,
         raise_if_stopped: Callable[[], None] = lambda: None,
-        budget: Budget | None = None,
+        deadline: Deadline | None = None,
         on_sent: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.source = source
-        self._budget = budget
+        self._deadline = deadline or Deadline()
         self._on_sent = on_sent
         self.sent = 0
         self.sent_on = 0.0  # seconds since 1970, of the last byte
         self.sha512: str | None = None
-        self._checksum = checksum
+        self.checksum = checksum
         self._raise_if_stopped = raise_if_stopped
         self._started = False
         boundary = uuid.uuid4().hex
@@ -105,7 +105,7 @@ class MultipartImage:
         return self._blocks()
 
     def _blocks(self) -> Iterator[bytes | memoryview]:
-        reader = _Reader(self.source, self._checksum, self._raise_if_unwanted)
+        reader = _Reader(self.source, self.checksum, self._raise_if_unwanted)
         progress = Progress(self._file_name, self.source.size)
         try:
             yield from self._counted(self._head)
@@ -128,13 +128,11 @@ class MultipartImage:
     def _advance(self, progress: Progress) -> None:
         gone = self.sent - len(self._head)
         progress.update(gone)
-        if self._budget is not None:
-            self._budget.update(gone, self.source.size)
+        self._deadline.update(gone, self.source.size)
 
     def _raise_if_unwanted(self) -> None:
         self._raise_if_stopped()
-        if self._budget is not None:
-            self._budget.check(self.sent - len(self._head), self.source.size)
+        self._deadline.check(self.sent - len(self._head), self.source.size)
 
     def _counted(self, block: bytes | memoryview) -> Iterator[bytes | memoryview]:
         yield block
@@ -175,7 +173,7 @@ class _Reader:
         while True:
             self._raise_if_stopped()
             try:
-                return self._ready.get(timeout=_LOOK_UP)
+                return self._ready.get(timeout=_STOP_POLL_S)
             except queue.Empty:
                 continue
 
@@ -262,7 +260,7 @@ def _read_into(stream: IO[bytes], buffer: memoryview) -> int:
     return len(block)
 
 
-def digest_of(source: ImageSource, checksum: Checksum, raise_if_stopped: Callable[[], None]) -> None:
+def check_digest(source: ImageSource, checksum: Checksum, raise_if_stopped: Callable[[], None]) -> None:
     """Read the whole source once, before anything is given up for it.
 
     :raises VManageChecksumError: it does not have the promised digest.

@@ -1,4 +1,4 @@
-"""The moment a transfer must have ended, and whether it can."""
+"""The moment by which a transfer must end."""
 
 from __future__ import annotations
 
@@ -12,71 +12,75 @@ from airflow_provider_vmanage.client.errors import VManageConfigurationError, VM
 
 _UTC = re.compile("[Zz]$")
 
-#: seconds of transfer from which its rate counts
-LEARN = 5.0
+#: seconds of a transfer after which its rate is measured
+RATE_WARMUP_S = 5.0
 
-#: seconds; an end that is further away is told as if it were this far, since dates end with the year 9999
-_FAR = 366 * 86400.0
+#: cap of the estimate in seconds: datetimes end at year 9999
+_MAX_ESTIMATE_S = 366 * 86400.0
 
 
 @dataclass
-class Budget:
-    """Stops a transfer that cannot end in time, as early as that is known.
+class Deadline:
+    """Stops a transfer that cannot end in time, as soon as its rate shows that.
 
-    :param not_after: moment by which the last byte must be sent.
+    :param not_after: moment by which the last byte must be sent; ``None`` never stops anything.
     :param rate: bytes per second that earlier attempts reached, once it is known.
+    :param now: returns the time of day.
+    :param clock: returns seconds that only increase.
     """
 
-    not_after: datetime
+    not_after: datetime | None = None
     rate: float | None = None
-    _now: Callable[[], datetime] = field(default=lambda: datetime.now(timezone.utc), repr=False)
-    _clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(timezone.utc), repr=False)
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
     _started: float = 0.0
 
     def start(self, size: int) -> None:
-        """Begin an attempt.
+        """Start an attempt.
 
         :param size: bytes to send.
-        :raises VManageDeadlineError: it is too late, or was at the rate seen so far; no byte was sent.
+        :raises VManageDeadlineError: the moment is past, or would be at the rate so far; no byte was sent.
         """
-        self._started = self._clock()
+        self._started = self.clock()
         self._check(size, size, "no byte was sent")
 
     def update(self, sent: int, size: int) -> None:
-        """Note how far an attempt is.
+        """Record the progress of an attempt.
 
         :raises VManageDeadlineError: it cannot end in time.
         """
-        seconds = self._clock() - self._started
-        if seconds >= LEARN:
+        seconds = self.clock() - self._started
+        if seconds >= RATE_WARMUP_S:
             self.rate = sent / seconds
         self.check(sent, size)
 
     def check(self, sent: int, size: int) -> None:
-        """Do nothing while an attempt can end in time, whether or not it has come further.
+        """Raise if an attempt cannot end in time; called without progress, too.
 
         :raises VManageDeadlineError: it cannot.
         """
-        self._check(size - sent, size, f"{sent} of {size} bytes were sent, so no image came to be")
+        self._check(size - sent, size, f"{sent} of {size} bytes were sent, so no image was created")
 
-    def _check(self, left: int, size: int, told: str) -> None:
-        now = self._now()
+    def _check(self, left: int, size: int, consequence: str) -> None:
+        if self.not_after is None:
+            return
+        now = self.now()
         needed = left / self.rate if self.rate else 0.0
         if needed <= (self.not_after - now).total_seconds():
             return
         when = "it is past"
         if now <= self.not_after and self.rate:
-            end = now + timedelta(seconds=min(needed, _FAR))
+            end = now + timedelta(seconds=min(needed, _MAX_ESTIMATE_S))
             when = f"{size / 1e6:.0f} MB at {self.rate / 1e6:.1f} MB/s would end {end:%F %T %Z}"
-        raise VManageDeadlineError(f"not_after is {self.not_after:%F %T %Z}, and {when}; {told}")
+        raise VManageDeadlineError(f"not_after is {self.not_after:%F %T %Z}, and {when}; {consequence}")
 
 
 def parse_not_after(value: datetime | str | None, *, field: str = "not_after") -> datetime | None:
-    """Return the moment a date or its ISO 8601 text means, or ``None`` for nothing.
+    """Return the moment that a datetime or its ISO 8601 text means, or ``None`` for nothing.
 
     :param value: with a time zone.
     :param field: name of the argument, for the error.
-    :raises VManageConfigurationError: no date, or one without a zone.
+    :raises VManageConfigurationError: not a datetime, or one without a time zone.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None

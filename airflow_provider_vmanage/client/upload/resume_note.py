@@ -1,8 +1,8 @@
-"""What an upload keeps outside of its process, for the next try after a kill."""
+"""What an upload stores outside of its process, for the next try after a kill."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from airflow_provider_vmanage.client.upload.checksums import Checksum
@@ -10,7 +10,7 @@ from airflow_provider_vmanage.client.upload.checksums import Checksum
 
 @dataclass(frozen=True)
 class UploadNote:
-    """What a try knew when its last byte was gone.
+    """What a try knew when it had sent its last byte.
 
     :param action: what it would have returned.
     :param file_name: exact name on the manager.
@@ -28,19 +28,39 @@ class UploadNote:
     sent_on: int = 0
 
     def proves(self, expected: Checksum | None) -> bool:
-        """Return whether the bytes that were sent are known to have this digest; anything has none at all."""
+        """Return whether the bytes that were sent have this digest; without one, true."""
         known = {f"sha512:{self.sha512}", self.checksum}
         return expected is None or str(expected) in known
 
 
 class UploadNotes(Protocol):
-    """A place for one note that outlives a killed task. Its failures must never fail an upload."""
+    """Storage for one note that outlives a killed task. Its failures must never fail an upload."""
 
     def read(self) -> UploadNote | None:
-        """Return the note of an earlier try, if there is one."""
+        """Return the note of an earlier try, or ``None``."""
 
     def write(self, note: UploadNote) -> None:
-        """Keep the note."""
+        """Store the note."""
 
     def clear(self) -> None:
-        """Forget the note: the upload has ended well."""
+        """Delete the note: nothing that was sent is left open."""
+
+
+class NoNotes:
+    """Stores nothing."""
+
+    def read(self) -> UploadNote | None:
+        """Return ``None``."""
+
+    def write(self, note: UploadNote) -> None:
+        """Ignore the note."""
+
+    def clear(self) -> None:
+        """There is nothing to delete."""
+
+
+def note_response(notes: UploadNotes) -> None:
+    """Note that the manager has responded: the next try need not wait until it has worked on the image."""
+    note = notes.read()
+    if note is not None:
+        notes.write(replace(note, sent_on=0))
