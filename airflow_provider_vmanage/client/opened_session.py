@@ -62,15 +62,24 @@ class OpenedSession:
         """Tell whether the manager keeps it for this process."""
         return self._credentials.opened and self.is_ours
 
+    def options(self, **options: Any) -> dict[str, Any]:
+        """Return the options of a request (for ``requests``), with the headers and cookies of this session added."""
+        return {
+            **options,
+            "headers": {**self._headers(), **options.get("headers", {})},
+            "cookies": self._credentials.cookies,
+            "hooks": {"response": self._report_foreign_cookies},
+        }
+
     def send(self, call: Call, **options: Any) -> requests.Response:
-        """Send one request of this session and return the answer, unjudged."""
-        options["headers"] = {**self._headers(), **options.get("headers", {})}
-        answer = self._send(call, cookies=self._credentials.cookies, **options)
-        for cookie in session_cookies(answer):
+        """Send one request of this session and return the response, unjudged."""
+        return self._send(call, **self.options(**options))
+
+    def _report_foreign_cookies(self, response: requests.Response, **_: Any) -> None:
+        for cookie in session_cookies(response):
             if self._foreign_told < _FOREIGN_TOLD:
                 self._foreign_told += 1
                 self._on_secret(str(cookie.value))
-        return answer
 
     def get_ready(self, tenant: str | None) -> None:
         """Ask for what is not known yet: release, XSRF token, and the session as that tenant.

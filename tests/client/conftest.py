@@ -58,7 +58,7 @@ def connect(
 
         def make(vm: Simulator, *, on_secret: Callable[[str], None] = lambda _: None, **changes: Any) -> ManagerSession:
             session = stack.enter_context(ManagerSession(settings_of(vm, **changes), on_secret=on_secret))
-            session.sleep = recorded_sleeps.append  # type: ignore[method-assign]
+            session.sleep = session._pool.sleep = recorded_sleeps.append  # type: ignore[method-assign]
             return session
 
         yield make

@@ -234,7 +234,7 @@ def test_a_logout_whose_answer_trickles_in_is_given_up_in_time(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch, *, aborted: bool, limit: float
 ) -> None:
     """The timeout of a read begins anew with each byte."""
-    monkeypatch.setattr(connection, "LOGOUT_SECONDS", 1.5)
+    monkeypatch.setattr(connection, "LOGOUT_S", 1.5)
     session = connect(vm)
     list_images(session)
     vm.faults.add("trickle", times=None, path="/logout", pause=0.2)
@@ -249,7 +249,7 @@ def test_a_logout_whose_answer_trickles_in_is_given_up_in_time(
 def test_what_a_logout_has_to_ask_for_is_given_up_in_time_too(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "LOGOUT_SECONDS", 1.0)
+    monkeypatch.setattr(connection, "LOGOUT_S", 1.0)
     session = connect(vm)
     vm.faults.add("status", status=400, path="*/client/server")
     with pytest.raises(VManageError):

@@ -36,7 +36,7 @@ def echo(*secrets: str) -> dict[str, str]:
 
 
 def secrets_of(session: ManagerSession, vm: Simulator) -> list[str]:
-    opened = session._current
+    opened = session._pool.current
     assert opened is not None
     headers = [opened._headers(), opened._credentials.cookies or {}, vm.requests[-1].headers]
     values = [value for one in headers for name, value in one.items() if name.lower() not in ("host", "user-agent")]

@@ -152,7 +152,7 @@ def test_a_session_of_ten_minutes_is_opened_anew_before_the_transfer(
     calls: Callable[..., list[str]],
 ) -> None:
     _ = repository.session.server
-    repository.session._current.opened_at -= age
+    repository.session._pool.current.opened_at -= age
     assert upload(NAME).run().action == "uploaded"
 
     assert vm.counters.logins == logins
@@ -171,7 +171,7 @@ def test_a_session_that_grows_old_while_the_source_is_read_is_opened_anew_too(
     vm.add_image(NAME)
 
     def open_late() -> IO[bytes]:
-        repository.session._current.opened_at -= 610
+        repository.session._pool.current.opened_at -= 610
         return io.BytesIO(image)
 
     one = upload(

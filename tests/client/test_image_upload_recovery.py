@@ -434,7 +434,7 @@ def test_a_login_that_the_manager_could_not_process_is_not_sent_again_at_once(
 ) -> None:
     """Whether a 5xx counts towards the lockout of the account is not documented."""
     _ = repository.session.server
-    repository.session._current.opened_at -= 610
+    repository.session._pool.current.opened_at -= 610
     vm.faults.add("http_503", times=None, path="/j_security_check")
     with pytest.raises(VManageUnavailableError):
         upload(NAME).run()

@@ -136,7 +136,7 @@ def test_a_logout_is_repeated_where_the_manager_is_busy(vm_of_release: Simulator
 def test_a_slow_logout_is_sent_once_and_holds_a_task_for_seconds_only(
     vm: Simulator, connect: Connect, calls: Calls, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_vmanage.client.http.connection.LOGOUT_SECONDS", 0.4)
+    monkeypatch.setattr("airflow_provider_vmanage.client.http.connection.LOGOUT_S", 0.4)
     session = connect(vm, read=100.0)
     session.request("GET", SOFTWARE)
     vm.faults.add("slow", times=None, path="/logout", delay=50)
@@ -213,7 +213,7 @@ def test_an_old_session_is_replaced_before_something_long(
     session.renew_if_older(600)
     assert session.is_open
     now = time.monotonic() + 601
-    monkeypatch.setattr("airflow_provider_vmanage.client.session.time.monotonic", lambda: now)
+    monkeypatch.setattr("airflow_provider_vmanage.client.session_pool.time.monotonic", lambda: now)
     session.renew_if_older(600)
     assert not session.is_open
     assert vm.counters.open_sessions == 0

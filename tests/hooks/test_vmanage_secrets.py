@@ -77,7 +77,7 @@ def test_nothing_that_a_session_knows_shows_in_its_text(vm: Simulator, connect: 
         session = hook.get_conn()
         headers = vm.requests[-1].headers
         secrets = [vm.password, headers["x-xsrf-token"], headers["cookie"].partition("=")[2]]
-        opened = session._current
+        opened = session._pool.current
         shown = f"{session!r} {hook.settings!r} {session.server!r} {opened._credentials!r} {vars(hook)!r}"
     assert [secret for secret in secrets if secret in shown] == []
 

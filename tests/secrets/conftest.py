@@ -198,8 +198,8 @@ def _shown(hook: VManageHook) -> str:
     shown = [repr(hook), str(hook), repr(vars(hook))]
     if "settings" in vars(hook):
         session = hook.get_conn()
-        opened = session._current
+        opened = session._pool.current
         known = (opened, opened._credentials, opened.server) if opened is not None else ()
-        parts = (*known, session._connection, session._login, session._refused)
+        parts = (*known, session._connection, *vars(session._pool).values())
         shown += map(repr, (hook.settings, session, *parts))
     return " ".join(shown)

@@ -26,10 +26,10 @@ from airflow_provider_vmanage.client.settings import ManagerSettings
 
 #: seconds a logout may take when the task is being killed: Airflow's supervisor gives five in
 #: all, and up to 1.5 are gone with a source that hangs
-_HASTY = 3.0
+URGENT_LOGOUT_S = 3.0
 
 #: seconds a logout may take otherwise: the task has done its work, and the manager ends an idle session by itself
-LOGOUT_SECONDS = 10.0
+LOGOUT_S = 10.0
 
 
 class ManagerConnection:
@@ -151,14 +151,14 @@ class ManagerConnection:
             raise VManageCancelledError("Stopped on request; the next try looks at the list first")
 
     @contextmanager
-    def last_words(self, *, hasty: bool = False) -> Iterator[bool]:
-        """Let requests through even after a stop, but with little time for all of them; tell whether it is hasty.
+    def logout_window(self, *, urgent: bool = False) -> Iterator[bool]:
+        """Let requests through even after a stop, but with little time for all of them; tell whether it is urgent.
 
-        :param hasty: as after a stop.
+        :param urgent: as after a stop.
         """
         was_stopped = self._stopped.is_set()
-        hasty = hasty or was_stopped
-        seconds = _HASTY if hasty else LOGOUT_SECONDS
+        urgent = urgent or was_stopped
+        seconds = URGENT_LOGOUT_S if urgent else LOGOUT_S
         self._deadline = time.monotonic() + seconds
         # The timeouts of a socket begin anew with each byte: an answer that trickles in keeps them all.
         end = threading.Timer(seconds, self._adapter.break_connections)
@@ -167,7 +167,7 @@ class ManagerConnection:
         if was_stopped:
             self._stopped.clear()
         try:
-            yield hasty
+            yield urgent
         finally:
             end.cancel()
             self._deadline = None

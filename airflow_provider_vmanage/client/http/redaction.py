@@ -41,20 +41,20 @@ class Secrets:
         for secret in secrets:
             self._tell(secret)
 
-    def keep_silent(self) -> None:
+    def stop_reporting(self) -> None:
         """Tell nobody of those that come up from now on."""
         self._tell = lambda _: None
 
     @contextmanager
-    def hidden(self) -> Iterator[None]:
+    def redacted(self) -> Iterator[None]:
         """Hide them in the error that leaves."""
         try:
             yield
         except VManageError as err:
-            self.hide_in(err)
+            self.redact(err)
             raise
 
-    def hide_in(self, error: VManageError) -> None:
+    def redact(self, error: VManageError) -> None:
         """Hide them in an error that is kept."""
         hide(error, self._known)
 
