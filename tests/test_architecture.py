@@ -38,7 +38,7 @@ MORE_FILES = {"airflow_provider_vmanage/simulator": 31, "airflow_provider_vmanag
 """Folders above the limit; a number here may only fall."""
 
 MOST_METHODS = 19
-MORE_METHODS = {"ManagerSession": 31, "ImageUpload": 30, "VManageHook": 28, "Simulator": 23}
+MORE_METHODS = {"ImageUpload": 30, "VManageHook": 28, "Simulator": 23}
 """Classes above the limit; a number here may only fall."""
 
 MOST_LINES = 400

@@ -11,7 +11,6 @@ manager says is a refusal; everything else is unavailable, is not repeated insid
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -23,23 +22,18 @@ from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageConfigurationError,
     VManageError,
-    VManageRejectedError,
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.http.cookies import SESSION_COOKIE, session_cookies
-from airflow_provider_vmanage.client.http.envelope import error_of, parse_envelope
+from airflow_provider_vmanage.client.http.envelope import error_of
 from airflow_provider_vmanage.client.http.responses import (
     API_ROOT,
     LOGIN_PATHS,
-    LOGOUT_PATH,
     TRANSIENT_STATUSES,
     Call,
     asked_to_wait,
-    raise_if_away,
     raise_if_rate_limited,
-    raise_if_session_dead,
 )
-from airflow_provider_vmanage.client.http.retry import retrying
 from airflow_provider_vmanage.client.settings import ManagerSettings, is_header_value
 from airflow_provider_vmanage.client.urls import masked_url
 
@@ -50,9 +44,6 @@ LOGIN, JWT_LOGIN = (Call("POST", path) for path in LOGIN_PATHS)
 
 #: polled without a login by clients that wait for a restart (catalystwan 0.41.6): ``{"isServerReady": true}``
 READY = Call("GET", f"{API_ROOT}/client/server/ready")
-
-#: the release from which logout is a POST (catalystwan 0.41.6 and sastre 1.28 draw the same line)
-_POST_LOGOUT = (20, 12)
 
 #: seconds a JWT shall live: long enough for the slowest upload, far below the limit of 604800 (Cisco, JWT login)
 JWT_DURATION = 14400
@@ -184,45 +175,6 @@ def login_for(settings: ManagerSettings) -> Login:
     kinds: dict[str, type[Any]] = {"session": SessionLogin, "jwt": JWTLogin, "api_key": ApiKeyLogin}
     login: Login = kinds[settings.auth](settings)
     return login
-
-
-def log_out(
-    send: Send,
-    release: tuple[int, int] | None,
-    sleep: Callable[[float], Any],
-    *,
-    repeats: int = 2,
-    seconds: float = 10.0,
-) -> None:
-    """End the session on the manager: POST from release 20.12, GET before; both where the release is unknown.
-
-    :param send: sends a request of the session, unjudged.
-    :param release: first two numbers of the release.
-    :param sleep: waits that many seconds.
-    :param repeats: how often at most a logout is sent again that the manager could not take.
-    :param seconds: that all of this may take, waits included.
-    :raises SessionDead: there is nothing to end, or the token is stale.
-    :raises VManageError: the manager could not be told.
-    """
-    verbs = ("POST", "GET") if release is None else ("POST",) if release >= _POST_LOGOUT else ("GET",)
-    for verb in verbs:
-        call = Call(verb, LOGOUT_PATH)
-        params = {"nocache": int(time.time())} if verb == "GET" else None
-        for attempt in retrying(sleep, repeats=repeats, seconds=seconds):
-            with attempt:
-                answer = send(call, params=params)
-                raise_if_away(call, answer)
-        if answer.status_code < 400:
-            _raise_unless_done(answer, call)
-            return
-        raise_if_session_dead(call, answer)
-    raise VManageRejectedError("The manager refused the logout", status=answer.status_code, **call.where)
-
-
-def _raise_unless_done(answer: requests.Response, call: Call) -> None:
-    """Raise for ``{"error": ...}`` or cut JSON; where a logout leads differs by release, so any page is good."""
-    if answer.status_code < 300 and not answer.text.lstrip().startswith("<"):
-        parse_envelope(answer.text, status=answer.status_code, method="POST", path=call.path)
 
 
 def _secure_over_http(settings: ManagerSettings) -> VManageConfigurationError | None:

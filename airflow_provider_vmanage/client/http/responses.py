@@ -175,7 +175,7 @@ def raise_if_rate_limited(call: Call, answer: requests.Response) -> None:
         raise _unavailable("The manager limits the rate of requests", call, answer)
 
 
-def raise_if_away(call: Call, answer: requests.Response) -> None:
+def raise_if_unavailable(call: Call, answer: requests.Response) -> None:
     """Raise for a status that a server or a proxy gives while it is busy or away."""
     raise_if_rate_limited(call, answer)
     if answer.status_code in TRANSIENT_STATUSES:
@@ -244,7 +244,7 @@ def _raise_for_bad_status(call: Call, answer: requests.Response, where: dict[str
         raise VManageOutcomeUnknownError(
             f"The answer to a change was lost on its way{asked}", retry_after=seconds, **where
         )
-    raise_if_away(call, answer)
+    raise_if_unavailable(call, answer)
     text = _HINTS.get(status, "no reason given")
     raise VManageRejectedError(
         f"The manager refused the request: {text}", details=_plain_text(answer.text) or None, **where
