@@ -41,7 +41,7 @@ def test_the_devices_are_in_three_lists(vm_of_release: Simulator, connect: Conne
 @pytest.mark.parametrize(
     "fault", ["error_500", "forbidden", "data_null", "data_missing", "data_wrong_type", "short_body"]
 )
-def test_a_list_that_cannot_be_read_is_an_error_and_never_no_devices(
+def test_unreadable_list_is_an_error_and_never_no_devices(
     vm: Simulator, connect: Connect, kind: str, fault: str
 ) -> None:
     vm.faults.add(fault, path=f"{LISTS}/{kind}")
@@ -60,13 +60,11 @@ def test_a_list_that_cannot_be_read_is_an_error_and_never_no_devices(
         (Device("a"), ()),
     ],
 )
-def test_a_device_needs_what_it_runs_or_boots_and_what_it_has_while_unreachable(
-    device: Device, needed: tuple[str, ...]
-) -> None:
+def test_device_needs_what_it_runs_boots_or_has_while_unreachable(device: Device, needed: tuple[str, ...]) -> None:
     assert device.needed == needed
 
 
-def test_a_device_of_the_documentation_is_read() -> None:
+def test_device_of_the_documentation_is_read() -> None:
     sample = Path(__file__).parent.parent / "data" / "20.18" / "devices_vmanage.json"
     (row,) = json.loads(sample.read_text(encoding="utf-8"))["answer"]["data"]
     expected = Device("vm12", "20.13.999-2846", "20.13.999-2846", ("20.13.999-2800",), reachable=True, role="vmanage")
@@ -93,7 +91,7 @@ def test_a_device_of_the_documentation_is_read() -> None:
         ({"host-name": "a", "availableVersions": "20.9.3"}, Device("a", available=("20.9.3",))),
     ],
 )
-def test_a_device_is_read_as_far_as_it_goes(row: dict[str, Any], device: Device) -> None:
+def test_device_is_read_as_far_as_it_goes(row: dict[str, Any], device: Device) -> None:
     assert _parse_device(row) == device
 
 
@@ -109,7 +107,7 @@ def test_a_device_is_read_as_far_as_it_goes(row: dict[str, Any], device: Device)
         ({"availableVersions": [{"version": "20.9.4"}], "reachability": "unreachable"}, "availableVersions", True),
     ],
 )
-def test_a_version_that_cannot_be_read_is_noted_and_the_others_are_read(
+def test_unreadable_version_is_noted_and_the_others_are_read(
     row: dict[str, Any], unreadable: str, *, more: bool
 ) -> None:
     device = _parse_device({"host-name": "a", "version": "1.1.1", "defaultVersion": "1.1.1", **row})
@@ -117,7 +115,7 @@ def test_a_version_that_cannot_be_read_is_noted_and_the_others_are_read(
     assert "1.1.1" in device.needed
 
 
-def test_a_list_with_an_odd_device_warns_of_it_and_shows_the_others(
+def test_odd_device_is_logged_and_the_others_are_listed(
     vm: Simulator, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     vm.add_device("odd", version="1.1.1", defaultVersion={"a": 1})

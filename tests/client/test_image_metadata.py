@@ -50,14 +50,14 @@ def test_images_are_counted(vm: Simulator, connect: Connect) -> None:
     assert (count_images(session), count_images(session, "container")) == (2, 1)
 
 
-def test_a_count_that_is_no_number_is_an_error(vm: Simulator, connect: Connect) -> None:
+def test_count_that_is_no_number_is_an_error(vm: Simulator, connect: Connect) -> None:
     vm.faults.add("data_null", path="device/action/software/package/imageCount")
     with pytest.raises(VManageProtocolError):
         count_images(connect(vm))
 
 
 @pytest.mark.parametrize("release", ["16.3.1", "20.9.4", "20.12.4"])
-def test_a_release_without_metadata_has_none(vm_of_release: Simulator, connect: Connect) -> None:
+def test_release_without_metadata_has_none(vm_of_release: Simulator, connect: Connect) -> None:
     image = vm_of_release.add_image(NAME)
     session = connect(vm_of_release)
     assert read_metadata(session, image.file_id) is None
@@ -66,7 +66,7 @@ def test_a_release_without_metadata_has_none(vm_of_release: Simulator, connect: 
     confirm_checksum(session, sent(session), EXPECTED)
 
 
-def test_description_and_tags_are_written_once_and_the_rest_is_kept(new: Simulator, connect: Connect) -> None:
+def test_description_and_tags_are_written_once_keeping_the_rest(new: Simulator, connect: Connect) -> None:
     image = new.add_image(NAME)
     session = connect(new)
     assert write_metadata(session, image.file_id, description="for the branches", tags=["lab"]) is True
@@ -77,7 +77,7 @@ def test_description_and_tags_are_written_once_and_the_rest_is_kept(new: Simulat
     assert [one.method for one in new.requests].count("PUT") == 1
 
 
-def test_a_checksum_is_written_once_and_only_what_the_manager_takes_is_sent(new: Simulator, connect: Connect) -> None:
+def test_checksum_is_written_once_with_accepted_fields_only(new: Simulator, connect: Connect) -> None:
     image = new.add_image(NAME)
     session = connect(new)
     assert write_metadata(session, image.file_id, checksum=f"sha512:{SHA512.upper()}") is False
@@ -89,13 +89,13 @@ def test_a_checksum_is_written_once_and_only_what_the_manager_takes_is_sent(new:
     assert (sent["vendor"], "imageType" in sent) == ("Cisco", False)
 
 
-def test_a_checksum_that_is_none_is_refused_before_anything_is_sent(new: Simulator, connect: Connect) -> None:
+def test_malformed_checksum_is_refused_unsent(new: Simulator, connect: Connect) -> None:
     with pytest.raises(VManageConfigurationError, match=r"^checksum 'md5:1' has"):
         write_metadata(connect(new), "id", checksum="md5:1")
     assert new.requests == []
 
 
-def test_an_image_that_is_not_there_is_an_error_and_not_without_metadata(new: Simulator, connect: Connect) -> None:
+def test_missing_image_is_an_error_and_not_without_metadata(new: Simulator, connect: Connect) -> None:
     with pytest.raises(VManageRejectedError):
         read_metadata(connect(new), "unknown")
 
@@ -118,7 +118,7 @@ def test_an_image_that_is_not_there_is_an_error_and_not_without_metadata(new: Si
         ({"checksumType": "sha512", "checksum": MD5.digest}, EXPECTED, False),
     ],
 )
-def test_a_checksum_that_the_manager_shows_must_be_the_one_of_what_was_sent(
+def test_checksum_of_the_manager_must_match_what_was_sent(
     new: Simulator, connect: Connect, shown: dict[str, Any], expected: Checksum | None, *, wrong: bool
 ) -> None:
     new.add_image(NAME)
@@ -133,7 +133,7 @@ def test_a_checksum_that_the_manager_shows_must_be_the_one_of_what_was_sent(
 
 
 @pytest.mark.parametrize("fault", ["forbidden", "error_500", "short_body"])
-def test_metadata_that_cannot_be_read_fail_no_upload(new: Simulator, connect: Connect, fault: str) -> None:
+def test_unreadable_metadata_fails_no_upload(new: Simulator, connect: Connect, fault: str) -> None:
     new.add_image(NAME)
     session = connect(new)
     change = sent(session)

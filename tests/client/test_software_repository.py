@@ -1,4 +1,4 @@
-"""The software repository: listing, finding and adding the URL of a repository elsewhere."""
+"""The software repository: list, find, add a repository URL."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ def test_listing_is_one_call_and_gives_each_file(
     assert after_login() == [LIST]
 
 
-def test_an_image_type_is_filtered_exactly_where_the_release_tells_it(
-    vm: Simulator, repository: SoftwareRepository
-) -> None:
+def test_image_type_is_filtered_exactly_if_the_release_lists_it(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("a.bin")
     vm.add_image("b.bin", image_type="virtualmachine")
     found = [image.file_name for image in repository.list_images(image_type="software")]
@@ -98,7 +96,7 @@ def test_versions_and_names_are_found_exactly(
         ({"file_name": "\t"}, "file_name"),
     ],
 )
-def test_nothing_to_look_for_is_an_error_and_not_everything_or_nothing(
+def test_finding_without_a_name_is_an_error(
     wanted: dict[str, Any], field: str, vm: Simulator, repository: SoftwareRepository
 ) -> None:
     with pytest.raises(VManageConfigurationError, match=f"^{field} "):
@@ -107,9 +105,7 @@ def test_nothing_to_look_for_is_an_error_and_not_everything_or_nothing(
 
 
 @pytest.mark.parametrize("fault", ["data_null", "data_missing", "data_wrong_type", "truncated_json", "empty_body"])
-def test_a_broken_list_is_an_error_and_never_an_empty_one(
-    fault: str, vm: Simulator, repository: SoftwareRepository
-) -> None:
+def test_broken_list_is_an_error_and_never_empty(fault: str, vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("a.bin")
     vm.faults.add(fault)
     with pytest.raises(VManageProtocolError):
@@ -120,7 +116,7 @@ def test_a_broken_list_is_an_error_and_never_an_empty_one(
 
 
 @pytest.mark.parametrize("release", BY_URL)
-def test_a_url_is_added_between_two_looks_at_the_list(
+def test_repository_url_is_added_between_two_list_calls(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
 ) -> None:
     vm.add_image("vmanage-20.12-x86_64.tar.gz", version="20.12")  # of the same version, and no conflict
@@ -134,7 +130,7 @@ def test_a_url_is_added_between_two_looks_at_the_list(
 
 
 @pytest.mark.parametrize("release", ["20.18.2"])
-def test_a_release_that_takes_remote_servers_only_refuses_a_url(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_release_of_remote_servers_refuses_a_repository_url(vm: Simulator, repository: SoftwareRepository) -> None:
     with pytest.raises(VManageRejectedError, match="remoteServerId") as caught:
         repository.add_url("20.12", URL)
     assert (caught.value.code, caught.value.retryable) == ("SIM-IMAGE-URL-BODY", False)
@@ -162,7 +158,7 @@ def test_a_release_that_takes_remote_servers_only_refuses_a_url(vm: Simulator, r
     ],
 )
 @pytest.mark.parametrize("release", BY_URL)
-def test_what_happens_to_a_name_that_is_there(
+def test_existing_name_follows_if_exists(
     there: str,
     if_exists: str,
     action: str | None,
@@ -174,11 +170,11 @@ def test_what_happens_to_a_name_that_is_there(
     for similar in ("20.1", "20.12.1", "120.12"):
         vm.add_image("", version=similar, url=OTHER)
     if action is None:
-        mend = "if_exists is 'fail'" if there == URL else "use another version_name, or if_exists='replace'"
+        fix = "if_exists is 'fail'" if there == URL else "use another version_name, or if_exists='replace'"
         with pytest.raises(VManageConflictError) as caught:
             repository.add_url("20.12", URL, if_exists=if_exists)
         shown = there.replace("a=b", "***")
-        assert caught.value.message == f"version_name '20.12' exists already with {shown}: {mend}"
+        assert caught.value.message == f"version_name '20.12' exists already with {shown}: {fix}"
         assert not caught.value.retryable
     else:
         assert repository.add_url("20.12", URL, if_exists=if_exists).action == action
@@ -190,7 +186,7 @@ def test_what_happens_to_a_name_that_is_there(
 
 
 @pytest.mark.parametrize("release", BY_URL)
-def test_a_url_that_the_manager_spells_otherwise_is_confirmed_as_sent(
+def test_repository_url_in_another_spelling_is_confirmed(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add = vm._manager.repository.add_entry
@@ -209,7 +205,7 @@ def test_a_url_that_the_manager_spells_otherwise_is_confirmed_as_sent(
 
 @pytest.mark.parametrize("version_type", ["vmanage", None])
 @pytest.mark.parametrize("release", BY_URL)
-def test_an_image_of_the_manager_is_no_repository_url_whatever_its_url(
+def test_image_of_the_manager_is_never_a_repository_url(
     version_type: str | None, vm: Simulator, repository: SoftwareRepository
 ) -> None:
     record = {"versionId": "id-1", "versionName": "20.12", "availableFiles": "a.bin"}
@@ -222,7 +218,7 @@ def test_an_image_of_the_manager_is_no_repository_url_whatever_its_url(
 ODD = {"versionId": "id-odd", "versionName": {"major": 20}, "availableFiles": "odd.bin", "versionType": "vmanage"}
 
 
-def test_one_unreadable_record_hides_no_other_and_is_warned_of_once(
+def test_unreadable_record_is_logged_once_and_others_are_listed(
     vm: Simulator, repository: SoftwareRepository, caplog: pytest.LogCaptureFixture
 ) -> None:
     vm.add_image("a.bin", version="20.1")
@@ -250,7 +246,7 @@ def test_one_unreadable_record_hides_no_other_and_is_warned_of_once(
     ],
 )
 @pytest.mark.parametrize("release", BY_URL)
-def test_a_replacement_that_is_refused_brings_the_old_url_back_and_says_so(
+def test_refused_replacement_adds_the_old_url_again(
     fault: dict[str, Any], kind: type[VManageError], vm: Simulator, repository: SoftwareRepository
 ) -> None:
     vm.add_image("", version="20.12", url=OTHER)
@@ -261,7 +257,7 @@ def test_a_replacement_that_is_refused_brings_the_old_url_back_and_says_so(
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_a_replacement_that_is_refused_but_listed_does_not_bring_the_old_url_back(
+def test_replacement_listed_despite_refusal_keeps_the_old_url_deleted(
     vm: Simulator, repository: SoftwareRepository
 ) -> None:
     vm.add_image("", version="20.12", url=OTHER)
@@ -273,7 +269,7 @@ def test_a_replacement_that_is_refused_but_listed_does_not_bring_the_old_url_bac
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_an_old_url_that_cannot_be_put_back_is_told(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_old_url_that_cannot_be_added_again_is_reported(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("", version="20.12", url=SECRET_URL)
     vm.faults.add("error_4xx", method="POST", path="device/action/software", times=None)
     with pytest.raises(VManageRejectedError, match="could not be added again, add it yourself: https://") as caught:
@@ -283,9 +279,7 @@ def test_an_old_url_that_cannot_be_put_back_is_told(vm: Simulator, repository: S
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_a_replacement_with_an_unknown_outcome_puts_nothing_back_and_ends_well_when_it_is_run_again(
-    vm: Simulator, repository: SoftwareRepository
-) -> None:
+def test_replacement_of_unknown_outcome_succeeds_when_run_again(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("", version="20.12", url=OTHER)
     vm.faults.add("http_502", method="POST", path="device/action/software")
     with pytest.raises(VManageOutcomeUnknownError, match="the old repository URL is deleted: ftp://") as caught:
@@ -297,7 +291,7 @@ def test_a_replacement_with_an_unknown_outcome_puts_nothing_back_and_ends_well_w
 
 @pytest.mark.parametrize("fault", ["reply_lost", "empty_body", "slow"])
 @pytest.mark.parametrize("release", BY_URL)
-def test_an_entry_whose_answer_is_lost_is_found_and_not_added_again(
+def test_repository_url_is_added_once_if_the_response_is_lost(
     fault: str, vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
 ) -> None:
     options = {"delay": 0.01} if fault == "slow" else {}
@@ -309,7 +303,7 @@ def test_an_entry_whose_answer_is_lost_is_found_and_not_added_again(
 
 @pytest.mark.parametrize(("done", "times"), [(True, 1), (False, 2)])
 @pytest.mark.parametrize("release", BY_URL)
-def test_a_page_in_place_of_the_answer_adds_no_second_entry(
+def test_page_in_place_of_the_response_adds_no_second_url(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], *, done: bool, times: int
 ) -> None:
     vm._manager.second_copies = True
@@ -320,7 +314,7 @@ def test_a_page_in_place_of_the_answer_adds_no_second_entry(
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_a_list_of_which_nothing_can_be_read_is_an_error(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_list_without_a_readable_record_is_an_error(vm: Simulator, repository: SoftwareRepository) -> None:
     for number in (1, 2):
         vm.add_record({"versionId": f"id-{number}", "availableFiles": 7})
     with pytest.raises(VManageProtocolError, match=r"availableFiles .* is int") as caught:
@@ -331,13 +325,13 @@ def test_a_list_of_which_nothing_can_be_read_is_an_error(vm: Simulator, reposito
 
 @pytest.mark.parametrize("fault", ["reset_before", "http_502", "http_500", "html_200"])
 @pytest.mark.parametrize("release", BY_URL)
-def test_an_entry_that_does_not_appear_is_an_unknown_outcome_and_is_not_sent_again(
+def test_repository_url_that_stays_unlisted_is_an_unknown_outcome(
     fault: str, vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
 ) -> None:
     for name, url in (("20.12.1", URL), ("20.1", OTHER)):  # which do not stand for it
         vm.add_image("", version=name, url=url)
     vm.faults.add(fault, method="POST", path="device/action/software")
-    if fault == "html_200":  # the session is renewed, and the entry sent in the new one
+    if fault == "html_200":  # the session is renewed, and the repository URL sent in the new one
         assert repository.add_url("20.12", URL).action == "added"
         return
     with pytest.raises(VManageOutcomeUnknownError, match="is not listed") as caught:
@@ -353,11 +347,11 @@ SECRET_URL = "https://joe:hunter2@images.example.com/20.12/?sig=signed-123#part-
 
 @pytest.mark.parametrize("release", ["20.12.4"])
 @pytest.mark.parametrize("trouble", ["conflict", "lost", "scheme", "none"])
-def test_what_is_secret_in_a_url_reaches_neither_log_nor_error(
+def test_secrets_in_a_url_reach_neither_log_nor_error(
     trouble: str, vm: Simulator, repository: SoftwareRepository, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="airflow_provider_vmanage")
-    said = ""
+    shown_text = ""
     if trouble == "conflict":
         vm.add_image("", version="20.12", url=SECRET_URL)
     elif trouble == "lost":
@@ -366,58 +360,58 @@ def test_what_is_secret_in_a_url_reaches_neither_log_nor_error(
     try:
         repository.add_url("20.12", url)
     except VManageError as err:
-        said = f"{err} {err.fields} {err.__cause__}"
-    assert bool(said) == (trouble != "none")
-    assert [secret for secret in SECRETS if secret in said + caplog.text] == []
+        shown_text = f"{err} {err.fields} {err.__cause__}"
+    assert bool(shown_text) == (trouble != "none")
+    assert [secret for secret in SECRETS if secret in shown_text + caplog.text] == []
 
 
 # -- confirm ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_a_wait_looks_less_and_less_often_and_once_more_at_its_end(
+def test_wait_lists_less_often_and_once_more_at_the_end(
     repository: SoftwareRepository, recorded_sleeps: list[float]
 ) -> None:
-    looks: list[float] = []
-    assert repository.changes.wait_for(lambda: looks.append(sum(recorded_sleeps)), 60) is None  # type: ignore[func-returns-value]
-    assert looks[0] == 0
-    assert looks[-1] == sum(recorded_sleeps) == 60
+    calls_at: list[float] = []
+    assert repository.changes.wait_for(lambda: calls_at.append(sum(recorded_sleeps)), 60) is None  # type: ignore[func-returns-value]
+    assert calls_at[0] == 0
+    assert calls_at[-1] == sum(recorded_sleeps) == 60
     assert recorded_sleeps[:5] == [1.0, 1.5, 2.25, 3.375, 5.0625]
     assert max(recorded_sleeps) == 10
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-@pytest.mark.parametrize("error", [VManageUnavailableError("away"), VManageProtocolError("a page")])
-def test_a_wait_outlives_a_manager_that_is_busy_unless_it_stays_so(
+@pytest.mark.parametrize("error", [VManageUnavailableError("unavailable"), VManageProtocolError("a page")])
+def test_wait_survives_a_busy_manager_unless_it_stays_busy(
     error: VManageError, repository: SoftwareRepository, recorded_sleeps: list[float]
 ) -> None:
-    answers = iter((error, None, error, "found"))
+    results = iter((error, None, error, "found"))
 
-    def look() -> Any:
-        answer = next(answers, error)
-        if isinstance(answer, VManageError):
-            raise answer
-        return answer
+    def find() -> Any:
+        result = next(results, error)
+        if isinstance(result, VManageError):
+            raise result
+        return result
 
-    assert repository.changes.wait_for(look, 60) == "found"
+    assert repository.changes.wait_for(find, 60) == "found"
     with pytest.raises(type(error)):
-        repository.changes.wait_for(look, 60)
+        repository.changes.wait_for(find, 60)
     assert recorded_sleeps[-1] <= 10
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_a_wait_ends_at_once_where_the_list_is_refused(
+def test_wait_stops_at_once_if_the_list_is_refused(
     repository: SoftwareRepository, recorded_sleeps: list[float]
 ) -> None:
-    def look() -> Any:
+    def find() -> Any:
         raise VManageRejectedError("no role")
 
     with pytest.raises(VManageRejectedError):
-        repository.changes.wait_for(look, 60)
+        repository.changes.wait_for(find, 60)
     assert recorded_sleeps == []
 
 
-def test_a_change_becomes_one_flat_row_of_plain_types() -> None:
+def test_change_becomes_one_flat_row_of_plain_types() -> None:
     image = SoftwareImage(
         version="20.12", record_id="id", file_name="a.bin", platform_family=("c8000v",), updated_on=1653647407050
     )

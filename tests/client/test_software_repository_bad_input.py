@@ -1,4 +1,4 @@
-"""Bad input of changing calls: one error that names the field and the mend, and nothing sent."""
+"""Bad input of changing calls: one error that names the field and the fix, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ ADD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "url", "options", "words"), ADD)
-def test_a_bad_entry_is_refused_unsent(
-    name: Any, url: Any, options: dict[str, Any], words: str, vm: Simulator, repository: SoftwareRepository
+@pytest.mark.parametrize(("name", "url", "options", "text"), ADD)
+def test_bad_repository_url_is_refused_unsent(
+    name: Any, url: Any, options: dict[str, Any], text: str, vm: Simulator, repository: SoftwareRepository
 ) -> None:
-    with pytest.raises(VManageConfigurationError, match=words) as caught:
+    with pytest.raises(VManageConfigurationError, match=text) as caught:
         repository.add_url(name, url, **options)
     assert not caught.value.retryable
     assert vm.requests == []
@@ -72,11 +72,11 @@ DELETE = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "words"), DELETE)
-def test_a_bad_deletion_is_refused_unsent(
-    arguments: dict[str, Any], words: str, vm: Simulator, repository: SoftwareRepository
+@pytest.mark.parametrize(("arguments", "text"), DELETE)
+def test_bad_deletion_is_refused_unsent(
+    arguments: dict[str, Any], text: str, vm: Simulator, repository: SoftwareRepository
 ) -> None:
-    with pytest.raises(VManageConfigurationError, match=words) as caught:
+    with pytest.raises(VManageConfigurationError, match=text) as caught:
         repository.delete_image(**arguments)
     assert not caught.value.retryable
     assert vm.requests == []
@@ -95,11 +95,11 @@ UPLOAD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "options", "words"), UPLOAD)
-def test_a_bad_upload_is_refused_unsent(
-    name: Any, options: dict[str, Any], words: str, vm: Simulator, upload: Callable[..., ImageUpload]
+@pytest.mark.parametrize(("name", "options", "text"), UPLOAD)
+def test_bad_upload_is_refused_unsent(
+    name: Any, options: dict[str, Any], text: str, vm: Simulator, upload: Callable[..., ImageUpload]
 ) -> None:
-    with pytest.raises(VManageConfigurationError, match=words) as caught:
+    with pytest.raises(VManageConfigurationError, match=text) as caught:
         upload(name, **options)
     assert not caught.value.retryable
     assert vm.requests == []

@@ -69,7 +69,7 @@ THERE = {"a.bin": "20.1", "aa.bin": "20.12", "a.bin.gz": "20.12.1", "vmanage-20.
         ({"version_id": "00000000-0000-0000-0000-000000000000"}, None),
     ],
 )
-def test_a_selector_means_exactly_what_it_says(
+def test_selector_means_exactly_what_it_says(
     selector: dict[str, str],
     gone: str | None,
     vm: Simulator,
@@ -99,7 +99,7 @@ def test_both_ids_of_an_image_select_it(kind: str, vm: Simulator, repository: So
     assert names(vm) == ["a.bin"]
 
 
-def test_the_name_under_which_a_file_was_uploaded_selects_it_too(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_uploaded_name_of_a_file_selects_it_too(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_record(
         {"versionId": "id-1", "versionName": "20.1", "availableFiles": "[c.bin]", "fileNameMap": "{c.bin=uploaded.bin}"}
     )
@@ -107,14 +107,14 @@ def test_the_name_under_which_a_file_was_uploaded_selects_it_too(vm: Simulator, 
     assert repository.list_images() == []
 
 
-def test_a_url_entry_is_deleted_by_its_name(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_repository_url_is_deleted_by_its_name(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("", version="20.12", url="https://images.example.com/")
     change = repository.delete_image(version="20.12")
     assert (change.action, change.image.file_name) == ("deleted", None)
     assert vm.images == []
 
 
-def test_what_is_missing_can_be_an_error(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_missing_image_can_be_an_error(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("a.bin", version="20.12")
     with pytest.raises(VManageNotFoundError, match=r"version '20\.1', and if_missing is 'fail'") as caught:
         repository.delete_image(version="20.1", if_missing="fail")
@@ -130,7 +130,7 @@ def test_running_it_twice_deletes_once(
     assert sum(call.startswith("DELETE") for call in after_login()) == 1
 
 
-def test_a_version_of_several_images_is_refused_naming_them(
+def test_version_of_several_images_is_refused_naming_them(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
 ) -> None:
     images = [vm.add_image(name, version="20.1") for name in ("a.bin", "b.bin")]
@@ -145,7 +145,7 @@ def test_a_version_of_several_images_is_refused_naming_them(
     assert after_login() == [LIST]
 
 
-def test_candidates_do_not_show_what_is_secret_in_a_url(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_candidates_show_no_secret_of_a_url(vm: Simulator, repository: SoftwareRepository) -> None:
     for number in range(2):
         vm.add_image("", version="20.1", url=f"https://joe:hunter2@images.example.com/{number}?sig=signed-123")
     with pytest.raises(VManageAmbiguousError) as caught:
@@ -158,7 +158,7 @@ def test_candidates_do_not_show_what_is_secret_in_a_url(vm: Simulator, repositor
 
 
 @pytest.mark.parametrize("selector", ["file_name", "version_id"])
-def test_of_a_record_of_several_files_only_the_file_itself_is_deleted(
+def test_only_one_file_of_a_shared_record_is_deleted(
     selector: str, vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
 ) -> None:
     first = vm.add_image("a.bin", version="20.1")
@@ -179,7 +179,7 @@ def test_of_a_record_of_several_files_only_the_file_itself_is_deleted(
 
 
 @pytest.mark.parametrize("selector", ["version", "version_id"])
-def test_a_selector_that_means_all_files_of_a_record_is_ambiguous(
+def test_selector_of_all_files_of_a_record_is_ambiguous(
     selector: str, vm: Simulator, repository: SoftwareRepository
 ) -> None:
     first = vm.add_image("a.bin", version="20.1")
@@ -193,7 +193,7 @@ def test_a_selector_that_means_all_files_of_a_record_is_ambiguous(
 @pytest.mark.parametrize(
     ("fault", "error"), [("forbidden", VManageRejectedError), ("html_200", VManageOutcomeUnknownError)]
 )
-def test_the_last_file_of_a_record_is_still_there_although_the_list_shows_it_under_another_id(
+def test_last_file_of_a_record_is_found_under_another_id(
     fault: str, error: type[Exception], vm: Simulator, repository: SoftwareRepository
 ) -> None:
     first = vm.add_image("a.bin", version="20.1")
@@ -220,7 +220,7 @@ def take_the_record_along(vm: Simulator) -> None:
 
 @pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])  # 16.3 shows no ids of files
 @pytest.mark.parametrize("listed_first", [True, False])
-def test_a_deletion_that_takes_siblings_along_is_an_error_naming_them(
+def test_deletion_that_removes_siblings_is_an_error_naming_them(
     vm: Simulator, repository: SoftwareRepository, *, listed_first: bool
 ) -> None:
     first = vm.add_image("a.bin", version="20.1")
@@ -241,25 +241,25 @@ def test_a_deletion_that_takes_siblings_along_is_an_error_naming_them(
 
 
 @pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])
-def test_a_sibling_that_a_list_shows_late_is_not_lost(
+def test_sibling_that_a_list_shows_late_is_not_lost(
     vm: Simulator, repository: SoftwareRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = vm.add_image("a.bin", version="20.1")
     vm.add_image("b.bin", version="20.1", group=first.version_id)
     listed = vm._manager.repository.listed
-    answers: list[int] = []
+    calls: list[int] = []
 
     def late() -> list[Any]:
-        answers.append(1)
-        return [] if len(answers) == 2 else listed()
+        calls.append(1)
+        return [] if len(calls) == 2 else listed()
 
     monkeypatch.setattr(vm._manager.repository, "listed", late)
     assert repository.delete_image(file_name="a.bin").action == "deleted"
-    assert len(answers) == 3
+    assert len(calls) == 3
 
 
 @pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])
-def test_files_of_one_record_may_be_deleted_one_after_the_other(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_files_of_one_record_can_be_deleted_in_turn(vm: Simulator, repository: SoftwareRepository) -> None:
     first = vm.add_image("a.bin", version="20.1")
     for name in ("b.bin", "c.bin"):
         vm.add_image(name, version="20.1", group=first.version_id)
@@ -268,7 +268,7 @@ def test_files_of_one_record_may_be_deleted_one_after_the_other(vm: Simulator, r
     assert names(vm) == []
 
 
-def test_a_delete_that_is_refused_by_name_twice_is_an_error_at_once(
+def test_deletion_that_is_refused_twice_is_an_error_at_once(
     vm: Simulator, repository: SoftwareRepository, calls: Callable[..., list[str]], recorded_sleeps: list[float]
 ) -> None:
     vm.add_image("a.bin", version="20.1")
@@ -281,11 +281,11 @@ def test_a_delete_that_is_refused_by_name_twice_is_an_error_at_once(
     assert recorded_sleeps == []
 
 
-# -- answers that are lost, refused or false -------------------------------------------------------------------------
+# -- responses that are lost, refused or false -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", ["reply_lost", "empty_body", "short_body"])
-def test_a_deletion_whose_answer_is_lost_is_found_and_not_sent_again(
+def test_deletion_is_sent_once_if_the_response_is_lost(
     fault: str, vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
 ) -> None:
     image = vm.add_image("a.bin", version="20.1")
@@ -305,7 +305,7 @@ def test_a_deletion_whose_answer_is_lost_is_found_and_not_sent_again(
         ("redirect", {}, 302, r" \(The manager redirects to .*\)"),
     ],
 )
-def test_an_image_that_stays_listed_is_an_unknown_outcome_that_tells_the_reason(
+def test_image_that_stays_listed_is_an_unknown_outcome_with_reason(
     fault: str,
     options: dict[str, Any],
     status: int | None,
@@ -328,7 +328,7 @@ def test_an_image_that_stays_listed_is_an_unknown_outcome_that_tells_the_reason(
 
 @pytest.mark.parametrize("release", ["20.12.4"])
 @pytest.mark.parametrize(("done", "times"), [(True, 1), (False, 2)])
-def test_a_page_in_place_of_the_answer_is_settled_by_the_list_before_anything_is_sent_again(
+def test_page_in_place_of_a_response_is_settled_by_listing(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], *, done: bool, times: int
 ) -> None:
     image = vm.add_image("a.bin", version="20.1")
@@ -341,9 +341,7 @@ def test_a_page_in_place_of_the_answer_is_settled_by_the_list_before_anything_is
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_a_list_that_is_refused_after_the_deletion_is_no_refused_deletion(
-    vm: Simulator, repository: SoftwareRepository
-) -> None:
+def test_refused_list_after_the_deletion_is_no_refused_deletion(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("a.bin", version="20.1")
     (image,) = repository.list_images()
     vm.faults.add("forbidden", method="GET", path="device/action/software")
@@ -353,7 +351,7 @@ def test_a_list_that_is_refused_after_the_deletion_is_no_refused_deletion(
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_a_refusal_of_what_was_deleted_all_the_same_is_told(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_refusal_of_a_deletion_that_happened_is_reported(vm: Simulator, repository: SoftwareRepository) -> None:
     for fault in ("error_500", "error_200"):
         vm.add_image("a.bin", version="20.1")
         vm.faults.add(fault, **ON_DELETE, done=True)
@@ -363,7 +361,7 @@ def test_a_refusal_of_what_was_deleted_all_the_same_is_told(vm: Simulator, repos
         assert repository.delete_image(version="20.1").action == "unchanged"
 
 
-def test_a_refusal_goes_out_with_the_words_of_the_manager(
+def test_refusal_carries_the_message_of_the_manager(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
 ) -> None:
     image = vm.add_image("a.bin", version="20.1")
@@ -380,7 +378,7 @@ def test_a_refusal_goes_out_with_the_words_of_the_manager(
     assert after_login() == [LIST, delete(image.version_id), LIST]
 
 
-def test_an_image_that_somebody_else_deletes_meanwhile_is_unchanged(
+def test_image_that_another_client_deletes_meanwhile_is_unchanged(
     vm: Simulator, repository: SoftwareRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = vm.add_image("a.bin", version="20.1")
@@ -395,7 +393,7 @@ def test_an_image_that_somebody_else_deletes_meanwhile_is_unchanged(
     assert repository.delete_image(version="20.1").action == "unchanged"
 
 
-def test_a_busy_manager_is_asked_again_and_a_busier_one_is_left_alone(
+def test_busy_manager_is_asked_again_within_a_minute(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], recorded_sleeps: list[float]
 ) -> None:
     vm.add_image("a.bin", version="20.1")
@@ -407,14 +405,14 @@ def test_a_busy_manager_is_asked_again_and_a_busier_one_is_left_alone(
     assert names(vm) == ["a.bin"]
 
 
-def test_an_id_that_would_lead_elsewhere_is_not_sent(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_id_that_leads_to_another_path_is_not_sent(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_record({"versionId": "x/../y", "versionName": "20.1", "availableFiles": "a.bin"})
     with pytest.raises(VManageProtocolError, match=r"lists the id 'x/\.\./y', which cannot be part of a path"):
         repository.delete_image(version="20.1")
     assert [one for one in vm.requests if one.method == "DELETE"] == []
 
 
-def test_an_image_without_an_id_is_refused_in_these_words(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_image_without_an_id_is_refused_in_these_words(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_record({"versionName": "20.1", "availableFiles": "a.bin"})
     with pytest.raises(VManageAmbiguousError, match=r"^version '20\.1' is listed without an id; nothing was changed$"):
         repository.delete_image(version="20.1")
@@ -424,7 +422,7 @@ ONE_NAME = {"availableFiles": "[a,b.bin]", "fileNameMap": "{a,b.bin=a,b.bin}", "
 UNSURE = {"availableFiles": "[a, b.bin, c.bin]", "versionIdMap": "{x, b.bin=99}"}
 
 
-def test_a_part_of_a_name_with_a_comma_selects_nothing(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_part_of_a_name_with_a_comma_selects_nothing(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_record({"versionId": "id", "versionName": "20.1", **ONE_NAME})
     assert repository.find_images(file_name="b.bin") == []
     assert repository.delete_image(file_name="b.bin").action == "unchanged"
@@ -436,7 +434,7 @@ def test_a_part_of_a_name_with_a_comma_selects_nothing(vm: Simulator, repository
     "selector",
     [{"version": "20.1"}, {"version_id": "id"}, {"file_name": "b.bin"}, {"file_name": "a, b.bin, c.bin"}],
 )
-def test_names_that_cannot_be_told_apart_are_not_deleted(
+def test_names_that_cannot_be_separated_are_not_deleted(
     selector: dict[str, str], vm: Simulator, repository: SoftwareRepository
 ) -> None:
     vm.add_record({"versionId": "id", "versionName": "20.1", **UNSURE})
@@ -445,7 +443,7 @@ def test_names_that_cannot_be_told_apart_are_not_deleted(
         repository.delete_image(**selector)
 
 
-def test_an_id_with_odd_signs_is_one_part_of_the_path(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_id_with_odd_signs_is_one_part_of_the_path(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_record({"versionId": "id 1/x?y#z", "versionName": "20.1", "availableFiles": "a.bin"})
     with pytest.raises(VManageRejectedError):
         repository.delete_image(version="20.1")

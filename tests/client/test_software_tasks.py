@@ -63,7 +63,7 @@ def test_the_image_of_a_running_installation_is_not_deleted(vm_of_release: Simul
         "deviceType": "vedge",
     }
     task = session.request("POST", "device/action/install", json=body).member("id")
-    session.request("GET", f"{STATUS}/{task}")  # the first look shows no devices yet
+    session.request("GET", f"{STATUS}/{task}")  # the first poll shows no devices yet
     repository = SoftwareRepository(session)
     with pytest.raises(VManageInUseError, match=rf"needed by the task Software Install \({task}\)") as caught:
         repository.delete_image(file_name=image.file_name)
@@ -84,7 +84,7 @@ def test_the_image_of_a_running_installation_is_not_deleted(vm_of_release: Simul
         {"actionConfig": json.dumps({"input": {"data": [{"versionId": "own-id"}]}})},
     ],
 )
-def test_a_task_that_names_what_it_needs_holds_only_that(
+def test_task_that_names_what_it_needs_holds_only_that(
     shows: Callable[..., None], reason: Callable[..., str | None], row: dict[str, Any]
 ) -> None:
     shows([INSTALL], status(**row))
@@ -103,7 +103,7 @@ def test_a_task_that_names_what_it_needs_holds_only_that(
         {"actionConfig": {"version": " "}},
     ],
 )
-def test_a_task_that_names_nothing_may_need_any_version_of_the_family(
+def test_task_that_names_nothing_may_need_the_whole_family(
     shows: Callable[..., None], reason: Callable[..., str | None], row: dict[str, Any]
 ) -> None:
     shows([INSTALL], status(**row))
@@ -116,7 +116,7 @@ def test_a_task_that_names_nothing_may_need_any_version_of_the_family(
     "given",
     [{"data": []}, {}, [], {"data": {"a": 1}}, {"data": ["odd"]}, {"data": [{"uuid": "unknown"}]}],
 )
-def test_a_task_without_known_devices_may_need_any_image(
+def test_task_without_known_devices_may_need_any_image(
     shows: Callable[..., None], reason: Callable[..., str | None], given: Any
 ) -> None:
     shows([INSTALL], given)
@@ -156,7 +156,7 @@ def test_the_status_of_other_tasks_is_not_read(
 
 
 @pytest.mark.parametrize("fault", ["error_500", "forbidden", "html_200", "short_body"])
-def test_a_status_that_cannot_be_read_counts_as_needed(
+def test_unreadable_status_counts_as_needed(
     vm: Simulator, shows: Callable[..., None], reason: Callable[..., str | None], fault: str
 ) -> None:
     shows([INSTALL])
@@ -173,7 +173,7 @@ def test_tasks_that_cannot_be_listed_count_as_needing_every_image(
 
 
 @pytest.mark.parametrize(("fault", "passes"), [("error_500", True), ("forbidden", False), ("data_null", True)])
-def test_a_retry_helps_if_the_tasks_may_be_readable_later(
+def test_retry_helps_if_the_tasks_may_be_readable_later(
     vm: Simulator, repository: SoftwareRepository, fault: str, passes: bool
 ) -> None:
     vm.add_image("a-20.9.4.bin")
@@ -184,7 +184,7 @@ def test_a_retry_helps_if_the_tasks_may_be_readable_later(
     assert len(vm.images) == 1
 
 
-def test_a_refused_login_is_no_sign_of_use(vm: Simulator, connect: Connect) -> None:
+def test_refused_login_is_no_sign_of_use(vm: Simulator, connect: Connect) -> None:
     vm.faults.add("login_refused", None)
     with pytest.raises(VManageAuthenticationError):
         read_usage(connect(vm))

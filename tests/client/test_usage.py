@@ -33,7 +33,7 @@ LISTS = "device/action/install/devices"
     ],
 )
 @pytest.mark.parametrize("kind", ["vedge", "vsmart", "vbond", "vmanage"])
-def test_an_image_that_a_device_needs_is_not_deleted(
+def test_image_that_a_device_needs_is_not_deleted(
     vm: Simulator, repository: SoftwareRepository, device: dict[str, str], kind: str, *, refused: bool
 ) -> None:
     vm.add_image("a-20.9.4.bin")
@@ -47,7 +47,7 @@ def test_an_image_that_a_device_needs_is_not_deleted(
         assert repository.delete_image(version="20.9.4").action == "deleted"
 
 
-def test_the_six_parts_of_an_image_are_the_five_of_a_device(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_six_parts_of_an_image_match_five_of_a_device(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("isr4200.bin", version="17.09.01.0.155356.1646904830")
     vm.add_device("branch-1", version="17.09.01.0.155356")
     with pytest.raises(VManageInUseError, match="in use on branch-1"):
@@ -59,7 +59,7 @@ def test_the_six_parts_of_an_image_are_the_five_of_a_device(vm: Simulator, repos
 @pytest.mark.parametrize(
     ("fault", "passes"), [("error_500", True), ("forbidden", False), ("data_null", True), ("short_body", True)]
 )
-def test_a_device_list_that_cannot_be_read_counts_as_in_use_and_a_retry_helps_where_that_passes(
+def test_unreadable_device_list_counts_as_in_use(
     vm: Simulator, repository: SoftwareRepository, kind: str, fault: str, passes: bool
 ) -> None:
     vm.add_image("a-20.9.4.bin")
@@ -71,7 +71,7 @@ def test_a_device_list_that_cannot_be_read_counts_as_in_use_and_a_retry_helps_wh
     assert len(vm.images) == 1
 
 
-def test_devices_and_tasks_are_read_after_the_list_and_before_the_deletion(
+def test_devices_and_tasks_are_read_before_the_deletion(
     vm: Simulator, repository: SoftwareRepository, calls: Callable[[Simulator], list[str]]
 ) -> None:
     image = vm.add_image("a-20.9.4.bin")
@@ -81,21 +81,21 @@ def test_devices_and_tasks_are_read_after_the_list_and_before_the_deletion(
     assert calls(vm)[2:] == [listed, *lists, tasks, f"DELETE device/action/software/{image.version_id}", listed]
 
 
-def test_what_is_missing_needs_no_look_at_devices(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_missing_image_needs_no_list_of_devices(vm: Simulator, repository: SoftwareRepository) -> None:
     repository.delete_image(file_name="a-20.9.4.bin")
     assert not [one for one in vm.requests if LISTS in one.path]
 
 
-@pytest.mark.parametrize(("count", "words"), [(10, "d09$"), (11, "d09 and 1 more$"), (250, "d009 and 240 more$")])
-def test_ten_devices_are_named(count: int, words: str) -> None:
+@pytest.mark.parametrize(("count", "text"), [(10, "d09$"), (11, "d09 and 1 more$"), (250, "d009 and 240 more$")])
+def test_ten_devices_are_named(count: int, text: str) -> None:
     devices = tuple(Device(f"d{number:0{len(str(count))}}", running="1.1.1") for number in range(count))
     reason = Usage(devices).reason(SoftwareImage(version="1.1.1")) or ""
     assert len(reason.split(",")) == 10
-    assert re.search(words, reason)
+    assert re.search(text, reason)
 
 
 @pytest.mark.parametrize("version", ["--", None])
-def test_a_stored_image_of_unknown_version_counts_as_in_use(
+def test_stored_image_of_unknown_version_counts_as_in_use(
     vm: Simulator, repository: SoftwareRepository, version: str | None
 ) -> None:
     record = {"versionId": "id", "availableFiles": "a.bin", "versionType": "vmanage"}
@@ -105,7 +105,7 @@ def test_a_stored_image_of_unknown_version_counts_as_in_use(
     assert repository.delete_image(file_name="a.bin", allow_in_use=True).action == "deleted"
 
 
-def test_a_remote_image_of_unknown_version_holds_no_file_here(vm: Simulator, repository: SoftwareRepository) -> None:
+def test_remote_image_of_unknown_version_holds_no_file_here(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_record({"versionId": "id", "availableFiles": "a.bin", "versionName": "--", "versionType": "files"})
     assert repository.delete_image(file_name="a.bin").action == "deleted"
 
@@ -146,7 +146,7 @@ ODD = {"version": "1.1.1", "defaultVersion": {"a": 1}}
         ({"availableVersions": 7, "reachability": "unreachable", "platformFamily": "isr4300"}, True),
     ],
 )
-def test_an_odd_device_blocks_only_what_it_may_need(
+def test_odd_device_blocks_only_what_it_may_need(
     vm: Simulator, repository: SoftwareRepository, device: dict[str, Any], *, refused: bool
 ) -> None:
     vm.add_image("isr4300-17.9.1.bin")
@@ -158,7 +158,7 @@ def test_an_odd_device_blocks_only_what_it_may_need(
         assert repository.delete_image(version="17.9.1").action == "deleted"
 
 
-def test_a_task_that_is_told_to_stop_while_devices_are_listed_stops(vm: Simulator, connect: Connect) -> None:
+def test_aborted_task_stops_while_devices_are_listed(vm: Simulator, connect: Connect) -> None:
     session = connect(vm)
     session.abort()
     with pytest.raises(VManageCancelledError):

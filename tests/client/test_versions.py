@@ -40,7 +40,7 @@ def test_versions_are_compared_by_number_and_letter(one: str, other: str, *, sam
 @pytest.mark.parametrize(
     ("one", "other"), [("smart-li-20.13.999-3077", "20.13.999-3077"), ("20.12.0-144-li", "20.12.0-144")]
 )
-def test_words_do_not_count_for_what_may_be_in_use(one: str, other: str) -> None:
+def test_words_are_ignored_for_what_may_be_in_use(one: str, other: str) -> None:
     assert comparable(one) == comparable(other)
     assert not same_version(one, other)
 

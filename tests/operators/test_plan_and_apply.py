@@ -59,9 +59,7 @@ def whats(rows: list[dict[str, Any]]) -> list[str | None]:
     return [row["file_name"] or row["version"] for row in rows]
 
 
-def test_a_plan_says_what_is_added_kept_removed_and_blocked_and_why(
-    vm: Simulator, plan: Make, source: Callable[[str], str]
-) -> None:
+def test_plan_names_additions_deletions_and_reasons(vm: Simulator, plan: Make, source: Callable[[str], str]) -> None:
     for name in (OLD, OTHER, "keep-1.1.1.bin"):
         vm.add_image(name)
     vm.add_image("vmanage-20.12.1-x86_64.tar.gz")
@@ -79,7 +77,7 @@ def test_a_plan_says_what_is_added_kept_removed_and_blocked_and_why(
     assert not [one for one in vm.requests if one.method in ("PUT", "DELETE")]
 
 
-def test_a_record_that_cannot_be_read_is_never_removed(vm: Simulator, plan: Make, apply: Make) -> None:
+def test_unreadable_record_is_never_deleted(vm: Simulator, plan: Make, apply: Make) -> None:
     for name in (NEW, OLD):
         vm.add_image(name)
     odd = {"versionId": "id-odd", "versionName": {"major": 20}, "availableFiles": OTHER}
@@ -93,9 +91,7 @@ def test_a_record_that_cannot_be_read_is_never_removed(vm: Simulator, plan: Make
     assert vm._manager.repository.raw_records == [odd]
 
 
-def test_an_image_that_may_be_on_a_remote_server_already_blocks_the_plan(
-    connect: Callable[..., None], plan: Make, apply: Make
-) -> None:
+def test_image_maybe_on_a_remote_server_blocks_the_plan(connect: Callable[..., None], plan: Make, apply: Make) -> None:
     with Simulator(version="20.18.2") as vm:
         connect(vm)
         for name in ("files", "mirror"):
@@ -113,13 +109,13 @@ def test_an_image_that_may_be_on_a_remote_server_already_blocks_the_plan(
         assert not [one for one in vm.requests if one.method == "POST" and "/action/" in one.path]
 
 
-def test_a_file_on_a_remote_server_alone_is_none_that_has_to_be_there(vm: Simulator, plan: Make) -> None:
+def test_file_on_a_remote_server_alone_counts_as_missing(vm: Simulator, plan: Make) -> None:
     vm.add_record({"versionId": "id-1", "versionType": "remote", "versionName": "20.12.4", "availableFiles": NEW})
     row = plan([NEW_ENTRY])
     assert [one["reason"] for one in row["blocked"]] == ["is missing, and has no source"]
 
 
-def test_a_url_that_the_manager_spells_otherwise_is_kept(vm: Simulator, plan: Make) -> None:
+def test_repository_url_in_another_spelling_is_kept(vm: Simulator, plan: Make) -> None:
     vm.add_image("", version="20.12", url=URL.rstrip("/"))
     row = plan([{"version_name": "20.12", "version_url": URL}], exact=True)
     assert (row["add"], row["remove"], len(row["keep"])) == ([], [], 1)
@@ -132,7 +128,7 @@ def test_without_exact_nothing_is_removed_and_no_device_is_asked(vm: Simulator, 
     assert not [one for one in vm.requests if "install/devices" in one.path]
 
 
-def test_apply_does_what_the_plan_says_and_a_rerun_changes_nothing(
+def test_apply_makes_the_planned_changes_and_a_rerun_none(
     vm: Simulator, plan: Make, apply: Make, source: Callable[[str], str]
 ) -> None:
     vm.add_image(OLD)
@@ -149,7 +145,7 @@ def test_apply_does_what_the_plan_says_and_a_rerun_changes_nothing(
     assert names(vm) == sorted([NEW, OLD, "20.12"])
 
 
-def test_a_plan_that_came_through_a_template_is_applied(vm: Simulator, plan: Make, apply: Make) -> None:
+def test_plan_from_a_template_is_applied(vm: Simulator, plan: Make, apply: Make) -> None:
     vm.add_image(OLD)
     made = plan([], exact=True)
     assert apply(str(made), allow_empty="yes")["removed"]
@@ -157,7 +153,7 @@ def test_a_plan_that_came_through_a_template_is_applied(vm: Simulator, plan: Mak
 
 
 @pytest.mark.parametrize("what", ["another image", "a removed one", "a second of the name", "an image in use"])
-def test_a_state_that_others_have_changed_stops_the_apply(vm: Simulator, plan: Make, apply: Make, what: str) -> None:
+def test_state_that_others_have_changed_stops_the_apply(vm: Simulator, plan: Make, apply: Make, what: str) -> None:
     stays, goes = vm.add_image(OLD), vm.add_image(OTHER)
     made = plan([{"file_name": OLD}], exact=True)
     if what == "another image":
@@ -177,7 +173,7 @@ def test_a_state_that_others_have_changed_stops_the_apply(vm: Simulator, plan: M
 
 
 @pytest.mark.parametrize("name", ["add", "keep", "remove", "blocked", "digest", "images", "protect"])
-def test_a_plan_that_somebody_has_edited_is_refused(
+def test_edited_plan_is_refused(
     vm: Simulator, plan: Make, apply: Make, source: Callable[[str], str], name: str
 ) -> None:
     vm.add_image(OLD)
@@ -212,7 +208,7 @@ def test_more_deletions_than_allowed_are_refused_and_not_capped(
         assert names(vm) == [NEW]
 
 
-def test_an_empty_exact_set_is_refused_unless_allowed(vm: Simulator, plan: Make, apply: Make) -> None:
+def test_empty_exact_set_is_refused_unless_allowed(vm: Simulator, plan: Make, apply: Make) -> None:
     vm.add_image(OLD)
     made = plan([], exact=True)
     with pytest.raises(VManageFailException, match="set allow_empty to delete all images"):
@@ -222,7 +218,7 @@ def test_an_empty_exact_set_is_refused_unless_allowed(vm: Simulator, plan: Make,
     assert names(vm) == []
 
 
-def test_what_cannot_end_is_not_begun(vm: Simulator, plan: Make, apply: Make, tmp_path: Path) -> None:
+def test_plan_that_cannot_complete_is_not_started(vm: Simulator, plan: Make, apply: Make, tmp_path: Path) -> None:
     vm.add_image(OLD)
     made = plan([str(tmp_path / NEW), {"file_name": "gone.bin"}], exact=True)
     assert [one["reason"].split(":")[0] for one in made["blocked"]] == [
@@ -234,7 +230,7 @@ def test_what_cannot_end_is_not_begun(vm: Simulator, plan: Make, apply: Make, tm
     assert names(vm) == [OLD]
 
 
-def test_a_checksum_list_that_does_not_name_the_file_blocks_the_plan(
+def test_checksum_list_without_the_file_blocks_the_plan(
     vm: Simulator, plan: Make, source: Callable[[str], str], tmp_path: Path
 ) -> None:
     listed = tmp_path / "SHA512SUMS"
@@ -255,7 +251,7 @@ class Task:
         self.pushed[key] = value
 
 
-def test_a_failure_in_the_middle_is_told_truthfully_and_a_rerun_goes_on(
+def test_failure_in_the_middle_is_reported_and_a_rerun_continues(
     vm: Simulator, plan: Make, apply: Make, source: Callable[[str], str]
 ) -> None:
     vm.add_image(OLD)
@@ -281,7 +277,7 @@ def _described(vm: Simulator, name: str) -> str:
     return f"{name} (version {image.version}, id {image.version_id})"
 
 
-def test_check_mode_says_the_same_and_changes_nothing(
+def test_check_mode_reports_the_same_and_changes_nothing(
     vm: Simulator, plan: Make, apply: Make, source: Callable[[str], str]
 ) -> None:
     vm.add_image(OLD)
@@ -299,7 +295,7 @@ def test_check_mode_says_the_same_and_changes_nothing(
     assert (would["action"], would["changed"]) == (does["action"], does["changed"]) == ("applied", True)
 
 
-def test_the_version_that_a_wanted_maintenance_update_needs_is_not_removed(vm: Simulator, plan: Make) -> None:
+def test_version_that_a_wanted_maintenance_update_needs_is_not_removed(vm: Simulator, plan: Make) -> None:
     for name in ("c8000v-17.9.1.bin", "c8000v-17.6.1.bin"):
         vm.add_image(name)
     vm.add_record(
@@ -328,7 +324,7 @@ def test_devices_that_cannot_be_listed_block_every_removal(vm: Simulator, plan: 
 
 
 @pytest.mark.parametrize("release", ["20.18.2"])
-def test_a_url_on_a_release_of_remote_servers_is_blocked_and_a_remote_image_added(
+def test_release_of_remote_servers_blocks_a_repository_url(
     vm_of_release: Simulator, connect: Callable[..., None], plan: Make, apply: Make
 ) -> None:
     vm = vm_of_release

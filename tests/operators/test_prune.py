@@ -1,4 +1,4 @@
-"""Pruning: what is old goes, what is newest, protected, young, in use or referred to stays, and why."""
+"""Pruning deletes old images and keeps the newest, protected, young, used and referred ones, with a reason."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_newest_versions_of_each_family_and_type_stay(vm: Simulator, prune: 
     assert (again["action"], again["changed"], again["removed"]) == ("unchanged", False, [])
 
 
-def test_a_record_that_cannot_be_read_stays(vm: Simulator, prune: Callable[..., Any]) -> None:
+def test_unreadable_record_stays(vm: Simulator, prune: Callable[..., Any]) -> None:
     for name in ("vmanage-20.9.9.gz", "vmanage-20.12.4.gz"):
         vm.add_image(name)
     vm.add_record({"versionId": "id-odd", "versionName": {"major": 20}, "availableFiles": "vmanage-20.3.1.gz"})
@@ -62,9 +62,7 @@ def test_a_record_that_cannot_be_read_stays(vm: Simulator, prune: Callable[..., 
     assert reasons(row)[None].startswith("could not be read (versionName")  # type: ignore[index]
 
 
-def test_files_of_one_version_count_once_and_an_image_of_two_families_stays_for_either(
-    vm: Simulator, prune: Callable[..., Any]
-) -> None:
+def test_versions_count_once_for_each_family(vm: Simulator, prune: Callable[..., Any]) -> None:
     for part in ("a", "b"):
         vm.add_image(f"vmanage-{part}-20.12.4.gz", platform_family="x")
     vm.add_image("two-20.9.1.gz", platform_family=("x", "y"))
@@ -80,20 +78,20 @@ def test_files_of_one_version_count_once_and_an_image_of_two_families_stays_for_
         ("17.09.04a", "17.9.5"),
     ],
 )
-def test_a_rebuild_with_a_letter_is_newer(vm: Simulator, prune: Callable[..., Any], old: str, new: str) -> None:
+def test_rebuild_with_a_letter_is_newer(vm: Simulator, prune: Callable[..., Any], old: str, new: str) -> None:
     vm.add_image("new.bin", version=new, platform_family="isr4300")
     vm.add_image("old.bin", version=old, platform_family="isr4300")
     assert removed(prune()) == ["old.bin"]
 
 
-def test_builds_whose_order_is_not_known_stay_and_take_no_place(vm: Simulator, prune: Callable[..., Any]) -> None:
+def test_builds_of_unknown_order_stay_and_are_not_counted(vm: Simulator, prune: Callable[..., Any]) -> None:
     for version in ("20.12.4-li", "smart-li-20.13.999-3077", "20.9.3", "20.9.2"):
         vm.add_image(f"{version}.gz", version=version, platform_family="x")
     row = prune()
     assert removed(row) == ["20.9.2.gz"]
-    words = "whose order among the other versions is not known"
-    assert reasons(row)["20.12.4-li.gz"] == f"has the version 20.12.4-li, {words}"
-    assert words in reasons(row)["smart-li-20.13.999-3077.gz"]
+    text = "whose order among the other versions is not known"
+    assert reasons(row)["20.12.4-li.gz"] == f"has the version 20.12.4-li, {text}"
+    assert text in reasons(row)["smart-li-20.13.999-3077.gz"]
 
 
 def test_maintenance_updates_are_not_counted_among_the_versions(vm: Simulator, prune: Callable[..., Any]) -> None:
@@ -128,7 +126,7 @@ def test_what_the_manager_runs_stays(prune: Callable[..., Any], connect: Callabl
     assert reasons(row)["vmanage-20.12.4.gz"] == "is in use on the manager itself"
 
 
-def test_a_refused_login_is_the_only_thing_reported(
+def test_refused_login_is_the_only_thing_reported(
     vm: Simulator, prune: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     vm.faults.add("login_refused", times=None)
@@ -139,9 +137,9 @@ def test_a_refused_login_is_the_only_thing_reported(
     assert sum(one.path.endswith("j_security_check") for one in vm.requests) == 1
 
 
-def test_what_somebody_needs_stays_and_the_reason_is_told(vm: Simulator, prune: Callable[..., Any]) -> None:
+def test_image_in_use_stays_and_the_reason_is_reported(vm: Simulator, prune: Callable[..., Any]) -> None:
     vm.add_image("vmanage-20.12.9.gz")
-    for name in ("runs-20.1.1.gz", "boots-20.1.2.gz", "away-20.1.3.gz", "had-20.1.4.gz", "keep-me-20.1.5.gz"):
+    for name in ("runs-20.1.1.gz", "boots-20.1.2.gz", "unreachable-20.1.3.gz", "had-20.1.4.gz", "keep-me-20.1.5.gz"):
         vm.add_image(name, platform_family="vmanage")
     vm.add_device("d1", version="20.1.1")
     vm.add_device("d2", version="20.12.9", defaultVersion="20.1.2")
@@ -153,7 +151,7 @@ def test_what_somebody_needs_stays_and_the_reason_is_told(vm: Simulator, prune: 
         "vmanage-20.12.9.gz": "among the 1 newest versions for vmanage",
         "runs-20.1.1.gz": "is in use on d1",
         "boots-20.1.2.gz": "is in use on d2",
-        "away-20.1.3.gz": "is in use on d3",
+        "unreachable-20.1.3.gz": "is in use on d3",
         "keep-me-20.1.5.gz": "protected by 'keep-*'",
     }
 
@@ -195,7 +193,7 @@ def test_the_version_that_a_maintenance_update_needs_stays(vm: Simulator, prune:
 
 
 @pytest.mark.parametrize("older_than", [timedelta(days=90), "90d", "2160h", " 90 D "])
-def test_only_what_is_old_enough_goes(vm: Simulator, prune: Callable[..., Any], older_than: Any) -> None:
+def test_only_images_that_are_old_enough_are_deleted(vm: Simulator, prune: Callable[..., Any], older_than: Any) -> None:
     now = int(time.time() * 1000)
     vm.add_image("vmanage-20.12.9.gz", updated_on=now)
     vm.add_image("vmanage-20.12.8.gz", updated_on=now - 89 * DAY)
@@ -205,7 +203,7 @@ def test_only_what_is_old_enough_goes(vm: Simulator, prune: Callable[..., Any], 
     assert reasons(row)["vmanage-20.12.8.gz"] == "is not older than 90 days, 0:00:00"
 
 
-def test_more_than_allowed_is_refused_and_check_mode_says_so(vm: Simulator, prune: Callable[..., Any]) -> None:
+def test_more_deletions_than_allowed_are_refused_and_reported(vm: Simulator, prune: Callable[..., Any]) -> None:
     for number in range(12):
         vm.add_image(f"vmanage-20.11.{number}.gz")
     row = prune(check_mode=True)
@@ -218,7 +216,7 @@ def test_more_than_allowed_is_refused_and_check_mode_says_so(vm: Simulator, prun
     assert names(vm) == ["vmanage-20.11.11.gz"]
 
 
-def test_what_was_deleted_before_a_failure_is_told(vm: Simulator, run: Callable[..., Any]) -> None:
+def test_deletions_before_a_failure_are_reported(vm: Simulator, run: Callable[..., Any]) -> None:
     vm.add_image("vmanage-20.12.9.gz")
     gone, stays = (vm.add_image(name) for name in ("vmanage-20.12.2.gz", "vmanage-20.12.1.gz"))
     vm.faults.add("forbidden", method="DELETE", path=f"device/action/software/{stays.version_id}")
@@ -240,7 +238,7 @@ def test_devices_that_cannot_be_listed_keep_every_image(vm: Simulator, prune: Ca
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "text"),
     [
         ({"keep": 0}, "keep is 0: give 1 or more"),
         ({"keep": -1}, "keep is -1: give a whole number, 1 or more"),
@@ -252,9 +250,9 @@ def test_devices_that_cannot_be_listed_keep_every_image(vm: Simulator, prune: Ca
         ({"keep": 1, "max_deletions": -1}, "max_deletions is -1: give a whole number"),
     ],
 )
-def test_bad_rules_are_refused_before_anything_is_sent(
-    vm: Simulator, prune: Callable[..., Any], options: dict[str, Any], words: str
+def test_bad_rules_are_refused_unsent(
+    vm: Simulator, prune: Callable[..., Any], options: dict[str, Any], text: str
 ) -> None:
-    with pytest.raises(VManageFailException, match=f"^{words}"):
+    with pytest.raises(VManageFailException, match=f"^{text}"):
         prune(**options)
     assert vm.requests == []

@@ -57,7 +57,7 @@ def writes(vm: Simulator) -> list[str]:
     return [one.method for one in vm.requests if one.method != "GET" and "/action/" in one.path]
 
 
-def test_a_remote_server_comes_to_be_once(vm: Simulator, server: Callable[..., Any]) -> None:
+def test_remote_server_is_created_once(vm: Simulator, server: Callable[..., Any]) -> None:
     row = server(password="hunter2")
     assert json.loads(json.dumps(row)) == row
     assert (row["action"], row["changed"], row["applied"]) == ("added", True, True)
@@ -109,7 +109,7 @@ def test_protocols_of_the_ansible_collection_are_sent_with_their_port(
 @pytest.mark.parametrize(
     ("sent", "shown"), [("/images", "/images/"), ("/images/", "/images"), ("/", ""), ("/", None), ("/a/b/", "/a/b")]
 )
-def test_a_host_and_prefix_that_the_manager_spells_otherwise_are_the_same(
+def test_host_and_prefix_in_another_spelling_are_the_same(
     vm: Simulator,
     server: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -129,21 +129,21 @@ def test_a_host_and_prefix_that_the_manager_spells_otherwise_are_the_same(
 
 @pytest.mark.parametrize("check_mode", [True, False])
 @pytest.mark.parametrize("change", [{"port": 99}, {"password": "hunter3", "update_password": "always"}])
-def test_a_server_that_images_refer_to_is_not_updated(
+def test_server_that_images_refer_to_is_not_updated(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], change: dict[str, Any], *, check_mode: bool
 ) -> None:
     server()
     image()
     field = next(iter(change))
-    words = rf"'files' holds 1 images .* cannot be updated \({field}\); .*allow_in_use .*: isr-17\.12\.4\.bin"
-    with pytest.raises(VManageFailException, match=words) as caught:
+    text = rf"'files' holds 1 images .* cannot be updated \({field}\); .*allow_in_use .*: isr-17\.12\.4\.bin"
+    with pytest.raises(VManageFailException, match=text) as caught:
         server(**change, check_mode=check_mode)
     assert isinstance(caught.value.error, VManageInUseError)
     assert writes(vm) == ["POST", "POST"]
     assert server(check_mode=check_mode)["action"] == "unchanged"
 
 
-def test_a_refused_update_of_a_server_in_use_carries_the_managers_words(
+def test_refused_update_carries_the_message_of_the_manager(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any]
 ) -> None:
     server()
@@ -155,7 +155,7 @@ def test_a_refused_update_of_a_server_in_use_carries_the_managers_words(
     assert known(vm)[0]["remoteServerPort"] == 22
 
 
-def test_a_password_is_sent_on_creation_or_always(vm: Simulator, server: Callable[..., Any]) -> None:
+def test_password_is_sent_on_creation_or_always(vm: Simulator, server: Callable[..., Any]) -> None:
     server(password="hunter2")
     assert server(password="hunter3")["changed"] is False
     row = server(password="hunter3", update_password="always")
@@ -163,7 +163,7 @@ def test_a_password_is_sent_on_creation_or_always(vm: Simulator, server: Callabl
     assert known(vm)[0]["remoteServerPassword"] == "hunter3"
 
 
-def test_a_password_may_come_from_a_connection_and_is_masked(
+def test_password_may_come_from_a_connection_and_is_masked(
     vm: Simulator, server: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, redact: Callable[[str], str]
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_FILES", json.dumps({"conn_type": "ssh", "password": "hunter2-files"}))
@@ -174,7 +174,7 @@ def test_a_password_may_come_from_a_connection_and_is_masked(
     assert redact("it is hunter3-literal") == "it is ***"
 
 
-def test_a_server_goes_but_not_while_images_refer_to_it(
+def test_server_is_deleted_only_if_no_image_refers_to_it(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], run: Callable[..., Any]
 ) -> None:
     server()
@@ -193,7 +193,7 @@ def test_a_server_goes_but_not_while_images_refer_to_it(
     assert known(vm) == []
 
 
-def test_an_image_on_a_remote_server_is_added_once(
+def test_image_on_a_remote_server_is_added_once(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any]
 ) -> None:
     row = server()
@@ -206,7 +206,7 @@ def test_an_image_on_a_remote_server_is_added_once(
     assert len(vm.images) == 1
 
 
-def test_an_image_that_only_a_remote_server_holds_is_not_on_the_manager(
+def test_image_on_a_remote_server_is_not_on_the_manager(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], run: Callable[..., Any], tmp_path: Path
 ) -> None:
     server()
@@ -221,20 +221,20 @@ def test_an_image_that_only_a_remote_server_holds_is_not_on_the_manager(
 
 @pytest.mark.parametrize("check_mode", [True, False])
 @pytest.mark.parametrize("version_type", ["remote", "another-server", "files-and-more"])
-def test_an_image_on_an_unknown_remote_server_is_refused_with_what_to_do(
+def test_image_on_an_unknown_server_is_refused_with_a_hint(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], version_type: str, *, check_mode: bool
 ) -> None:
     server()
     vm.add_record({"versionId": "id-1", "versionType": version_type, "availableFiles": "isr-17.12.4.bin"})
-    words = rf"the manager does not show on which \(.*id id-1.*{version_type}.*delete the image by its version_id"
-    with pytest.raises(VManageFailException, match=words) as caught:
+    text = rf"the manager does not show on which \(.*id id-1.*{version_type}.*delete the image by its version_id"
+    with pytest.raises(VManageFailException, match=text) as caught:
         image(check_mode=check_mode)
     assert isinstance(caught.value.error, VManageConflictError)
     assert writes(vm) == ["POST"]
 
 
 @pytest.mark.parametrize("record", [{}, {"versionType": "vmanage"}, {"versionType": "mirror"}, {"remoteServerId": "2"}])
-def test_an_image_that_is_known_to_be_elsewhere_is_added(
+def test_image_on_another_known_server_is_added(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], record: dict[str, str]
 ) -> None:
     server()
@@ -244,7 +244,7 @@ def test_an_image_that_is_known_to_be_elsewhere_is_added(
     assert image()["action"] == "unchanged"
 
 
-def test_a_manager_that_shows_no_remote_server_gets_an_image_once(
+def test_manager_that_shows_no_remote_server_gets_an_image_once(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server()
@@ -260,12 +260,12 @@ def test_a_manager_that_shows_no_remote_server_gets_an_image_once(
     assert len(vm.images) == 1
 
 
-def test_a_password_of_a_connection_that_is_not_there_is_final(vm: Simulator, server: Callable[..., Any]) -> None:
-    with pytest.raises(VManageFailException, match=r"Connection 'nobody' is not there .*create it"):
-        server(password_conn_id="nobody")
+def test_password_of_a_missing_connection_is_not_retried(vm: Simulator, server: Callable[..., Any]) -> None:
+    with pytest.raises(VManageFailException, match=r"Connection 'missing' is not there .*create it"):
+        server(password_conn_id="missing")
 
 
-def test_an_image_on_a_server_that_is_not_there_names_those_that_are(
+def test_image_on_a_missing_server_names_the_existing_ones(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any]
 ) -> None:
     server()
@@ -274,14 +274,14 @@ def test_an_image_on_a_server_that_is_not_there_names_those_that_are(
 
 
 @pytest.mark.parametrize("fault", ["reply_lost", "short_body"])
-def test_a_lost_answer_is_settled_by_the_list(vm: Simulator, server: Callable[..., Any], fault: str) -> None:
+def test_lost_response_is_settled_by_the_list(vm: Simulator, server: Callable[..., Any], fault: str) -> None:
     vm.faults.add(fault, path=SERVERS, method="POST")
     assert server()["action"] == "added"
     assert len(known(vm)) == 1
 
 
 @pytest.mark.parametrize("done", [True, False])
-def test_a_page_in_place_of_the_answer_makes_no_second_server(
+def test_page_in_place_of_the_response_adds_no_second_server(
     vm: Simulator, server: Callable[..., Any], *, done: bool
 ) -> None:
     vm.faults.add("html_200", path=SERVERS, method="POST", done=done)
@@ -290,7 +290,7 @@ def test_a_page_in_place_of_the_answer_makes_no_second_server(
     assert sum(one.method == "POST" and one.path.endswith(SERVERS) for one in vm.requests) == (1 if done else 2)
 
 
-def test_a_lost_answer_to_a_new_password_stays_unknown(vm: Simulator, server: Callable[..., Any]) -> None:
+def test_lost_response_to_a_new_password_stays_unknown(vm: Simulator, server: Callable[..., Any]) -> None:
     server(password="hunter2")
     vm.faults.add("reply_lost", path=f"{SERVERS}/*", method="PUT")
     with pytest.raises(VManageOutcomeUnknownError):
@@ -298,7 +298,7 @@ def test_a_lost_answer_to_a_new_password_stays_unknown(vm: Simulator, server: Ca
 
 
 @pytest.mark.parametrize("release", ["16.3.1"])
-def test_a_release_without_remote_servers_says_what_to_use(
+def test_release_without_remote_servers_names_the_operator_to_use(
     vm_of_release: Simulator, connect: Callable[..., None], server: Callable[..., Any], image: Callable[..., Any]
 ) -> None:
     connect(vm_of_release)
@@ -308,7 +308,7 @@ def test_a_release_without_remote_servers_says_what_to_use(
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_a_release_of_remote_servers_names_the_operator_to_use_instead_of_a_url(
+def test_release_of_remote_servers_names_the_operator_to_use(
     vm: Simulator, run: Callable[..., Any], *, check_mode: bool
 ) -> None:
     task = AddRepoOperator(task_id="t", version_name="1", version_url="https://x.example.com/", check_mode=check_mode)
@@ -318,7 +318,7 @@ def test_a_release_of_remote_servers_names_the_operator_to_use_instead_of_a_url(
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "text"),
     [
         ({"name": " "}, "name is ' ': give"),
         ({"url": None}, "url is None: give"),
@@ -334,10 +334,10 @@ def test_a_release_of_remote_servers_names_the_operator_to_use_instead_of_a_url(
         ({"password": "a", "password_conn_id": "b"}, "password and password_conn_id given: give at most one"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_sent(
-    vm: Simulator, server: Callable[..., Any], options: dict[str, Any], words: str
+def test_bad_input_is_refused_unsent(
+    vm: Simulator, server: Callable[..., Any], options: dict[str, Any], text: str
 ) -> None:
-    with pytest.raises(VManageFailException, match=f"^{words}") as caught:
+    with pytest.raises(VManageFailException, match=f"^{text}") as caught:
         server(**options)
     assert "hunter2" not in str(caught.value)
     assert vm.requests == []
