@@ -38,7 +38,7 @@ MORE_FILES = {"airflow_provider_vmanage/simulator": 31, "airflow_provider_vmanag
 """Folders above the limit; a number here may only fall."""
 
 MOST_METHODS = 19
-MORE_METHODS = {"ImageUpload": 30, "VManageHook": 28, "Simulator": 23}
+MORE_METHODS = {"VManageHook": 28, "Simulator": 23}
 """Classes above the limit; a number here may only fall."""
 
 MOST_LINES = 400
@@ -49,7 +49,7 @@ MOST_PRIVATE_NAMES_IN_TESTS = 69
 KNOWN_CIRCLE = {("airflow_provider_vmanage.lineage", "airflow_provider_vmanage.operators.vmanage")}
 """The import, for a type checker, that still closes a circle."""
 
-LONGEST_CALL_PATHS = {"poll": (6, 5), "upload": (8, 5), "upload task": (10, 7)}
+LONGEST_CALL_PATHS = {"poll": (6, 5), "upload": (7, 5), "upload task": (9, 7)}
 """How many functions of the package, in how many files, a public call goes through until ``requests`` sends."""
 
 

@@ -144,7 +144,7 @@ class Settlement:
         raise err
 
     def _list_once(self) -> SoftwareImage | None:
-        """Return the image if the list shows it; a list that fails does not hide the refusal before it."""
+        """Return the image if the list shows it; a failing list call does not replace the refusal before it."""
         try:
             return self._listed.wait(0)
         except VManageError as err:
