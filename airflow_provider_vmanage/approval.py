@@ -9,9 +9,9 @@ from dataclasses import astuple, dataclass
 
 from airflow_provider_vmanage.client.desired_state.plan import Plan
 from airflow_provider_vmanage.client.desired_state.wanted import WantedImage
+from airflow_provider_vmanage.client.device_actions.usage import Usage
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.urls import masked_url
-from airflow_provider_vmanage.client.usage import Usage
 from airflow_provider_vmanage.text_table import ROWS_SHOWN, cell, count_of, size_of
 
 COLUMNS = ("action", "image", "version", "version_id", "size", "used by", "reason")

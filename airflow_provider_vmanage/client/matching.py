@@ -17,7 +17,7 @@ from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.urls import path_below
 
 if TYPE_CHECKING:
-    from airflow_provider_vmanage.client.usage import Usage
+    from airflow_provider_vmanage.client.device_actions.usage import Usage
 
 
 def matches(

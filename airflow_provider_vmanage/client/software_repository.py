@@ -19,6 +19,7 @@ from airflow_provider_vmanage.client.arguments import (
 )
 from airflow_provider_vmanage.client.changes import Change as Change
 from airflow_provider_vmanage.client.changes import ConfirmedChanges, delete_file
+from airflow_provider_vmanage.client.device_actions.usage import read_usage
 from airflow_provider_vmanage.client.errors import (
     VManageConflictError,
     VManageError,
@@ -45,7 +46,6 @@ from airflow_provider_vmanage.client.urls import (
     same_url,
     secrets_in_url,
 )
-from airflow_provider_vmanage.client.usage import read_usage
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class SoftwareRepository:
         :param if_missing: ``skip`` (success, unchanged) or ``fail``.
         :param allow_in_use: delete it even if a device needs it.
         :raises VManageInUseError: a device, the manager itself or one of its tasks needs it or may need it, or the
-            devices or tasks could not be listed (:class:`~.usage.Usage`).
+            devices or tasks could not be listed (:class:`.Usage`).
         :raises VManageConfigurationError: not exactly one of the three is given.
         :raises VManageNotFoundError: nothing matches, with ``if_missing="fail"``.
         :raises VManageAmbiguousError: several match, or the record holds other files and the manager shows no id for

@@ -6,9 +6,9 @@ import time
 from datetime import datetime, timezone
 
 from airflow_provider_vmanage.client.desired_state.prune import PruneRules, choose
+from airflow_provider_vmanage.client.device_actions.usage import Usage
 from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.usage import Usage
 
 IMAGES, DEVICES, VERSIONS = 1_000, 8_000, 12_000
 

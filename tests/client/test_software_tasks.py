@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_vmanage.client.device_actions.usage import read_usage
 from airflow_provider_vmanage.client.errors import VManageAuthenticationError, VManageInUseError
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.usage import read_usage
 from airflow_provider_vmanage.simulator import Simulator
 
 Connect = Callable[..., ManagerSession]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import usage
+from airflow_provider_vmanage.client.device_actions.usage import CachedUsage, Usage, read_usage
 from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.errors import VManageCancelledError, VManageInUseError
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.usage import CachedUsage, Usage, read_usage
 from airflow_provider_vmanage.simulator import Simulator
 
 Connect = Callable[..., ManagerSession]
@@ -165,16 +163,13 @@ def test_aborted_task_stops_while_devices_are_listed(vm: Simulator, connect: Con
         read_usage(session)
 
 
-def test_the_devices_are_read_again_after_a_minute(
-    vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_devices_are_read_again_after_a_minute(vm: Simulator, connect: Connect) -> None:
     clock = [1000.0]
-    monkeypatch.setattr(usage, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    fresh = CachedUsage(connect(vm))
+    usage = CachedUsage(connect(vm), clock=lambda: clock[0])
     image = SoftwareImage(version="20.9.4")
-    assert fresh.now().reason(image) is None
+    assert usage.now().reason(image) is None
     vm.add_device("branch-1", version="20.9.4")
     clock[0] += 60
-    assert fresh.now().reason(image) is None
+    assert usage.now().reason(image) is None
     clock[0] += 1
-    assert fresh.now().reason(image) == "is in use on branch-1"
+    assert usage.now().reason(image) == "is in use on branch-1"

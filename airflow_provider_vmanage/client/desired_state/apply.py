@@ -22,6 +22,7 @@ from airflow_provider_vmanage.client.desired_state.plan import (
 )
 from airflow_provider_vmanage.client.desired_state.prune import PruneRules, choose
 from airflow_provider_vmanage.client.desired_state.steps import Step, refuse_deletions, take_steps, too_many_deletions
+from airflow_provider_vmanage.client.device_actions.usage import CachedUsage, Usage
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageConflictError,
@@ -31,7 +32,6 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.releases import explain_unsupported_url
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.usage import CachedUsage, Usage
 
 if TYPE_CHECKING:
     from airflow_provider_vmanage.client.desired_state.wanted import WantedImage

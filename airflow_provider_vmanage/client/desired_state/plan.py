@@ -15,11 +15,11 @@ from typing import Any
 from airflow_provider_vmanage.client.arguments import parse_bool, parse_patterns, parse_plain
 from airflow_provider_vmanage.client.desired_state.maintenance_updates import bases_of_updates, why_base_stays
 from airflow_provider_vmanage.client.desired_state.wanted import WantedImage, parse_wanted
+from airflow_provider_vmanage.client.device_actions.usage import Usage
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageStalePlanError
 from airflow_provider_vmanage.client.matching import ImageIndex, protecting, why_not_removed
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.urls import masked_url
-from airflow_provider_vmanage.client.usage import Usage
 
 Row = dict[str, Any]
 

@@ -14,10 +14,10 @@ from airflow_provider_vmanage.client.desired_state.maintenance_updates import (
     is_maintenance_update,
     why_base_stays,
 )
+from airflow_provider_vmanage.client.device_actions.usage import Usage
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.matching import protecting, why_not_removed
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.usage import Usage
 from airflow_provider_vmanage.client.versions import (
     UNKNOWN_VERSION,
     Comparable,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice, check_file_name
 from airflow_provider_vmanage.client.changes import OUTCOME_OPEN, Change
+from airflow_provider_vmanage.client.device_actions.usage import read_usage
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
     VManageConfigurationError,
@@ -30,7 +31,6 @@ from airflow_provider_vmanage.client.upload.listed_file import ListedFile
 from airflow_provider_vmanage.client.upload.resume_note import NoNotes, UploadNote, UploadNotes, note_response
 from airflow_provider_vmanage.client.upload.settlement import Attempt, Repeat, Settled, Settlement, Unlisted
 from airflow_provider_vmanage.client.upload.sources import ImageSource
-from airflow_provider_vmanage.client.usage import read_usage
 
 if TYPE_CHECKING:
     from airflow_provider_vmanage.client.http.envelope import Envelope

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -142,10 +142,12 @@ class CachedUsage:
     """The usage of images, read again if it is older than a minute.
 
     :param session: with the manager.
+    :param clock: returns seconds that only increase.
     """
 
-    def __init__(self, session: ManagerSession) -> None:
+    def __init__(self, session: ManagerSession, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._session = session
+        self._clock = clock
         self._usage: Usage | None = None
         self._read_at = 0.0
 
@@ -154,8 +156,8 @@ class CachedUsage:
 
         :raises VManageError: as :func:`read_usage`.
         """
-        if self._usage is None or time.monotonic() - self._read_at > USAGE_MAX_AGE_S:
-            self._usage, self._read_at = read_usage(self._session), time.monotonic()
+        if self._usage is None or self._clock() - self._read_at > USAGE_MAX_AGE_S:
+            self._usage, self._read_at = read_usage(self._session), self._clock()
         return self._usage
 
 
