@@ -1,31 +1,36 @@
-"""What can go wrong between us and a manager.
+"""What can go wrong between Airflow and a manager: four families, by what helps.
 
 ::
 
     VManageError
-    |-- VManageConfigurationError (ValueError)     bad connection or argument; nothing was sent
-    |-- VManageSourceError (ValueError)            the image to upload cannot be read
-    |-- VManageAuthenticationError                 the manager refused the login
-    |-- VManageRejectedError                       the manager understood and said no
-    |-- VManageConflictError                       something else already has the name (if_exists="fail")
-    |-- VManageNotFoundError (LookupError)         nothing fits (if_missing="fail")
-    |-- VManageAmbiguousError (LookupError)        more than one image fits
-    |-- VManageInUseError                          a device runs, boots or may need the image
-    |-- VManageLostImageError                      a deletion took other images along
-    |-- VManageStalePlanError                      the manager is no longer as the plan saw it
-    |-- VManageBlockedError                        devices are unreachable, busy or unfit for the action
-    |-- VManageTooManyDevicesError                 more devices would change than was allowed
-    |-- VManageTooManyDeletionsError               more would be deleted than was allowed
-    |-- VManagePartialError                        some of several changes were made, then one failed
-    |-- VManageDeadlineError                       the transfer cannot end in time (not_after)
-    |-- VManageChecksumError (ValueError)          the bytes are not the ones that were promised
-    |-- VManageUnavailableError                    busy, restarting or out of reach
-    |-- VManageSessionExpiredError                 the session died twice within one call
-    |-- VManageProtocolError                       an answer that no manager should give
-    |-- VManageOutcomeUnknownError                 a change was sent, its answer was lost
-    `-- VManageCancelledError                      the task was told to stop
+    |-- VManageInputError                              correct the connection, an argument or the source
+    |   |-- VManageConfigurationError (ValueError)     bad connection or argument
+    |   |-- VManageSourceError (ValueError)            the image to upload cannot be read
+    |   |-- VManageChecksumError (ValueError)          the bytes do not have the promised checksum
+    |   `-- VManageDeadlineError                       the transfer cannot finish in time (not_after)
+    |-- VManageRefusedError                            the manager refused: correct what its message names
+    |   |-- VManageAuthenticationError                 the manager refused the login
+    |   `-- VManageRejectedError                       the manager refused the request
+    |-- VManagePreconditionError                       decide: the repository or the devices are not as required
+    |   |-- VManageConflictError                       the name is already in use (if_exists="fail")
+    |   |-- VManageNotFoundError (LookupError)         nothing matches (if_missing="fail")
+    |   |-- VManageAmbiguousError (LookupError)        more than one image matches
+    |   |-- VManageInUseError                          a device runs, boots or may need the image
+    |   |-- VManageLostImageError                      a deletion removed other images too
+    |   |-- VManageStalePlanError                      the manager has changed since the plan was made
+    |   |-- VManageBlockedError                        devices are unreachable, busy or unfit for the action
+    |   |-- VManageTooManyDevicesError                 more devices would change than was allowed
+    |   `-- VManageTooManyDeletionsError               more would be deleted than was allowed
+    `-- VManageTransientError                          run the task again
+        |-- VManageUnavailableError                    busy, restarting or out of reach
+        |-- VManageSessionExpiredError                 the session died and could not be renewed within the call
+        |-- VManageProtocolError                       a response that no manager should give
+        |-- VManageOutcomeUnknownError                 a change was sent, its response was lost
+        |-- VManageCancelledError                      the task was stopped
+        `-- VManagePartialError                        some of several changes were made, then one failed
 
-``retryable`` on each class says whether running the whole task again can help; the Airflow side decides by it.
+``retryable`` says whether running the whole task again can help; the Airflow side decides by it, not by the family: a
+source that broke off may be retried, a partial failure only if its cause may.
 The errors know nothing of Airflow, carry no secret, and survive pickling.
 """
 
@@ -38,18 +43,18 @@ from typing import Any
 class VManageError(Exception):
     """Root of everything this package raises.
 
-    :param message: what happened and what mends it, without any secret.
-    :param status: HTTP status of the answer, if there was one.
+    :param message: what happened and what to do, without any secret.
+    :param status: HTTP status of the response, if there was one.
     :param code: the manager's own error code (``error.code``).
     :param details: the manager's own details (``error.details``).
     :param method: HTTP method of the call.
     :param path: path of the call, without its query.
     """
 
-    #: whether the same task, run again later, can succeed without anybody mending anything
+    #: whether the same task, run again later, can succeed without a fix
     retryable: bool = False
 
-    #: what is too long for the sentence, such as whole digests; a log shows each on a line of its own
+    #: details too long for the message, such as whole digests; each is logged on its own line
     lines: tuple[str, ...] = ()
 
     def __init__(
@@ -71,20 +76,20 @@ class VManageError(Exception):
         self.path = path
 
     def add(self, text: str) -> None:
-        """Add to the message what happened since, without any secret."""
+        """Append to the message what happened since, without any secret."""
         self.message = f"{self.message}; {text}"
         self.args = (self.message,)
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The evidence as plain JSON types: status, code, details, method, path."""
+        """Return status, code, details, method and path as plain JSON types."""
         return {name: getattr(self, name) for name in ("status", "code", "details", "method", "path")}
 
     def __str__(self) -> str:
-        """Return the message with the call and the manager's own words behind it."""
+        """Return the message, followed by the call and the manager's details."""
         call = " ".join(part for part in (self.method, self.path) if part)
-        answer = f"HTTP {self.status}" if self.status is not None else ""
-        where = ", ".join(part for part in (call, answer, f"code {self.code}" if self.code else "") if part)
+        status = f"HTTP {self.status}" if self.status is not None else ""
+        where = ", ".join(part for part in (call, status, f"code {self.code}" if self.code else "") if part)
         text = f"{self.message} [{where}]" if where else self.message
         return f"{text}: {self.details}" if self.details and self.details not in self.message else text
 
@@ -100,19 +105,39 @@ def _rebuild(kind: type[VManageError], message: str, state: dict[str, Any]) -> V
     return error
 
 
-class VManageConfigurationError(VManageError, ValueError):
-    """A field of the connection or an argument is wrong.
+class VManageInputError(VManageError):
+    """What was given has to be corrected: a connection, an argument, a source or a deadline. Retry: mostly no."""
 
-    Raised before anything is sent. A retry cannot help: the text names the field, its value and the mend.
+
+class VManageRefusedError(VManageError):
+    """The manager refused the login or the request, and gave the reason. Retry: mostly no."""
+
+
+class VManagePreconditionError(VManageError):
+    """The repository or the devices are not as the task requires; a person has to decide. Retry: mostly no."""
+
+
+class VManageTransientError(VManageError):
+    """Running the same task again may succeed without a fix. A retry is safe: every changing call lists first."""
+
+    retryable = True
+
+
+class VManageConfigurationError(VManageInputError, ValueError):
+    """A field of the connection or an argument is wrong. A retry cannot help: the text names field, value and fix.
+
+    Almost always raised before anything is sent. What only a connection shows is raised then: a certificate that is not
+    trusted, a port without TLS, a session cookie that the manager allows over TLS only, a tenant that does not exist.
+    The call that raises it changes nothing.
     """
 
 
-class VManageSourceError(VManageError, ValueError):
+class VManageSourceError(VManageInputError, ValueError):
     """The image to upload is missing or empty, or it changed or broke off while it was read.
 
-    The manager never holds a complete image after it.
+    The manager never has the complete image afterwards. Retry: only if reading broke off.
 
-    :param retryable: true where reading broke off in the middle: a store that is away may come back.
+    :param retryable: true if reading broke off: an unavailable store may come back.
     """
 
     def __init__(self, message: str, *, retryable: bool = False, **fields: Any) -> None:
@@ -120,18 +145,18 @@ class VManageSourceError(VManageError, ValueError):
         self.retryable = retryable
 
 
-class VManageAuthenticationError(VManageError):
-    """The manager refused the login, or an API key is no longer good.
+class VManageAuthenticationError(VManageRefusedError):
+    """The manager refused the login, or does not accept the API key any more.
 
-    Never repeated by us: from release 20.12.1 five failures within 15 minutes lock the account (Cisco, account
+    This package never repeats it: from release 20.12.1 five failures within 15 minutes lock the account (Cisco, account
     lockout). A retry with the same credentials only counts towards that lock.
     """
 
 
-class VManageRejectedError(VManageError):
-    """The manager answered ``{"error": ...}`` (under any status, 2xx too), or 4xx without one.
+class VManageRejectedError(VManageRefusedError):
+    """The manager responded with ``{"error": ...}`` (under any status, 2xx too), or with 4xx without one.
 
-    Nothing is repeated inside the call. Under a 5xx a later retry may help, otherwise it cannot.
+    Nothing is repeated inside the call. After a 5xx a later retry may help, otherwise it cannot.
     """
 
     def __init__(self, message: str, **fields: Any) -> None:
@@ -139,18 +164,18 @@ class VManageRejectedError(VManageError):
         self.retryable = self.status is not None and self.status >= 500
 
 
-class VManageConflictError(VManageError):
-    """Something with this name is there already and ``if_exists`` does not allow to go on. Retry: no."""
+class VManageConflictError(VManagePreconditionError):
+    """The name already exists and ``if_exists`` does not allow to continue. Retry: no."""
 
 
-class VManageNotFoundError(VManageError, LookupError):
-    """No image fits and ``if_missing="fail"``. Retry: no."""
+class VManageNotFoundError(VManagePreconditionError, LookupError):
+    """No image matches and ``if_missing="fail"``. Retry: no."""
 
 
-class VManageAmbiguousError(VManageError, LookupError):
-    """More than one image fits, or the record holds other files too; nothing was changed. Retry: no.
+class VManageAmbiguousError(VManagePreconditionError, LookupError):
+    """More than one image matches, or the record holds other files too; nothing was changed. Retry: no.
 
-    :param candidates: one line for each image that fits, as a person would tell them apart.
+    :param candidates: one line for each image that matches, with what distinguishes it.
     """
 
     def __init__(self, message: str, *, candidates: Sequence[str] = (), **fields: Any) -> None:
@@ -158,12 +183,12 @@ class VManageAmbiguousError(VManageError, LookupError):
         self.candidates = tuple(candidates)
 
 
-class VManageInUseError(VManageError):
-    """A device runs or boots the image, or the devices could not be asked; nothing was changed.
+class VManageInUseError(VManagePreconditionError):
+    """A device runs or boots the image, or the list of devices could not be read; nothing was changed.
 
-    Retry: no, somebody has to decide; safe and of use where the devices could not be asked and may be later.
+    Retry: no, a person has to decide; safe, and it may help, if the list could not be read.
 
-    :param retryable: true where it is only that the list of devices is unavailable for now.
+    :param retryable: true if the list of devices is only unavailable for now.
     """
 
     def __init__(self, message: str, *, retryable: bool = False, **fields: Any) -> None:
@@ -171,10 +196,10 @@ class VManageInUseError(VManageError):
         self.retryable = retryable
 
 
-class VManageLostImageError(VManageError):
-    """An image was deleted, and other files of its record are no longer listed since. Retry: no, upload them again.
+class VManageLostImageError(VManagePreconditionError):
+    """An image was deleted, and other files of its record are no longer listed. Retry: no, upload them again.
 
-    :param lost: one line for each of them, as a person would tell them apart.
+    :param lost: one line for each of them, with what distinguishes it.
     """
 
     def __init__(self, message: str, *, lost: Sequence[str] = (), **fields: Any) -> None:
@@ -182,26 +207,29 @@ class VManageLostImageError(VManageError):
         self.lost = tuple(lost)
 
 
-class VManageStalePlanError(VManageError):
-    """The manager, or what is in use, is no longer as the plan saw it; nothing was changed. Retry: no, plan again."""
+class VManageStalePlanError(VManagePreconditionError):
+    """The repository or the images in use have changed since the plan was made. Retry: no, plan again.
+
+    Nothing was changed.
+    """
 
 
-class VManageBlockedError(VManageError):
+class VManageBlockedError(VManagePreconditionError):
     """Devices are unreachable, busy, or unfit for the action, and ``skip_blocked`` is not set; nothing was sent.
 
     Retry: no, a person or a sensor decides when to try again.
     """
 
 
-class VManageTooManyDevicesError(VManageError):
+class VManageTooManyDevicesError(VManagePreconditionError):
     """More devices would change than ``max_devices``; nothing was sent. Retry: no."""
 
 
-class VManageTooManyDeletionsError(VManageError):
+class VManageTooManyDeletionsError(VManagePreconditionError):
     """More images would be deleted than ``max_deletions``, or all of them; nothing was changed. Retry: no."""
 
 
-class VManagePartialError(VManageError):
+class VManagePartialError(VManageTransientError):
     """One of several changes failed; those before it were made, those after it were not tried.
 
     Retry: as that of the failure (``__cause__``). A retry is safe: what was made is found and not made again.
@@ -228,12 +256,12 @@ class VManagePartialError(VManageError):
         self.retryable = retryable
 
 
-class VManageDeadlineError(VManageError):
-    """The transfer cannot end before ``not_after``, or did not; no image came to be. Retry: no, time is up."""
+class VManageDeadlineError(VManageInputError):
+    """The transfer cannot finish before ``not_after``, or did not; no image was created. Retry: no, time is up."""
 
 
-class VManageChecksumError(VManageError, ValueError):
-    """The source does not have the promised digest. The last bytes were held back, so no image came to be.
+class VManageChecksumError(VManageInputError, ValueError):
+    """The source does not have the promised digest. The last bytes were held back, so no image was created.
 
     A retry sends the same bytes again, so it cannot help.
 
@@ -253,20 +281,18 @@ class VManageChecksumError(VManageError, ValueError):
 
 
 def digest_lines(algorithm: str, expected: str, actual: str) -> tuple[str, ...]:
-    """Return two whole digests as lines below a sentence that shortens them."""
+    """Return two whole digests as lines, for a message that shortens them."""
     return (f"expected {algorithm}:{expected}", f"got {algorithm}:{actual}") if expected else ()
 
 
-class VManageUnavailableError(VManageError):
+class VManageUnavailableError(VManageTransientError):
     """The manager is busy (429), restarting (5xx without ``{"error"}``) or out of reach.
 
-    Reads were repeated inside the call until the budget was used up. Nothing was changed, so a retry is safe.
+    Reads were repeated inside the call until the time for repeats was used up. Nothing was changed, so a retry is safe.
 
-    :param retry_after: seconds the manager asked to wait, if it said so.
-    :param repeat: whether the very same request may be sent again at once.
+    :param retry_after: seconds of the manager's ``Retry-After``, if it sent one.
+    :param repeat: whether the same request may be repeated inside the call.
     """
-
-    retryable = True
 
     def __init__(self, message: str, *, retry_after: float | None = None, repeat: bool = True, **fields: Any) -> None:
         super().__init__(message, **fields)
@@ -274,41 +300,37 @@ class VManageUnavailableError(VManageError):
         self.repeat = repeat
 
 
-class VManageSessionExpiredError(VManageError):
-    """The session was dead, was renewed, and was dead again within the same call. A retry is safe.
+class VManageSessionExpiredError(VManageTransientError):
+    """The session died, and the call could not be completed with a new one. A retry is safe.
 
-    :param repeat: whether a change may be sent again at once, where the list shows that it was not made.
+    Raised if the session is dead again after it was renewed within the same call; the first time already if the call
+    cannot be sent again: an upload, whose body is used up, and a change after which the login page came, since it may
+    have been made.
+
+    :param repeat: whether a change may be sent again at once if the list shows that it was not made.
     """
-
-    retryable = True
 
     def __init__(self, message: str, *, repeat: bool = False, **fields: Any) -> None:
         super().__init__(message, **fields)
         self.repeat = repeat
 
 
-class VManageProtocolError(VManageError):
+class VManageProtocolError(VManageTransientError):
     """HTML, broken or cut JSON, or an envelope without ``data``. Never read as an empty list. Retry: safe."""
 
-    retryable = True
 
-
-class VManageOutcomeUnknownError(VManageError):
-    """A change was sent and its answer was lost, and the list did not settle what became of it.
+class VManageOutcomeUnknownError(VManageTransientError):
+    """A change was sent, its response was lost, and the list did not show whether it was made.
 
     A retry is safe: every changing call lists first.
 
-    :param retry_after: seconds the manager asked to wait, if it said so.
+    :param retry_after: seconds of the manager's ``Retry-After``, if it sent one.
     """
-
-    retryable = True
 
     def __init__(self, message: str, *, retry_after: float | None = None, **fields: Any) -> None:
         super().__init__(message, **fields)
         self.retry_after = retry_after
 
 
-class VManageCancelledError(VManageError):
-    """The task was told to stop in the middle of a call. A retry is safe: it lists first."""
-
-    retryable = True
+class VManageCancelledError(VManageTransientError):
+    """The task was stopped in the middle of a call. A retry is safe: it lists first."""

@@ -27,6 +27,7 @@ EXTRA: dict[str, dict[str, Any]] = {
     "VManageUnavailableError": {"retry_after": 7.5, "repeat": False},
 }
 RETRYABLE = {
+    "VManageTransientError",
     "VManageUnavailableError",
     "VManageSessionExpiredError",
     "VManageProtocolError",
@@ -65,6 +66,17 @@ def test_every_error_stands_in_the_tree_of_the_docstring(kind: type[VManageError
     line = next(line for line in (errors.__doc__ or "").splitlines() if f"{kind.__name__} " in line + " ")
     others = [base.__name__ for base in kind.__bases__ if not issubclass(base, VManageError)]
     assert kind is VManageError or all(f"({name})" in line for name in others)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_every_error_belongs_to_one_of_four_families(kind: type[VManageError]) -> None:
+    families = (
+        errors.VManageInputError,
+        errors.VManageRefusedError,
+        errors.VManagePreconditionError,
+        errors.VManageTransientError,
+    )
+    assert sum(issubclass(kind, family) for family in families) == (kind is not VManageError)
 
 
 @pytest.mark.parametrize(
