@@ -173,7 +173,7 @@ def _check_credentials(settings: ManagerSettings) -> None:
         if not settings.api_key:
             raise VManageConfigurationError('api_key is empty, and auth is "api_key": give the key')
         if not is_header_value(settings.api_key):
-            raise VManageConfigurationError("api_key has characters that no HTTP header can carry: copy it anew")
+            raise VManageConfigurationError("api_key has characters that no HTTP header can carry: copy it again")
         return
     for name, value in (("login", settings.username), ("password", settings.password)):
         if not value:

@@ -181,7 +181,7 @@ def _split(url: str, field: str, shown: str) -> SplitResult:
         parts = urlsplit(url)
     except ValueError:
         # Not chained, here and below: Python's words may quote what is half of a password.
-        raise VManageConfigurationError(f"{field} {shown!r} is not a URL: look at its brackets") from None
+        raise VManageConfigurationError(f"{field} {shown!r} is not a URL: check its brackets") from None
     try:
         _ = parts.port
     except ValueError:

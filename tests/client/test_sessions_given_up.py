@@ -150,7 +150,7 @@ def test_a_stale_token_and_then_a_dead_session_are_one_recovery_too_many(vm: Sim
     path = f"{SOFTWARE}/{vm.add_image('vmanage-20.12.5.tar.gz').version_id}"
     vm.faults.add("expired_f", method="DELETE")
     vm.faults.add("html_200", method="DELETE")
-    with pytest.raises(VManageSessionExpiredError, match=r"token was asked for anew.*login page") as caught:
+    with pytest.raises(VManageSessionExpiredError, match=r"token was renewed.*login page") as caught:
         session.request("DELETE", path)
     assert caught.value.retryable
     assert [one.method for one in vm.requests].count("DELETE") == 2

@@ -298,10 +298,10 @@ def test_deletion_is_sent_once_if_the_response_is_lost(
     ("fault", "options", "status", "reason"),
     [
         ("status", {"status": 200}, 200, ""),
-        ("status", {"status": 200, "body": "{"}, 200, r" \(The manager's answer is not JSON .*\)"),
-        ("http_502", {}, 502, r" \(The answer to a change was lost on its way\)"),
+        ("status", {"status": 200, "body": "{"}, 200, r" \(The manager's response is not JSON .*\)"),
+        ("http_502", {}, 502, r" \(The response to a change was lost on its way\)"),
         ("http_503", {"retry_after": 1}, 503, r" \(.* the manager asked to wait 1 s\)"),
-        ("reset_before", {}, None, r" \(The answer to a change was lost \(.*\)\)"),
+        ("reset_before", {}, None, r" \(The response to a change was lost \(.*\)\)"),
         ("redirect", {}, 302, r" \(The manager redirects to .*\)"),
     ],
 )

@@ -148,7 +148,7 @@ class ManagerConnection:
         :raises VManageCancelledError: it was.
         """
         if self._stopped.is_set():
-            raise VManageCancelledError("Stopped on request; the next try looks at the list first")
+            raise VManageCancelledError("Stopped on request; the next try reads the list first")
 
     @contextmanager
     def logout_window(self, *, urgent: bool = False) -> Iterator[bool]:

@@ -87,7 +87,7 @@ class Envelope:
 
     def _unexpected(self, what: str) -> VManageProtocolError:
         return VManageProtocolError(
-            f"The manager's answer {what}", status=self.status, method=self.method, path=self.path
+            f"The manager's response {what}", status=self.status, method=self.method, path=self.path
         )
 
 
@@ -104,12 +104,12 @@ def parse_envelope(text: str, *, status: int, method: str, path: str) -> Envelop
     where: dict[str, Any] = {"status": status, "method": method, "path": path}
     if not text.strip():
         if method == "GET":
-            raise VManageProtocolError("The manager's answer is empty", **where)
+            raise VManageProtocolError("The manager's response is empty", **where)
         return Envelope(None, **where)
     body = _parse_json(text, where)
     raise_for_error(body, **where)
     if isinstance(body, dict) and "data" in body and body["data"] is None:
-        raise VManageProtocolError('The manager\'s answer has "data": null', **where)
+        raise VManageProtocolError('The manager\'s response has "data": null', **where)
     return Envelope(body, **where)
 
 
@@ -155,13 +155,13 @@ def _text(value: Any) -> str:
 
 def _parse_json(text: str, where: dict[str, Any]) -> Any:
     if text.lstrip().startswith("<"):
-        raise VManageProtocolError("The manager answered with a page instead of JSON", **where)
+        raise VManageProtocolError("The manager responded with a page instead of JSON", **where)
     try:
         return _loads(text)
     except (ValueError, RecursionError) as err:
         reason = str(err)[:MAX_QUOTED]
         # Not chained: Python's error holds the whole answer, which may have a token in it.
-        raise VManageProtocolError(f"The manager's answer is not JSON ({reason})", **where) from None
+        raise VManageProtocolError(f"The manager's response is not JSON ({reason})", **where) from None
 
 
 def _loads(text: str) -> Any:

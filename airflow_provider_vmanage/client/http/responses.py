@@ -129,7 +129,7 @@ def judge(call: Call, answer: requests.Response) -> Envelope:
 
 def _no_session_to_renew(dead: SessionDead, where: dict[str, Any]) -> VManageProtocolError:
     return VManageProtocolError(
-        f"The manager answered the API key as it answers somebody who is not logged in ({dead.shape}); a key has no "
+        f"The manager responded to the API key as to a client that is not logged in ({dead.shape}); a key has no "
         "session that could be renewed: is it the user's current key, and is the release 20.18 or newer?",
         **where,
     )
@@ -140,9 +140,9 @@ def dead_again(call: Call, dead: SessionDead, *, token_first: bool) -> VManageSe
 
     :param token_first: the first time, only the XSRF token was refused.
     """
-    happened = "The session was opened anew and is dead again"
+    happened = "The session was renewed and is dead again"
     if token_first:
-        happened = "The XSRF token was asked for anew, and the call is refused again"
+        happened = "The XSRF token was renewed, and the call is refused again"
     return VManageSessionExpiredError(
         f"{happened} ({dead.shape}): is another client logging this user out, or does a load balancer spread the "
         "calls over several managers?",
@@ -208,16 +208,16 @@ def transport_error(call: Call, err: requests.RequestException | HTTPError) -> V
     if call.path in LOGIN_PATHS:
         # A login changes nothing. Whether it counted as a failed one is not known, so it is not sent again at once.
         return VManageUnavailableError(
-            f"The manager gave no answer to the login ({reason})", repeat=False, **call.where
+            f"The manager gave no response to the login ({reason})", repeat=False, **call.where
         )
     if call.path == LOGOUT_PATH and isinstance(err, requests.Timeout):
         # Nothing waits for a logout but a task that is done.
-        return VManageUnavailableError(f"The manager gave no answer ({reason})", repeat=False, **call.where)
+        return VManageUnavailableError(f"The manager gave no response ({reason})", repeat=False, **call.where)
     if not call.is_read:
-        return VManageOutcomeUnknownError(f"The answer to a change was lost ({reason})", **call.where)
+        return VManageOutcomeUnknownError(f"The response to a change was lost ({reason})", **call.where)
     if isinstance(err, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
-        return VManageProtocolError(f"The manager's answer broke off ({reason})", **call.where)
-    return VManageUnavailableError(f"The manager gave no answer ({reason})", **call.where)
+        return VManageProtocolError(f"The manager's response broke off ({reason})", **call.where)
+    return VManageUnavailableError(f"The manager gave no response ({reason})", **call.where)
 
 
 def malformed_redirect(call: Call) -> VManageError:
@@ -242,7 +242,7 @@ def _raise_for_bad_status(call: Call, answer: requests.Response, where: dict[str
     if status in TRANSIENT_STATUSES and not call.is_read:
         seconds, asked = asked_to_wait(answer)
         raise VManageOutcomeUnknownError(
-            f"The answer to a change was lost on its way{asked}", retry_after=seconds, **where
+            f"The response to a change was lost on its way{asked}", retry_after=seconds, **where
         )
     raise_if_unavailable(call, answer)
     text = _HINTS.get(status, "no reason given")

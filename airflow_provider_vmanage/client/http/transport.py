@@ -163,7 +163,7 @@ class _Watched(HTTPConnection):
         for piece in _pieces(data):
             if self.sock is not None:
                 if self._answer_waits():
-                    raise BrokenPipeError("the manager answered before the body was complete")
+                    raise BrokenPipeError("the manager responded before the body was complete")
                 self.sock.settimeout(self.send_timeout)
             super().send(piece)
 
