@@ -187,7 +187,8 @@ async def _in_the_triggerer(operation: str) -> list[str]:
     task = asyncio.get_running_loop().create_task(first_event(trigger))
     poll = poll_of("vmanage_default")
     await asyncio.wait([task], timeout=0.3)
-    shown = [repr(trigger), repr(vars(trigger)), repr(vars(poll)), _shown(poll._hook) if poll._hook else ""]
+    hooks = [part for part in _parts_of(poll, {}) if isinstance(part, VManageHook)]
+    shown = [repr(trigger), repr(vars(trigger)), repr(vars(poll)), *map(_shown, hooks)]
     task.cancel()
     await asyncio.wait([task])
     event = "" if task.cancelled() else repr(task.result())
@@ -195,11 +196,19 @@ async def _in_the_triggerer(operation: str) -> list[str]:
 
 
 def _shown(hook: VManageHook) -> str:
-    shown = [repr(hook), str(hook), repr(vars(hook))]
-    if "settings" in vars(hook):
-        session = hook.get_conn()
-        opened = session._pool.current
-        known = (opened, opened._credentials, opened.server) if opened is not None else ()
-        parts = (*known, session._connection, *vars(session._pool).values())
-        shown += map(repr, (hook.settings, session, *parts))
-    return " ".join(shown)
+    session = [hook.get_conn()] if "settings" in vars(hook) else []
+    return " ".join([str(hook), repr(vars(hook)), *map(repr, _parts_of([hook, *session], {}))])
+
+
+def _parts_of(value: Any, seen: dict[int, Any]) -> list[Any]:
+    """Every object of the package that can be reached from a value, itself included."""
+    if id(value) in seen:
+        return []
+    seen[id(value)] = value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [part for one in value for part in _parts_of(one, seen)]
+    if isinstance(value, dict):
+        return _parts_of(list(value.values()), seen)
+    if not type(value).__module__.startswith("airflow_provider_vmanage."):
+        return []
+    return [value, *_parts_of(list(vars(value).values()) if hasattr(value, "__dict__") else [], seen)]
