@@ -1,12 +1,73 @@
-"""What a test does with devices and sees of the actions on them; part of ``Simulator``."""
+"""The methods of ``Simulator`` that prepare and inspect repository, devices and actions."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from airflow_provider_vmanage.simulator.manager import Manager
+from airflow_provider_vmanage.simulator.repository import Image, Repository
 from airflow_provider_vmanage.simulator.upgrade.book import ReceivedAction
+
+
+class RepositoryControls:
+    """Images, records and remote servers of the software repository."""
+
+    _manager: Manager
+
+    @property
+    def repository(self) -> Repository:
+        """The store that the manager's pages read. Two simulators share one if it is set before they start."""
+        return self._manager.repository
+
+    @repository.setter
+    def repository(self, repository: Repository) -> None:
+        self._manager.repository = repository
+
+    @property
+    def images(self) -> list[Image]:
+        """Every stored file and URL entry, also those a fault hides from the lists."""
+        return self.repository.images
+
+    def add_image(self, file_name: str, content: bytes = b"image", **fields: Any) -> Image:
+        """Put an image in the repository, as if it had been uploaded.
+
+        :param fields: Fields of ``Image`` to set (``version``, ``platform_family``, ``image_type``,
+            ``updated_on``, ...); ``url=`` makes a URL entry without content; files of one ``group=`` share
+            a record in ``/software``.
+        """
+        if "url" in fields:
+            return self.repository.add_entry(file_name, **{"version_type": "remote", **fields})
+        return self.repository.add_content(file_name, content, **fields)
+
+    def add_record(self, record: Mapping[str, Any]) -> None:
+        """Show a record in both lists exactly as given, for dialects the simulator does not speak."""
+        self.repository.raw_records.append(dict(record))
+        self.repository.save()
+
+    def set_metadata(self, file_name: str, **fields: Any) -> None:
+        """Show these metadata for a file, also for one that is uploaded later.
+
+        :param fields: ``checksum``, ``checksumType``, ``description``, ``tags``, ...
+        """
+        self.repository.metadata[file_name] = fields
+
+    def add_remote_server(self, name: str, **fields: Any) -> str:
+        """Add a remote server, and return its id.
+
+        :param fields: More of the record, by the manager's keys: ``remoteServerUrl``, ``remoteServerPort``, ...
+        """
+        server_id = str(uuid.uuid4())
+        record = {"remoteServerId": server_id, "remoteServerName": name, **fields}
+        self.repository.remote_servers[server_id] = record
+        return server_id
+
+    @property
+    def remote_servers(self) -> list[dict[str, Any]]:
+        """Every remote server, with its password."""
+        return list(self.repository.remote_servers.values())
 
 
 class DeviceControls:

@@ -50,7 +50,6 @@ class Manager:
     tenants: Tenants
     tasks: TaskBook
     outage: Outage
-    second_copies: bool = False
 
     @property
     def version(self) -> str:

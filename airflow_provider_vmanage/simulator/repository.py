@@ -66,12 +66,13 @@ class Repository:
     :param folder: Where images, the state file and the files being received lie.
     :param group_by_version: Files of one version share one id and one record in ``/software``.
     :param one_id: Both ids of an image are the same (the oldest preset knows only one).
-    :param reject_duplicates: Refuse a second image of one name. What a real manager does is unknown.
+    :param reject_duplicates: Refuse a second image of one name and a second URL of one version. What a real manager
+        does is unknown.
     """
 
     def __init__(self, folder: Path, group_by_version: bool, one_id: bool, reject_duplicates: bool) -> None:
         self.folder, self._group, self._one_id = folder, group_by_version, one_id
-        self._reject = reject_duplicates
+        self.reject_duplicates = reject_duplicates
         self._lock = threading.RLock()
         self._images: list[Image] = []
         self.raw_records: list[dict[str, Any]] = []
@@ -101,7 +102,7 @@ class Repository:
 
         :raises DuplicateImage: It is there already.
         """
-        if self._reject and any(i.file_name == file_name and i.path for i in self.images):
+        if self.reject_duplicates and any(i.file_name == file_name and i.path for i in self.images):
             raise DuplicateImage(file_name)
 
     def store(self, received: ReceivedFile, **fields: Any) -> Image:

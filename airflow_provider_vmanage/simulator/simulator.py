@@ -7,7 +7,6 @@ import ssl
 import tempfile
 import threading
 import time
-import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_vmanage.simulator.app import Gate
-from airflow_provider_vmanage.simulator.controls import DeviceControls
+from airflow_provider_vmanage.simulator.controls import DeviceControls, RepositoryControls
 from airflow_provider_vmanage.simulator.devices.fleet import add_fleet
 from airflow_provider_vmanage.simulator.devices.store import DeviceStore
 from airflow_provider_vmanage.simulator.exchange import ReceivedRequest, RequestLog, Transports
@@ -24,7 +23,7 @@ from airflow_provider_vmanage.simulator.login import Login
 from airflow_provider_vmanage.simulator.manager import Manager, tenants_from
 from airflow_provider_vmanage.simulator.outage import Outage
 from airflow_provider_vmanage.simulator.releases import Release, release_for
-from airflow_provider_vmanage.simulator.repository import Image, Repository
+from airflow_provider_vmanage.simulator.repository import Repository
 from airflow_provider_vmanage.simulator.server import ServerThread
 from airflow_provider_vmanage.simulator.sessions import Lockout, SessionStore
 from airflow_provider_vmanage.simulator.tls import OWN_ADDRESS, ca_path, server_context
@@ -52,7 +51,7 @@ class Counters:
     requests: int
 
 
-class Simulator(DeviceControls):
+class Simulator(RepositoryControls, DeviceControls):
     """A running vManage: ``with Simulator() as vm`` starts it and removes every trace at the end.
 
     :param version: Any release text; behaves as the nearest preset (16.3, 20.9, 20.12, 20.18) at or below.
@@ -128,7 +127,6 @@ class Simulator(DeviceControls):
             tenants=tenants_from(tenants),
             tasks=TaskBook(settings, clock, lambda: outage.active),
             outage=outage,
-            second_copies=duplicates == "second_copy",
         )
         self._context: ssl.SSLContext | None = server_context(self._folder, host) if tls else None
         self._port = port
@@ -209,11 +207,6 @@ class Simulator(DeviceControls):
         return self._manager.sessions.api_key
 
     @property
-    def images(self) -> list[Image]:
-        """Every stored file and URL entry, also those a fault hides from the lists."""
-        return self._manager.repository.images
-
-    @property
     def requests(self) -> list[ReceivedRequest]:
         """Every request so far, in order of arrival."""
         return list(self._log.entries)
@@ -224,44 +217,6 @@ class Simulator(DeviceControls):
         counts = self._manager.login.counts
         opened = self._manager.sessions.count()
         return Counters(counts.logins, counts.refused_logins, counts.logouts, opened, len(self._log.entries))
-
-    def add_image(self, file_name: str, content: bytes = b"image", **fields: Any) -> Image:
-        """Put an image in the repository, as if it had been uploaded.
-
-        :param fields: Fields of ``Image`` to set (``version``, ``platform_family``, ``image_type``,
-            ``updated_on``, ...); ``url=`` makes a URL entry without content; files of one ``group=`` share
-            a record in ``/software``.
-        """
-        if "url" in fields:
-            return self._manager.repository.add_entry(file_name, **{"version_type": "remote", **fields})
-        return self._manager.repository.add_content(file_name, content, **fields)
-
-    def add_record(self, record: Mapping[str, Any]) -> None:
-        """Show a record in both lists exactly as given, for dialects the simulator does not speak."""
-        self._manager.repository.raw_records.append(dict(record))
-        self._manager.repository.save()
-
-    def set_metadata(self, file_name: str, **fields: Any) -> None:
-        """Show these metadata for a file, also for one that is uploaded later.
-
-        :param fields: ``checksum``, ``checksumType``, ``description``, ``tags``, ...
-        """
-        self._manager.repository.metadata[file_name] = fields
-
-    def add_remote_server(self, name: str, **fields: Any) -> str:
-        """Add a remote server, and return its id.
-
-        :param fields: More of the record, by the manager's keys: ``remoteServerUrl``, ``remoteServerPort``, ...
-        """
-        server_id = str(uuid.uuid4())
-        record = {"remoteServerId": server_id, "remoteServerName": name, **fields}
-        self._manager.repository.remote_servers[server_id] = record
-        return server_id
-
-    @property
-    def remote_servers(self) -> list[dict[str, Any]]:
-        """Every remote server, with its password."""
-        return list(self._manager.repository.remote_servers.values())
 
     def expire_sessions(self) -> None:
         """End every session and JWT now; the API key stays valid."""

@@ -130,7 +130,7 @@ class SoftwarePages:
         return answers.empty()
 
     def _add_url(self, version: str, url: str) -> Response:
-        if not self._manager.second_copies and any(i.url and i.version == version for i in self._repository.images):
+        if self._repository.reject_duplicates and any(i.url and i.version == version for i in self._repository.images):
             details = f"An image URL named {version} is in the repository already"
             return answers.error(400, "Failed to create image URL", details, "SIM-DUPLICATE-URL")
         self._repository.add_entry("", version=version, url=url, version_type="remote", platform_family=())

@@ -264,7 +264,7 @@ def test_a_page_in_place_of_the_response_sends_the_body_again_once_the_list_show
 def test_there_are_never_two_copies(
     fault: str, vm: Simulator, upload: Callable[..., ImageUpload], simulate: Callable[..., Simulator]
 ) -> None:
-    vm._manager.repository._reject = False  # a manager that would take a second one
+    vm.repository.reject_duplicates = False  # a manager that would take a second one
     vm.faults.add(fault)
     # The kernel may buffer a small body whole: then all bytes are sent before the reset is seen.
     large = {"opener": Counted(LARGE), "size": LARGE} if fault == "reset_during_upload" else {}

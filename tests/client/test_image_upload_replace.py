@@ -84,7 +84,7 @@ def test_the_old_image_is_deleted_and_confirmed_gone_before_the_new_one_is_sent(
 def test_where_nothing_is_there_replace_is_an_upload(
     vm: Simulator, replace: Callable[..., ImageUpload], after_login: Callable[[], list[str]]
 ) -> None:
-    vm._manager.repository.delete(vm.images[0].version_id)
+    vm.repository.delete(vm.images[0].version_id)
     assert replace().run().action == "uploaded"
     assert after_login() == [LIST, PACKAGE, LIST]
 
@@ -186,13 +186,13 @@ def test_a_use_that_begins_while_the_source_is_read_keeps_the_image(
 def test_a_list_that_still_shows_the_old_image_does_not_confirm_the_new_one(
     vm: Simulator, image: bytes, replace: Callable[..., ImageUpload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, listed, late = vm.images, vm._manager.repository.listed, [1, 2]
+    old, listed, late = vm.images, vm.repository.listed, [1, 2]
 
     def lagging() -> list[Any]:
         shown = listed()
         return old if any(one.sha512 == digest_of(image) for one in shown) and late and late.pop() else shown
 
-    monkeypatch.setattr(vm._manager.repository, "listed", lagging)
+    monkeypatch.setattr(vm.repository, "listed", lagging)
     change = replace(listing_timeout=10).run()
     assert change.action == "replaced"
     assert change.image.version_id == vm.images[0].version_id != old[0].version_id

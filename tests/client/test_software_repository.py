@@ -189,9 +189,9 @@ def test_existing_name_follows_if_exists(
 def test_repository_url_in_another_spelling_is_confirmed(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = vm._manager.repository.add_entry
+    add = vm.repository.add_entry
     monkeypatch.setattr(
-        vm._manager.repository,
+        vm.repository,
         "add_entry",
         lambda file_name, url, **fields: add(file_name, url=url.lower().rstrip("/"), **fields),
     )
@@ -306,7 +306,7 @@ def test_repository_url_is_added_once_if_the_response_is_lost(
 def test_page_in_place_of_the_response_adds_no_second_url(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], *, done: bool, times: int
 ) -> None:
-    vm._manager.second_copies = True
+    vm.repository.reject_duplicates = False
     vm.faults.add("html_200", method="POST", path="device/action/software", done=done)
     assert repository.add_url("20.12", URL).action == "added"
     assert urls(vm) == [("20.12", URL)]

@@ -208,7 +208,7 @@ def test_last_file_of_a_record_is_found_under_another_id(
 
 def take_the_record_along(vm: Simulator) -> None:
     """Make the manager delete all files of a record by the id of one."""
-    repository = vm._manager.repository
+    repository = vm.repository
     find = repository.find
 
     def find_all(wanted: str) -> list[Any]:
@@ -246,14 +246,14 @@ def test_sibling_that_a_list_shows_late_is_not_lost(
 ) -> None:
     first = vm.add_image("a.bin", version="20.1")
     vm.add_image("b.bin", version="20.1", group=first.version_id)
-    listed = vm._manager.repository.listed
+    listed = vm.repository.listed
     calls: list[int] = []
 
     def late() -> list[Any]:
         calls.append(1)
         return [] if len(calls) == 2 else listed()
 
-    monkeypatch.setattr(vm._manager.repository, "listed", late)
+    monkeypatch.setattr(vm.repository, "listed", late)
     assert repository.delete_image(file_name="a.bin").action == "deleted"
     assert len(calls) == 3
 
@@ -386,7 +386,7 @@ def test_image_that_another_client_deletes_meanwhile_is_unchanged(
 
     def slower(method: str, path: str, **options: Any) -> Any:
         if method == "DELETE":
-            vm._manager.repository.delete(image.version_id)
+            vm.repository.delete(image.version_id)
         return request(method, path, **options)
 
     monkeypatch.setattr(repository.session, "request", slower)

@@ -69,7 +69,7 @@ class FaultInjection:
         refused_logins.forget_all()
         self.vm.faults.clear()
         self.vm.start()
-        self.vm._manager.repository.raw_records.clear()
+        self.vm.repository.raw_records.clear()
         self.host, self.extra = self.vm.url, {"ca_bundle": self.vm.ca_bundle}
         self._act = lambda: None
 
@@ -122,7 +122,7 @@ class FaultInjection:
         for name in ("ca.pem", "ca-key.pem"):
             shutil.copy(self.vm.storage / name, shared / name)
         other = Simulator(storage=shared)
-        other._manager.repository = self.vm._manager.repository
+        other.repository = self.vm.repository
         self.nodes.append(self._stack.enter_context(other))
         name = self._stack.enter_context(shared_name(self.vm))
         self.host = name.url
@@ -156,7 +156,7 @@ class FaultInjection:
 
     def _prepare_many_records(self) -> None:
         records = [{"versionId": f"id-{n}", "availableFiles": f"image-{n}.bin"} for n in range(10_000)]
-        self.vm._manager.repository.raw_records.extend(records)
+        self.vm.repository.raw_records.extend(records)
         self.injected = True
 
     def _prepare_late_listing(self) -> None:
@@ -169,7 +169,7 @@ class FaultInjection:
 
     def _prepare_hidden(self, **changes: Any) -> None:
         if self.operation in (OPERATIONS["poke"], OPERATIONS["trigger"]):
-            repository = self.vm._manager.repository
+            repository = self.vm.repository
             self._act = lambda: [repository.update(image, **changes) for image in repository.images].clear()
 
 

@@ -112,7 +112,7 @@ class Operations:
             assert result["version_id"] == listed[0].version_id
         else:
             assert result[0]
-            count = len(files) + len(self.vm._manager.repository.raw_records)
+            count = len(files) + len(self.vm.repository.raw_records)
             assert f"can be read: {count} image{'' if count == 1 else 's'}." in result[1]
 
     def assert_no_copies(self) -> None:

@@ -88,7 +88,7 @@ def test_unreadable_record_is_never_deleted(vm: Simulator, plan: Make, apply: Ma
     assert blocked["what"].startswith("a record that could not be read (versionName")
     assert (blocked["version_id"], blocked["reason"][:18]) == (None, "could not be read ")
     assert apply(row)["action"] == "applied"
-    assert vm._manager.repository.raw_records == [odd]
+    assert vm.repository.raw_records == [odd]
 
 
 def test_image_maybe_on_a_remote_server_blocks_the_plan(connect: Callable[..., None], plan: Make, apply: Make) -> None:
@@ -159,9 +159,9 @@ def test_state_that_others_have_changed_stops_the_apply(vm: Simulator, plan: Mak
     if what == "another image":
         vm.add_image("new-1.1.1.bin")
     elif what == "a removed one":
-        vm._manager.repository.delete(stays.version_id)
+        vm.repository.delete(stays.version_id)
     elif what == "a second of the name":
-        vm._manager.repository.delete(goes.version_id)
+        vm.repository.delete(goes.version_id)
         vm.add_image(OTHER)
     else:
         vm.add_device("branch-1", version="20.12.2")
@@ -329,7 +329,7 @@ def test_release_of_remote_servers_blocks_a_repository_url(
 ) -> None:
     vm = vm_of_release
     connect(vm)
-    vm._manager.repository.remote_servers["id-1"] = {"remoteServerId": "id-1", "remoteServerName": "files"}
+    vm.add_remote_server("files")
     entry = {"version_name": "20.12", "version_url": URL}
     remote = {"remote_server": "files", "file_name": "isr-17.12.4.bin"}
     row = plan([entry, remote, {"remote_server": "gone", "file_name": "a.bin"}])

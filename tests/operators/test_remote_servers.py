@@ -50,7 +50,7 @@ def image(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def known(vm: Simulator) -> list[dict[str, Any]]:
-    return list(vm._manager.repository.remote_servers.values())
+    return vm.remote_servers
 
 
 def writes(vm: Simulator) -> list[str]:
@@ -248,9 +248,9 @@ def test_manager_that_shows_no_remote_server_gets_an_image_once(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server()
-    add = vm._manager.repository.add_entry
+    add = vm.repository.add_entry
     monkeypatch.setattr(
-        vm._manager.repository,
+        vm.repository,
         "add_entry",
         lambda name, **fields: add(name, **{**fields, "version_type": "remote", "remote_server_id": None}),
     )
