@@ -39,7 +39,7 @@ class RemoteServerPages:
 
     async def list(self, request: Request) -> Response:
         """All remote servers."""
-        return answers.envelope([_shown(s) for s in self._repository.remote_servers.values()])
+        return answers.envelope([shown_record(s) for s in self._repository.remote_servers.values()])
 
     async def create(self, request: Request) -> Response:
         """Add one under a new id."""
@@ -48,7 +48,7 @@ class RemoteServerPages:
     async def get(self, request: Request) -> Response:
         """One remote server."""
         server = self._repository.remote_servers.get(request.path_params["server_id"])
-        return _unknown() if server is None else answers.plain_json(_shown(server))
+        return _unknown() if server is None else answers.plain_json(shown_record(server))
 
     async def change(self, request: Request) -> Response:
         """Replace one that no image refers to.
@@ -96,8 +96,8 @@ class RemoteServerPages:
         return server_id in self._repository.remote_servers
 
 
-def _shown(server: dict[str, Any]) -> dict[str, Any]:
-    # The password is never sent back (client code).
+def shown_record(server: dict[str, Any]) -> dict[str, Any]:
+    """Return the record without its password, which is never sent back (client code)."""
     return {k: v for k, v in server.items() if k != "remoteServerPassword"}
 
 

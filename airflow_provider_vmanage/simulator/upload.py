@@ -102,12 +102,13 @@ def _file_name(head: bytes) -> str | None:
     if given is None:
         return None
     try:
-        return safe_file_name(_decoded(given) if isinstance(given, str) else collapse_rfc2231_value(given))
+        return safe_file_name(decoded_name(given) if isinstance(given, str) else collapse_rfc2231_value(given))
     except ValueError as exc:
         raise BadUpload(str(exc)) from exc
 
 
-def _decoded(name: str) -> str:
+def decoded_name(name: str) -> str:
+    """Return a name that was read as Latin-1 in UTF-8, if it is that."""
     try:
         return name.encode("latin-1").decode()
     except UnicodeDecodeError:

@@ -235,7 +235,7 @@ def test_a_name_that_the_manager_shows_as_latin_1_is_found(
     name: str, vm: Simulator, upload: Callable[..., ImageUpload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = name.replace('"', "%22").encode().decode("latin-1")
-    monkeypatch.setattr(simulator_upload, "_decoded", lambda name: name)  # it reads the header as Latin-1
+    monkeypatch.setattr(simulator_upload, "decoded_name", lambda name: name)  # it reads the header as Latin-1
     monkeypatch.setattr(simulator_upload, "safe_file_name", lambda name: name)
     change = upload(name).run()
     assert (change.action, change.image.file_name) == ("uploaded", shown)

@@ -116,9 +116,9 @@ def test_host_and_prefix_in_another_spelling_are_the_same(
     sent: str,
     shown: str | None,
 ) -> None:
-    show = remote_server_pages._shown
+    show = remote_server_pages.shown_record
     spelt = {"remoteServerUrl": "images.example.com", "imageLocationPrefix": shown}
-    monkeypatch.setattr(remote_server_pages, "_shown", lambda server: {**show(server), **spelt})
+    monkeypatch.setattr(remote_server_pages, "shown_record", lambda server: {**show(server), **spelt})
     wanted = {"url": "Images.Example.COM", "location_prefix": sent}
     assert server(**wanted)["action"] == "added"
     assert (known(vm)[0]["remoteServerUrl"], known(vm)[0]["imageLocationPrefix"]) == ("Images.Example.COM", sent)
