@@ -39,13 +39,19 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [
             {
                 "integration-name": "Cisco vManage",
-                "python-modules": ["airflow_provider_vmanage.sensors.software_repository"],
+                "python-modules": [
+                    "airflow_provider_vmanage.sensors.software_repository",
+                    "airflow_provider_vmanage.sensors.software_upgrade",
+                ],
             }
         ],
         "triggers": [
             {
                 "integration-name": "Cisco vManage",
-                "python-modules": ["airflow_provider_vmanage.triggers.software_repository"],
+                "python-modules": [
+                    "airflow_provider_vmanage.triggers.software_repository",
+                    "airflow_provider_vmanage.triggers.software_upgrade",
+                ],
             }
         ],
         "extra-links": ["airflow_provider_vmanage.links.SoftwareRepositoryLink"],

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from airflow_provider_vmanage.client.device_actions.notes import ActionNote
+from airflow_provider_vmanage.client.errors import VManageUnavailableError
 from airflow_provider_vmanage.client.upload.resume_note import UploadNote
 
 log = logging.getLogger(__name__)
 
 _UPLOAD_KEY = "vmanage_upload"
+_ACTION_KEY = "vmanage_device_action"
 
 _NOTE_TYPES = {"action": str, "file_name": str, "size": int, "sha512": str, "checksum": str, "sent_on": int}
 
@@ -50,6 +53,43 @@ class TaskStateNotes:
         except Exception:  # the store only helps the next try, and must not fail this one
             log.warning("The task state store could not be used (%s)", method, exc_info=True)
             return None
+
+
+class TaskStateActionNotes:
+    """The notes of an action on devices in the store of the running task. Without a store, nothing is kept.
+
+    Unlike the note of an upload, one that cannot be read or written is an error: without it the next try could not
+    know that a reboot was about to be sent.
+
+    :param context: of the running task.
+    """
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        self._store: Any = context.get("task_state_store")
+
+    def read(self) -> list[ActionNote]:
+        """Return the notes of earlier tries."""
+        value = self._call("get", _ACTION_KEY)
+        return [ActionNote(**one) for one in value or ()]
+
+    def write(self, notes: Sequence[ActionNote]) -> None:
+        """Store the notes in place of earlier ones."""
+        self._call("set", _ACTION_KEY, [asdict(note) for note in notes])
+
+    def clear(self) -> None:
+        """Delete the notes."""
+        self._call("delete", _ACTION_KEY)
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        if self._store is None:
+            return None
+        try:
+            return getattr(self._store, method)(*arguments)
+        except Exception as err:
+            raise VManageUnavailableError(
+                f"The task state store could not be used ({method}, {type(err).__name__}): nothing is sent on a guess",
+                repeat=False,
+            ) from err
 
 
 class StoreUnavailableError(Exception):

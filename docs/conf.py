@@ -37,11 +37,19 @@ html_theme_options = {
 CONTENTS = {
     "index": {
         "Begin": ["quickstart", "connection", "examples", "troubleshooting"],
-        "Tasks": ["operators/index", "sensors/image-version", "triggers/index", "rows"],
+        "Tasks": [
+            "operators/index",
+            "sensors/image-version",
+            "sensors/device-version",
+            "sensors/device-task",
+            "triggers/index",
+            "rows",
+        ],
         "How it works": [
             "architecture",
             "uploads",
             "desired-state",
+            "devices",
             "waits",
             "deferral",
             "events",
@@ -66,9 +74,13 @@ CONTENTS = {
             "apply-repository",
             "prune-images",
             "list-device-software",
+            "install-software",
+            "activate-software",
+            "set-default-software",
+            "remove-software",
         ]
     },
-    "triggers/index": {"": ["image-version", "image-available"]},
+    "triggers/index": {"": ["image-version", "image-available", "device-task", "device-version"]},
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -131,3 +132,13 @@ def parse_plain(value: Any, field: str) -> Any:
         return ast.literal_eval(value.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         raise VManageConfigurationError(f"{field} is text that is neither JSON nor a Python literal") from None
+
+
+def parse_seconds(value: Any, field: str) -> float:
+    """Return a number of seconds above 0.
+
+    :raises VManageConfigurationError: anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise VManageConfigurationError(f"{field} is {value!r}: give a number of seconds above 0")
+    return float(value)

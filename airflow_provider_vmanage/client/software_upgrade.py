@@ -122,7 +122,7 @@ class SoftwareUpgrade:
             Retryable unless the action reboots.
         """
         try:
-            wanted = self._select(devices, versions)
+            wanted = self.select(devices, versions)
             jobs = self._adopt(request, [one.device for one in wanted])
             adopted = {device_id for job in jobs for device_id in job.device_ids}
             decisions = self._decide(request, [one for one in wanted if one.device.device_id not in adopted], file_name)
@@ -172,7 +172,7 @@ class SoftwareUpgrade:
         if not state.request.reboots:
             deadline = min(deadline, self._clock() + LIST_LAG_S)
         while state.is_pending:
-            state = self._verify_once(state)
+            state = self.verify_now(state)
             left = deadline - self._clock()
             if not state.is_pending or left <= 0:
                 break
@@ -181,7 +181,10 @@ class SoftwareUpgrade:
             self._notes.clear()
         return judge_at_end(state)
 
-    def _verify_once(self, state: ActionState) -> ActionState:
+    def verify_now(self, state: ActionState) -> ActionState:
+        """Read the devices once, and return the state with an outcome for each that has one by now."""
+        if not state.is_pending:
+            return state
         try:
             pending = [work.device for work in state.works if work.action == "pending"]
             return judge(state, read_again(self.session, pending))
@@ -193,7 +196,11 @@ class SoftwareUpgrade:
             log.info("The devices cannot be listed yet: %s", err)
             return state
 
-    def _select(self, devices: Any, versions: Sequence[str]) -> list[WantedDevice]:
+    def select(self, devices: Any, versions: Sequence[str]) -> list[WantedDevice]:
+        """Return the devices of the manager that are meant, each with the versions; one to three calls.
+
+        :raises VManageError: as :meth:`submit`.
+        """
         given = parse_devices(devices)
         selected = select_devices(given, self._read_until_found(given))
         return [WantedDevice(device, wanted_versions(one, versions)) for one, device in selected]

@@ -24,11 +24,20 @@ from airflow_provider_vmanage.operators.software_repository import (
     RemoteServerOperator,
     UploadImageOperator,
 )
-from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator
+from airflow_provider_vmanage.operators.software_upgrade import (
+    ActivateSoftwareOperator,
+    InstallSoftwareOperator,
+    ListDeviceSoftwareOperator,
+    RemoveSoftwareOperator,
+    SetDefaultSoftwareOperator,
+)
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 
-NUMERIC = {"listing_timeout", "max_deletions", "keep", "max_consecutive_failures", "max_unavailable", "deferrable"}
+NUMERIC = {
+    *("listing_timeout", "max_deletions", "keep", "max_consecutive_failures", "max_unavailable", "deferrable"),
+    *("timeout", "poll_interval", "max_devices"),
+}
 PLAN = {"add": [], "keep": [], "remove": [], "blocked": [], "digest": "", "images": [], "exact": False, "protect": []}
 URL = "https://images.example.com/20.15/"
 REQUIRED: dict[type[BaseOperator], dict[str, Any]] = {
@@ -37,6 +46,10 @@ REQUIRED: dict[type[BaseOperator], dict[str, Any]] = {
     DeleteImageOperator: {"version": "20.1"},
     ListImagesOperator: {},
     ListDeviceSoftwareOperator: {},
+    InstallSoftwareOperator: {"devices": ["edge-1"], "version": "20.1"},
+    ActivateSoftwareOperator: {"devices": ["edge-1"], "version": "20.1"},
+    SetDefaultSoftwareOperator: {"devices": ["edge-1"], "version": "20.1"},
+    RemoveSoftwareOperator: {"devices": ["edge-1"], "version": "20.1"},
     PlanRepositoryOperator: {"images": []},
     ApplyRepositoryOperator: {"plan": PLAN},
     PruneImagesOperator: {"keep": 1},

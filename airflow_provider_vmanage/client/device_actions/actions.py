@@ -186,6 +186,13 @@ class TaskStatus:
             return None
         return self.validation_lines[-1] if self.validation_lines else ", ".join(sorted(self.validation_words))
 
+    @property
+    def is_over(self) -> bool:
+        """Return whether the task looks as if it were over, whatever devices it should be about."""
+        if self.word in (None, "in_progress"):
+            return False
+        return self.word == "done" or (bool(self.rows) and not any(row.is_open for row in self.rows))
+
     def has_ended(self, targets: Iterable[Target]) -> bool:
         """Return whether the task is over.
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
-from airflow_provider_vmanage.client.device_actions.state import ActionState, now_text
+if TYPE_CHECKING:
+    from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
+
+
+def now_text() -> str:
+    """Return the present moment as ISO 8601 in UTC, to the second."""
+    return datetime.now(timezone.utc).replace(microsecond=0).isoformat()
 
 
 @dataclass
@@ -57,17 +63,3 @@ class NoNotes:
 
     def clear(self) -> None:
         """Do nothing."""
-
-
-def notes_of(state: ActionState) -> list[ActionNote]:
-    """Return one note for each task that the action waits for."""
-    request = state.request
-    return [
-        ActionNote(request.kind.name, request.activate, _versions(state, job.device_ids), job.process_id)
-        for job in state.jobs
-    ]
-
-
-def _versions(state: ActionState, device_ids: Iterable[str]) -> dict[str, list[str]]:
-    versions = {work.target.device_id: list(work.versions) for work in state.works}
-    return {device_id: versions[device_id] for device_id in device_ids}

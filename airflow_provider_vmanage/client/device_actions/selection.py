@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_vmanage.client.arguments import parse_plain, require_text
 from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
@@ -52,6 +53,7 @@ def parse_devices(given: Any) -> list[GivenDevice]:
     :raises VManageConfigurationError: empty, another kind of value, a row without ``device_id``, or two versions for
         one device.
     """
+    given = parse_plain(given, "devices") if isinstance(given, str) and given.lstrip()[:1] == "[" else given
     if isinstance(given, (str, Mapping)) or not isinstance(given, Sequence) or not given:
         raise VManageConfigurationError(
             f"devices is {given!r}: give a list of host names, system IPs, uuids or rows, at least one"
@@ -65,6 +67,18 @@ def parse_devices(given: Any) -> list[GivenDevice]:
                 f"devices names {one.name!r} with version {known.version} and with {one.version}: give one of them"
             )
     return list(found.values())
+
+
+def parse_versions(version: Any) -> list[str]:
+    """Return the versions of an argument; none where it is empty, since rows may have theirs.
+
+    :param version: a text, or a list of texts.
+    :raises VManageConfigurationError: anything else, or a blank text.
+    """
+    given = [version] if isinstance(version, str) else version if version is not None else []
+    if not isinstance(given, Sequence) or not all(isinstance(one, str) for one in given):
+        raise VManageConfigurationError(f"version is {version!r}: give a text, or a list of texts for a removal")
+    return [require_text(one, "version") for one in given]
 
 
 def select_devices(given: Sequence[GivenDevice], devices: Sequence[Device]) -> list[tuple[GivenDevice, Device]]:

@@ -15,7 +15,7 @@ from airflow_provider_vmanage.client.device_actions.actions import (
     process_id_of,
 )
 from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest, Decision
-from airflow_provider_vmanage.client.device_actions.notes import ActionNote, ActionNotes, notes_of
+from airflow_provider_vmanage.client.device_actions.notes import ActionNote, ActionNotes
 from airflow_provider_vmanage.client.device_actions.running_tasks import RunningTasks
 from airflow_provider_vmanage.client.device_actions.state import ActionState, Job
 from airflow_provider_vmanage.client.devices import DEVICE_TYPES, read_again
@@ -59,7 +59,7 @@ class ActionSender:
             tasks have been started already, the state says so instead, and they are waited for.
         :raises VManageError: the first request was refused or could not be sent, likewise.
         """
-        notes = notes_of(state)
+        notes = _notes_of(state)
         for group in _groups(decisions.values()):
             devices = {one.device_id: list(one.versions) for one in group}
             note = ActionNote(state.request.kind.name, state.request.activate, devices)
@@ -177,3 +177,17 @@ def _unknown(
 def _named(group: Sequence[Decision]) -> str:
     names = [one.wanted.device.name for one in group]
     return f"{', '.join(names[:10])}{f' and {len(names) - 10} more' if len(names) > 10 else ''}"
+
+
+def _notes_of(state: ActionState) -> list[ActionNote]:
+    """Return one note for each task that the action waits for."""
+    request = state.request
+    return [
+        ActionNote(request.kind.name, request.activate, _versions(state, job.device_ids), job.process_id)
+        for job in state.jobs
+    ]
+
+
+def _versions(state: ActionState, device_ids: Iterable[str]) -> dict[str, list[str]]:
+    versions = {work.target.device_id: list(work.versions) for work in state.works}
+    return {device_id: versions[device_id] for device_id in device_ids}

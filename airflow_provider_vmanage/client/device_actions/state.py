@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timezone
 from typing import Any
 
 from airflow_provider_vmanage.client.device_actions.actions import ActionKind, Target, Verdict
 from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
+from airflow_provider_vmanage.client.device_actions.notes import now_text
 from airflow_provider_vmanage.client.devices import Device
 
 #: characters of the manager's words that a row holds, so that a row stays below 800 bytes
@@ -147,6 +147,11 @@ class ActionState:
         ]
         return replace(self, jobs=(*others, job), works=tuple(works))
 
+    def without_reports(self, process_ids: Collection[str]) -> ActionState:
+        """Return the state in which the devices alone decide about these tasks: the manager does not report on them."""
+        jobs = [replace(job, verdicts={}) if job.process_id in process_ids else job for job in self.jobs]
+        return replace(self, jobs=tuple(jobs))
+
     def verdict_for(self, device_id: str) -> Verdict | None:
         """Return the manager's verdict on a device, if a task has given one."""
         for job in self.jobs:
@@ -189,11 +194,6 @@ class ActionState:
 def done_word(request: ActionRequest) -> str:
     """Return the word of a row for a device on which the action was done."""
     return _ACTIONS[ActionKind.ACTIVATE if request.reboots else request.kind]
-
-
-def now_text() -> str:
-    """Return the present moment as ISO 8601 in UTC, to the second."""
-    return datetime.now(timezone.utc).replace(microsecond=0).isoformat()
 
 
 def _common_version(works: Sequence[DeviceWork]) -> str | None:

@@ -1,0 +1,82 @@
+"""What the triggers for devices share: the arguments, the shared poll, one event."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, ClassVar
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.waiting.events import Event, failed
+from airflow_provider_vmanage.waiting.pace import Pace, Patience, Wait
+from airflow_provider_vmanage.waiting.poll import Poll, poll_of
+
+#: seconds that a poll under way may still take after the deadline
+GRACE_S = 30.0
+
+
+class DeviceTrigger(BaseTrigger):
+    """Shared behaviour: arguments, the shared poll, one event."""
+
+    #: names of the arguments, each with a default
+    arguments: ClassVar[tuple[str, ...]]
+
+    vmanage_conn_id: str
+    poll_interval: float
+    deadline: float | None
+    started_at: float | None
+    max_unavailable: float | None
+    payload: Any
+
+    _poll: Poll | None = None
+    _waits: Sequence[Wait] = ()
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments, for Airflow's database."""
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {name: getattr(self, name) for name in self.arguments}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: the end, the timeout, or the error that ended the wait; with the payload."""
+        try:
+            event = await self._outcome()
+        except VManageConfigurationError as err:
+            event = failed(err)
+        finally:
+            await self.cleanup()
+        yield TriggerEvent({**event, "payload": self.payload})  # type: ignore[no-untyped-call]
+
+    async def cleanup(self) -> None:
+        """Leave the shared poll; the last one to leave logs out. The manager's tasks go on."""
+        poll, self._poll = self._poll, None
+        if poll is not None:
+            for wait in self._waits:
+                await poll.leave(wait)
+
+    @abstractmethod
+    def new_waits(self) -> list[Wait]:
+        """Return what to wait for; all of it has to end."""
+
+    def pace(self) -> tuple[Pace, Patience]:
+        """Return when to poll and when to stop."""
+        return Pace(self.poll_interval), Patience(self.deadline, max_unavailable=self.max_unavailable)
+
+    async def _outcome(self) -> Event:
+        self._waits = self.new_waits()
+        self._poll = poll = poll_of(self.vmanage_conn_id)
+        for wait in self._waits:
+            poll.join(wait)
+        events = await asyncio.gather(*(_event_of(wait) for wait in self._waits))
+        first = next((event for event in events if event["status"] != "success"), None)
+        return first or {"status": "success", "waits": events}
+
+
+async def _event_of(wait: Wait) -> Event:
+    limit = None if wait.seconds_left is None else max(0.0, wait.seconds_left) + GRACE_S
+    try:
+        return await asyncio.wait_for(wait.outcome, limit)
+    except asyncio.TimeoutError:
+        return wait.time_is_up()

@@ -1,0 +1,121 @@
+"""Triggers for actions on devices: deferred waits for a task of the manager, and for versions on devices.
+
+A trigger only reads, so it may run twice, be moved to another triggerer, or be killed, and nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_provider_vmanage.triggers.device_wait import DeviceTrigger
+from airflow_provider_vmanage.waiting.device_waits import TaskWait, VersionWait
+from airflow_provider_vmanage.waiting.pace import Wait
+
+
+class DeviceTaskTrigger(DeviceTrigger):
+    """Wait until tasks of the manager have ended; made by the operators for actions on devices.
+
+    All questions of one connection in one triggerer (images, devices, tasks) share one session. No news of a task
+    (unavailable, a page, no rows) is no verdict: the wait goes on until the deadline.
+
+    Every argument has a default and is plain JSON, so that a wait that an older release began goes on.
+
+    :param vmanage_conn_id: id of the connection.
+    :param process_ids: of the tasks.
+    :param poll_interval: seconds between two polls.
+    :param deadline: seconds since 1970 at which the wait ends with a timeout; a restart does not move it.
+    :param started_at: seconds since 1970 at which the wait began.
+    :param max_unavailable: seconds for which the manager may be unavailable in a row; ``None`` until the deadline.
+    :param payload: plain JSON that the event carries along.
+    """
+
+    arguments = (
+        "vmanage_conn_id",
+        "process_ids",
+        "poll_interval",
+        "deadline",
+        "started_at",
+        "max_unavailable",
+        "payload",
+    )
+
+    def __init__(
+        self,
+        vmanage_conn_id: str = "vmanage_default",
+        process_ids: Sequence[str] = (),
+        poll_interval: float = 30.0,
+        deadline: float | None = None,
+        started_at: float | None = None,
+        max_unavailable: float | None = None,
+        payload: Any = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.vmanage_conn_id = vmanage_conn_id
+        self.process_ids = list(process_ids)
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.started_at = started_at
+        self.max_unavailable = max_unavailable
+        self.payload = payload
+
+    def new_waits(self) -> list[Wait]:
+        """Return one wait for each task."""
+        return [TaskWait(one, *self.pace(), started_at=self.started_at) for one in self.process_ids]
+
+
+class DeviceVersionTrigger(DeviceTrigger):
+    """Wait until devices have a version; made by ``DeviceVersionSensor`` and by activations.
+
+    Every argument has a default and is plain JSON, so that a wait that an older release began goes on.
+
+    :param vmanage_conn_id: id of the connection.
+    :param device_ids: uuids, each with the version that is wanted there.
+    :param device_types: the manager's lists that hold them.
+    :param state: ``running``, ``default`` or ``available``.
+    :param poll_interval: seconds between two polls.
+    :param deadline: seconds since 1970 at which the wait ends with a timeout; a restart does not move it.
+    :param started_at: seconds since 1970 at which the wait began.
+    :param max_unavailable: seconds for which the manager may be unavailable in a row; ``None`` until the deadline.
+    :param payload: plain JSON that the event carries along.
+    """
+
+    arguments = (
+        "vmanage_conn_id",
+        "device_ids",
+        "device_types",
+        "state",
+        "poll_interval",
+        "deadline",
+        "started_at",
+        "max_unavailable",
+        "payload",
+    )
+
+    def __init__(
+        self,
+        vmanage_conn_id: str = "vmanage_default",
+        device_ids: Mapping[str, str] | None = None,
+        device_types: Sequence[str] = ("vedge",),
+        state: str = "running",
+        poll_interval: float = 30.0,
+        deadline: float | None = None,
+        started_at: float | None = None,
+        max_unavailable: float | None = None,
+        payload: Any = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.vmanage_conn_id = vmanage_conn_id
+        self.device_ids = dict(device_ids or {})
+        self.device_types = list(device_types)
+        self.state = state
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.started_at = started_at
+        self.max_unavailable = max_unavailable
+        self.payload = payload
+
+    def new_waits(self) -> list[Wait]:
+        """Return one wait for all devices."""
+        types = tuple(self.device_types)
+        return [VersionWait(self.device_ids, types, self.state, *self.pace(), started_at=self.started_at)]

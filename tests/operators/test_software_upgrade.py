@@ -1,0 +1,232 @@
+"""Operators for actions on devices: what they return, how they wait, what a kill leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from airflow_provider_vmanage.client.errors import VManagePartialError
+from airflow_provider_vmanage.exceptions import VManageFailException
+from airflow_provider_vmanage.operators.software_upgrade import (
+    ActivateSoftwareOperator,
+    InstallSoftwareOperator,
+    RemoveSoftwareOperator,
+    SetDefaultSoftwareOperator,
+)
+from airflow_provider_vmanage.simulator import Simulator
+
+OLD, NEW, IMAGE = "17.09.04.0.4733", "17.12.04.0.6740", "17.12.04.0.6740.1708"
+NAMES = ["edge-1", "edge-2"]
+
+
+class FakeXCom:
+    """The task instance, as far as a failure needs it."""
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, *, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+class Store(dict[str, Any]):
+    """A task state store as Airflow 3.3 hands it to a task: JSON values."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = json.loads(json.dumps(value))
+
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
+
+@pytest.fixture
+def edges(vm: Simulator) -> list[dict[str, Any]]:
+    return [vm.add_device(name, "vedge", OLD, availableVersions=[NEW]) for name in NAMES]
+
+
+def sent(vm: Simulator) -> Counter[str]:
+    return Counter(one.action for one in vm.actions)
+
+
+def test_a_whole_upgrade_goes_from_image_to_removal(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))
+    edges = [vm.add_device(name, "vedge", OLD) for name in NAMES]
+    installed = run(InstallSoftwareOperator(task_id="t", devices=NAMES, version=IMAGE))
+    assert (installed["action"], installed["counts"]) == ("installed", {"installed": 2})
+    activated = run(ActivateSoftwareOperator(task_id="t", devices=installed["devices"], version=NEW))
+    assert activated["counts"] == {"activated": 2}
+    assert {edge["version"] for edge in edges} == {NEW}
+    assert {edge["defaultVersion"] for edge in edges} == {OLD}
+    assert run(SetDefaultSoftwareOperator(task_id="t", devices=NAMES, version=NEW))["counts"] == {"default_set": 2}
+    assert run(RemoveSoftwareOperator(task_id="t", devices=NAMES, version=OLD))["counts"] == {"removed": 2}
+    assert sent(vm) == {"install": 2, "changepartition": 2, "defaultpartition": 2, "removepartition": 2}
+    assert vm.counters.open_sessions == 0
+
+
+@pytest.mark.parametrize(
+    "operator", [ActivateSoftwareOperator, SetDefaultSoftwareOperator, RemoveSoftwareOperator, InstallSoftwareOperator]
+)
+def test_check_mode_sends_nothing_and_says_so(
+    operator: Any, vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))
+    if operator is InstallSoftwareOperator:
+        for edge in edges:
+            edge["availableVersions"] = []
+    row = run(operator(task_id="t", devices=NAMES, version=NEW, check_mode="true"))
+    assert row["changed"] is True
+    assert row["applied"] is False
+    assert vm.actions == []
+
+
+def test_devices_may_be_rendered_as_text(
+    vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    row = run(ActivateSoftwareOperator(task_id="t", devices=json.dumps(NAMES), version=NEW))
+    assert row["counts"] == {"activated": 2}
+
+
+def test_a_failed_device_leaves_the_rows_behind(
+    vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    vm.behave("edge-2", fails_at="activation")
+    ti = FakeXCom()
+    with pytest.raises(VManageFailException, match="edge-2") as caught:
+        run(ActivateSoftwareOperator(task_id="t", devices=NAMES, version=NEW), {"ti": ti})
+    assert isinstance(caught.value.error, VManagePartialError)
+    assert ti.pushed["done"]["counts"] == {"activated": 1, "failed": 1}
+
+
+def test_a_failed_installation_is_left_to_airflows_retry(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))
+    for name in NAMES:
+        vm.add_device(name, "vedge", OLD)
+    vm.behave("edge-2", fails_at="download")
+    task = InstallSoftwareOperator(task_id="t", devices=NAMES, version=IMAGE)
+    with pytest.raises(VManagePartialError):
+        run(task, {"ti": FakeXCom()})
+    vm.behave("edge-2", fails_at=None)
+    assert run(task)["counts"] == {"unchanged": 1, "installed": 1}
+    assert sorted(Counter(one.device for one in vm.actions).values()) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"devices": []}, "at least one"),
+        ({"devices": "edge-1"}, "give a list"),
+        ({"devices": ["ghost"]}, "ghost not found"),
+        ({"version": None}, "version is missing"),
+        ({"version": " "}, "version is ' '"),
+        ({"version": "17.15.01.0.1"}, "is not installed on it"),
+        ({"timeout": 0}, "timeout is 0"),
+        ({"poll_interval": "soon"}, "poll_interval is 'soon'"),
+        ({"max_devices": 1}, "max_devices is 1"),
+        ({"skip_blocked": "perhaps"}, "skip_blocked"),
+    ],
+)
+def test_bad_input_names_the_field_and_sends_nothing(
+    arguments: dict[str, Any],
+    words: str,
+    vm: Simulator,
+    edges: list[dict[str, Any]],
+    connect: Callable[..., None],
+    run: Callable[..., Any],
+) -> None:
+    connect(vm)
+    with pytest.raises(VManageFailException, match=words):
+        run(ActivateSoftwareOperator(task_id="t", **{"devices": NAMES, "version": NEW, **arguments}))
+    assert vm.actions == []
+
+
+def test_a_missing_role_is_named(
+    vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    vm.faults.add("status", status=403, body="<html>no</html>", method="POST", path="device/action/changepartition")
+    with pytest.raises(VManageFailException, match=r"Software Upgrade \(write\)"):
+        run(ActivateSoftwareOperator(task_id="t", devices=NAMES, version=NEW))
+
+
+# -- deferred ---------------------------------------------------------------------------------------------------------
+
+
+def follow(task: Any, run: Callable[..., Any], context: dict[str, Any] | None = None) -> Any:
+    """Run a deferrable task to its end, each trigger in an event loop of its own."""
+    import asyncio
+
+    from tests.triggers.event_loop import first_event
+
+    context, event = context or {}, None
+    for _ in range(20):
+        try:
+            return run(task, context) if event is None else task.execute_complete(context, event)
+        except TaskDeferred as deferred:
+            arguments = json.loads(json.dumps(deferred.trigger.serialize()[1]))
+            event = asyncio.run(first_event(type(deferred.trigger)(**arguments)))
+    raise AssertionError("deferred without end")
+
+
+@pytest.mark.parametrize("store", [True, False], ids=["with a store", "without"])
+def test_a_deferred_activation_ends_as_one_that_holds_its_worker(
+    store: bool, vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    context = {"task_state_store": Store()} if store else {}
+    task = ActivateSoftwareOperator(task_id="t", devices=NAMES, version=NEW, deferrable=True, poll_interval=0.05)
+    row = follow(task, run, context)
+    assert row["counts"] == {"activated": 2}
+    assert sent(vm) == {"changepartition": 2}
+    assert vm.counters.open_sessions == 0
+    assert context.get("task_state_store", {}) == {}
+
+
+def test_a_task_that_was_cleared_while_deferred_takes_its_task_over(
+    vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    context = {"task_state_store": Store()}
+    options: dict[str, Any] = {"devices": NAMES, "version": NEW, "deferrable": True, "poll_interval": 0.05}
+    with pytest.raises(TaskDeferred):
+        run(ActivateSoftwareOperator(task_id="t", **options), context)
+    assert follow(ActivateSoftwareOperator(task_id="t", **options), run, context)["counts"] == {"activated": 2}
+    assert sent(vm) == {"changepartition": 2}
+
+
+def test_a_kill_names_the_task_that_goes_on(
+    vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    connect(vm)
+    task = ActivateSoftwareOperator(task_id="t", devices=NAMES, version=NEW)
+    task.process_ids = ["change_partition-1"]
+    task.on_kill()
+    assert "the manager's task goes on (change_partition-1)" in capsys.readouterr().out
+    assert vm.requests == []
+
+
+def test_a_kill_cancels_only_if_asked_to(
+    vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    task = ActivateSoftwareOperator(
+        task_id="t", devices=NAMES, version=NEW, deferrable=True, cancel_on_kill=True, poll_interval=0.05
+    )
+    with pytest.raises(TaskDeferred):
+        run(task)
+    task.on_kill()
+    cancelled = [one.path for one in vm.requests if "/status/cancel/" in one.path]
+    assert cancelled == [f"/dataservice/device/action/status/cancel/{task.process_ids[0]}"]
