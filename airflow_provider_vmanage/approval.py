@@ -62,7 +62,7 @@ def count_lines(lines: Sequence[PlanLine]) -> str:
     )
 
 
-def plan_markdown(lines: Sequence[PlanLine], *, manager: str, release: str | None, digest: str) -> str:
+def render_plan(lines: Sequence[PlanLine], *, manager: str, release: str | None, digest: str) -> str:
     """Return a plan as a Markdown table that shows every addition and deletion; what others named is escaped.
 
     :param lines: of :func:`plan_lines`.

@@ -21,7 +21,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageSessionExpiredError,
     VManageUnavailableError,
 )
-from airflow_provider_vmanage.client.matching import is_same_file, missing_files
+from airflow_provider_vmanage.client.matching import find_missing_files, is_same_file
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
 
@@ -205,7 +205,7 @@ def delete_file(
             raise
         log.warning("%s; but another client has deleted %s meanwhile", err, image.describe())
         return False
-    _raise_if_lost(changes, list_images, image, missing_files(siblings, newest))
+    _raise_if_lost(changes, list_images, image, find_missing_files(siblings, newest))
     return True
 
 
@@ -218,7 +218,7 @@ def _raise_if_lost(
     """Raise if the deletion by the id of one file deleted others of its record too; wait for a late list."""
 
     def are_there() -> bool:
-        gone[:] = missing_files(gone, list_images())
+        gone[:] = find_missing_files(gone, list_images())
         return not gone
 
     if gone and not changes.wait_for(are_there, CONFIRM_TIMEOUT_S):

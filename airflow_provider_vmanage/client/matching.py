@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_vmanage.client.arguments import quoted_file_name, require_text
 from airflow_provider_vmanage.client.errors import VManageAmbiguousError, VManageConfigurationError
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.urls import path_below
+from airflow_provider_vmanage.client.urls import build_path
 
 if TYPE_CHECKING:
     from airflow_provider_vmanage.client.device_actions.usage import Usage
@@ -72,13 +72,13 @@ def is_selected(image: SoftwareImage, field: str, value: str) -> bool:
     return matches(image, file_names=(value,)) or (image.names_unsure and value in image.record_files)
 
 
-def placeholder(field: str, value: str) -> SoftwareImage:
+def make_placeholder(field: str, value: str) -> SoftwareImage:
     """Return an image that is not listed, with the value by which it was selected."""
     selected_by: dict[str, Any] = {"record_id" if field == "version_id" else field: value}
     return SoftwareImage(**selected_by)
 
 
-def only_one(images: Sequence[SoftwareImage], what: str) -> SoftwareImage:
+def require_one(images: Sequence[SoftwareImage], what: str) -> SoftwareImage:
     """Return the selected image if it is the only one and can be deleted alone.
 
     :param what: how it was selected, for the error.
@@ -96,7 +96,7 @@ def only_one(images: Sequence[SoftwareImage], what: str) -> SoftwareImage:
     image = images[0]
     if not image.version_id:
         raise VManageAmbiguousError(_why_not_alone(image, what), candidates=[image.describe()])
-    path_below("", image.version_id)
+    build_path("", image.version_id)
     return image
 
 
@@ -108,7 +108,7 @@ def _why_not_alone(image: SoftwareImage, what: str) -> str:
     return f"{what} shares its record with {names}, and the manager shows no id for it alone; nothing was changed"
 
 
-def why_not_removed(image: SoftwareImage, usage: Usage) -> str | None:
+def why_not_deleted(image: SoftwareImage, usage: Usage) -> str | None:
     """Return why an image that nothing selected by name must not be deleted, or ``None`` if it may be."""
     if image.problem:
         return f"could not be read ({image.problem})"
@@ -117,7 +117,7 @@ def why_not_removed(image: SoftwareImage, usage: Usage) -> str | None:
     return usage.reason(image)
 
 
-def protecting(image: SoftwareImage, patterns: Sequence[str]) -> str | None:
+def find_protecting_pattern(image: SoftwareImage, patterns: Sequence[str]) -> str | None:
     """Return the first pattern that matches a file name or the version of an image, or ``None``."""
     names = [name for name in (image.file_name, image.uploaded_name, image.version) if name]
     return next((pattern for pattern in patterns if any(fnmatchcase(name, pattern) for name in names)), None)
@@ -143,7 +143,7 @@ def is_same_file(one: SoftwareImage, image: SoftwareImage) -> bool:
     return bool({one.record_id, one.file_id} & {image.record_id, image.file_id} - {None})
 
 
-def missing_files(wanted: Sequence[SoftwareImage], listed: Sequence[SoftwareImage]) -> list[SoftwareImage]:
+def find_missing_files(wanted: Sequence[SoftwareImage], listed: Sequence[SoftwareImage]) -> list[SoftwareImage]:
     """Return the images that a list does not show."""
     return [one for one in wanted if not any(is_same_file(other, one) for other in listed)]
 

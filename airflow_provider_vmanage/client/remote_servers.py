@@ -25,7 +25,7 @@ from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.releases import explain_refused_remote
 from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, RemoteServer, parse_remote_server
 from airflow_provider_vmanage.client.software_repository import PATH, SoftwareRepository
-from airflow_provider_vmanage.client.urls import path_below
+from airflow_provider_vmanage.client.urls import build_path
 
 SERVERS = "device/action/remote-server"
 
@@ -259,7 +259,7 @@ def refers_to(image: SoftwareImage, server: RemoteServer) -> bool:
 
 
 def _path_of(server: RemoteServer) -> str:
-    return path_below(SERVERS, server.server_id or "")
+    return build_path(SERVERS, server.server_id or "")
 
 
 def _parse_servers(rows: Sequence[Mapping[str, Any]]) -> list[RemoteServer]:

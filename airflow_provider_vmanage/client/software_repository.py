@@ -32,17 +32,17 @@ from airflow_provider_vmanage.client.matching import (
     AwaitedImage,
     is_selected,
     is_sibling,
+    make_placeholder,
     matches,
-    only_one,
-    placeholder,
+    require_one,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage, parse_images
 from airflow_provider_vmanage.client.releases import explain_refused_url, explain_unsupported_url
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.urls import (
+    build_path,
     check_repository_url,
     masked_url,
-    path_below,
     same_url,
     secrets_in_url,
 )
@@ -117,19 +117,17 @@ class SoftwareRepository:
         url = check_repository_url(version_url)
         check_choice(if_exists, IF_EXISTS, "if_exists")
         self.session.keep_secret(*secrets_in_url(url))
-        entries = [image for image in self.list_images() if image.is_repository_url and image.version == name]
-        same = [entry for entry in entries if same_url(entry.url or "", url)]
+        listed = self._list_urls(name)
+        same = [one for one in listed if same_url(one.url or "", url)]
         if same and if_exists != "fail":
             return Change("unchanged", same[0], applied=not self.check_mode)
-        if entries and if_exists != "replace":
-            raise _url_conflict(name, same or entries, differs=not same)
+        if listed and if_exists != "replace":
+            raise _url_conflict(name, same or listed, differs=not same)
+        for old in listed:
+            require_one([old], f"version {name!r}")
         if self.check_mode:
-            for old in entries:
-                only_one([old], f"version {name!r}")
-            return self._preview_url(name, url, "replaced" if entries else "added")
-        for old in entries:
-            only_one([old], f"version {name!r}")
-        return self._replace_urls(entries, name, url) if entries else Change("added", self._post_url(name, url))
+            return self._preview_url(name, url, "replaced" if listed else "added")
+        return self._replace_urls(listed, name, url) if listed else Change("added", self._post_url(name, url))
 
     def delete_image(
         self,
@@ -165,13 +163,13 @@ class SoftwareRepository:
             if if_missing == "fail":
                 raise VManageNotFoundError(f"No image has the {field} {value!r}, and if_missing is 'fail'")
             log.info("No image has the %s %r: nothing to delete", field, value)
-            return Change("unchanged", placeholder(field, value), applied=not self.check_mode)
-        image = only_one(images, f"{field} {value!r}")
+            return Change("unchanged", make_placeholder(field, value), applied=not self.check_mode)
+        image = require_one(images, f"{field} {value!r}")
         if not allow_in_use:
-            read_usage(self.session).refuse(image, "delete it after the devices have moved on, or set allow_in_use")
-        return self.remove(image, listed)
+            read_usage(self.session).refuse(image, "delete it once no device needs it, or set allow_in_use")
+        return self.delete_listed(image, listed)
 
-    def remove(self, image: SoftwareImage, listed: Sequence[SoftwareImage] | None = None) -> Change:
+    def delete_listed(self, image: SoftwareImage, listed: Sequence[SoftwareImage] | None = None) -> Change:
         """Delete a listed image, whatever uses it, and confirm; safe to run again.
 
         :param listed: the newest list; without it, the images are listed first if the record holds other files.
@@ -179,27 +177,19 @@ class SoftwareRepository:
         :raises VManageLostImageError: other files of its record are no longer listed since.
         :raises VManageOutcomeUnknownError: sent, but still listed after a minute.
         """
-        only_one([image], image.describe())
+        require_one([image], image.describe())
         if self.check_mode:
             return Change("deleted", image, applied=False)
         if listed is None:
             listed = self.list_images() if image.shares_record else ()
         siblings = [one for one in listed if image.shares_record and is_sibling(one, image)]
-        return Change("deleted" if self._remove(image, siblings) else "unchanged", image)
+        return Change("deleted" if self._delete(image, siblings) else "unchanged", image)
 
-    def check_selection(self, images: Sequence[SoftwareImage], what: str) -> None:
-        """Raise an error unless at most one image is selected and can be deleted alone.
-
-        :raises VManageAmbiguousError: as :func:`.only_one`.
-        """
-        if images:
-            only_one(images, what)
-
-    def _replace_urls(self, entries: Sequence[SoftwareImage], name: str, url: str) -> Change:
+    def _replace_urls(self, listed: Sequence[SoftwareImage], name: str, url: str) -> Change:
         deleted: list[SoftwareImage] = []
         try:
-            for old in entries:
-                self._remove(old)
+            for old in listed:
+                self._delete(old)
                 deleted.append(old)
             return Change("replaced", self._post_url(name, url))
         except VManageError as err:
@@ -241,16 +231,18 @@ class SoftwareRepository:
             raise explain_refused_url(err, self.session.server) from None
 
     def _find_url(self, name: str, url: str) -> SoftwareImage | None:
-        images = self.list_images()
-        entries = (one for one in images if one.is_repository_url and one.version == name)
-        return next((one for one in entries if same_url(one.url or "", url)), None)
+        return next((one for one in self._list_urls(name) if same_url(one.url or "", url)), None)
 
-    def _remove(self, image: SoftwareImage, siblings: Sequence[SoftwareImage] = ()) -> bool:
+    def _list_urls(self, name: str) -> list[SoftwareImage]:
+        """Return the repository URLs of a name; one call."""
+        return [one for one in self.list_images() if one.is_repository_url and matches(one, version=name)]
+
+    def _delete(self, image: SoftwareImage, siblings: Sequence[SoftwareImage] = ()) -> bool:
         """Delete by id and confirm; return false if another client had deleted it."""
-        return delete_file(self.changes, self.list_images, path_below(PATH, image.version_id or ""), image, siblings)
+        return delete_file(self.changes, self.list_images, build_path(PATH, image.version_id or ""), image, siblings)
 
 
-def _url_conflict(name: str, entries: Sequence[SoftwareImage], *, differs: bool) -> VManageConflictError:
-    urls = ", ".join(masked_url(entry.url or "") for entry in entries)
+def _url_conflict(name: str, listed: Sequence[SoftwareImage], *, differs: bool) -> VManageConflictError:
+    urls = ", ".join(masked_url(one.url or "") for one in listed)
     fix = "use another version_name, or if_exists='replace'" if differs else "if_exists is 'fail'"
     return VManageConflictError(f"version_name {name!r} exists already with {urls}: {fix}")

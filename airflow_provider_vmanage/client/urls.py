@@ -190,7 +190,7 @@ def _split(url: str, field: str, shown: str) -> SplitResult:
     return parts
 
 
-def path_below(path: str, listed_id: str) -> str:
+def build_path(path: str, listed_id: str) -> str:
     """Return the path of what is listed under an id, whatever characters are in it.
 
     :raises VManageProtocolError: the id would lead to another path.

@@ -58,7 +58,7 @@ class PlanRepositoryOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Return the plan."""
-        from airflow_provider_vmanage.approval import COLUMNS, count_lines, plan_lines, plan_markdown
+        from airflow_provider_vmanage.approval import COLUMNS, count_lines, plan_lines, render_plan
         from airflow_provider_vmanage.client.desired_state.plan import parse_wish
 
         wish = parse_wish(self.images, self.exact, self.protect)
@@ -69,7 +69,7 @@ class PlanRepositoryOperator(VManageOperator):
         self.log_table(COLUMNS, [astuple(line) for line in lines])
         row = plan.as_row()
         manager, release = self.hook.settings.base_url, self.hook.get_conn().server.version
-        return {**row, "markdown": plan_markdown(lines, manager=manager, release=release, digest=row["digest"])}
+        return {**row, "markdown": render_plan(lines, manager=manager, release=release, digest=row["digest"])}
 
 
 class ApplyRepositoryOperator(VManageOperator):

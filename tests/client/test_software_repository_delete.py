@@ -199,10 +199,10 @@ def test_last_file_of_a_record_is_found_under_another_id(
     first = vm.add_image("a.bin", version="20.1")
     vm.add_image("b.bin", version="20.1", group=first.version_id)
     one, other = repository.list_images()
-    repository.remove(one)
+    repository.delete_listed(one)
     vm.faults.add(fault, times=None, **ON_DELETE)
     with pytest.raises(error):
-        repository.remove(other)
+        repository.delete_listed(other)
     assert names(vm) == ["b.bin"]
 
 
@@ -231,7 +231,9 @@ def test_deletion_that_removes_siblings_is_an_error_naming_them(
     take_the_record_along(vm)
     image = repository.list_images()[0]
     delete_it = (
-        partial(repository.remove, image) if listed_first else partial(repository.delete_image, file_name="a.bin")
+        partial(repository.delete_listed, image)
+        if listed_first
+        else partial(repository.delete_image, file_name="a.bin")
     )
     with pytest.raises(VManageLostImageError, match=r"a\.bin .* was deleted, .*: b\.bin .*; c\.bin ") as caught:
         delete_it()
@@ -264,7 +266,7 @@ def test_files_of_one_record_can_be_deleted_in_turn(vm: Simulator, repository: S
     for name in ("b.bin", "c.bin"):
         vm.add_image(name, version="20.1", group=first.version_id)
     for image in repository.list_images():
-        assert repository.remove(image).action == "deleted"
+        assert repository.delete_listed(image).action == "deleted"
     assert names(vm) == []
 
 
@@ -346,7 +348,7 @@ def test_refused_list_after_the_deletion_is_no_refused_deletion(vm: Simulator, r
     (image,) = repository.list_images()
     vm.faults.add("forbidden", method="GET", path="device/action/software")
     with pytest.raises(VManageRejectedError) as caught:
-        repository.remove(image)
+        repository.delete_listed(image)
     assert (caught.value.method, vm.images) == ("GET", [])
 
 

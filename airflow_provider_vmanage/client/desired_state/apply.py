@@ -16,12 +16,12 @@ from airflow_provider_vmanage.client.desired_state.plan import (
     State,
     Wish,
     check_plan,
-    image_row,
+    make_image_row,
     make_plan,
     raise_if_stale,
 )
 from airflow_provider_vmanage.client.desired_state.prune import PruneRules, choose
-from airflow_provider_vmanage.client.desired_state.steps import Step, refuse_deletions, take_steps, too_many_deletions
+from airflow_provider_vmanage.client.desired_state.steps import Step, check_deletion_limit, raise_if_refused, take_steps
 from airflow_provider_vmanage.client.device_actions.usage import CachedUsage, Usage
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
@@ -102,12 +102,12 @@ class DesiredState:
             raise VManageTooManyDeletionsError(
                 "The plan wants no image at all (exact, and images is empty): set allow_empty to delete all images"
             )
-        refuse_deletions(too_many_deletions(len(old["remove"]), max_deletions))
+        raise_if_refused(check_deletion_limit(len(old["remove"]), max_deletions))
         plan = self.plan(wish)
         if wish.exact and old["remove"] and self.usage.now().problem is not None:
             raise self.usage.now().problem  # type: ignore[misc]
         raise_if_stale(old, plan)
-        refuse_deletions(too_many_deletions(len(plan.remove), max_deletions))
+        raise_if_refused(check_deletion_limit(len(plan.remove), max_deletions))
         if plan.blocked_adds:
             texts = "; ".join(f"{one.describe()}: {reason}" for one, reason in plan.blocked_adds)
             raise VManageConflictError(f"Not started: the plan cannot complete ({texts}). Nothing was changed")
@@ -128,15 +128,15 @@ class DesiredState:
                 "Every image counts as in use, since the %s could not be listed: %s", usage.unread, usage.problem
             )
         chosen = choose(images, rules, usage, datetime.now(timezone.utc))
-        refused = too_many_deletions(len(chosen.remove), max_deletions)
+        refused = check_deletion_limit(len(chosen.remove), max_deletions)
         if not self.check_mode:
-            refuse_deletions(refused)
+            raise_if_refused(refused)
         rows = take_steps([self._removal(image) for image in chosen.remove], check_mode=self.check_mode)
         return {
             "action": "deleted" if _changed(rows) else "unchanged",
             "changed": _changed(rows),
             "removed": rows,
-            "kept": [image_row(image, reason) for image, reason in chosen.keep],
+            "kept": [make_image_row(image, reason) for image, reason in chosen.keep],
             "refused": refused,
             "applied": not self.check_mode,
         }
@@ -169,7 +169,7 @@ class DesiredState:
     def _removal(self, image: SoftwareImage) -> Step:
         def remove() -> Change:
             self.usage.now().refuse(image, _IN_USE_SINCE)
-            return self.repository.remove(image)
+            return self.repository.delete_listed(image)
 
         return Step(f"delete {image.describe()}", remove)
 

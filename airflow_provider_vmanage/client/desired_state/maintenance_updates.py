@@ -18,7 +18,7 @@ def is_maintenance_update(image: SoftwareImage) -> bool:
     return needed not in (None, UNKNOWN_VERSION) and not same_version(needed or "", image.version or "")
 
 
-def bases_of_updates(images: Iterable[WantedImage | SoftwareImage]) -> dict[Comparable, SoftwareImage]:
+def find_bases_of_updates(images: Iterable[WantedImage | SoftwareImage]) -> dict[Comparable, SoftwareImage]:
     """Return the maintenance updates among the images by the version that they are installed onto."""
     updates = (one for one in images if isinstance(one, SoftwareImage) and is_maintenance_update(one))
     return {comparable(update.needs_version or ""): update for update in updates}

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import parse_bool, parse_patterns, parse_plain
-from airflow_provider_vmanage.client.desired_state.maintenance_updates import bases_of_updates, why_base_stays
+from airflow_provider_vmanage.client.desired_state.maintenance_updates import find_bases_of_updates, why_base_stays
 from airflow_provider_vmanage.client.desired_state.wanted import WantedImage, parse_wanted
 from airflow_provider_vmanage.client.device_actions.usage import Usage
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageStalePlanError
-from airflow_provider_vmanage.client.matching import ImageIndex, protecting, why_not_removed
+from airflow_provider_vmanage.client.matching import ImageIndex, find_protecting_pattern, why_not_deleted
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.urls import masked_url
 
@@ -149,11 +149,11 @@ def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | 
         stays = reasons.get(id(image)) or _why_it_stays(image, wish)
         if stays:
             keep.append((image, stays))
-        elif obstacle := why_not_removed(image, state.usage):
+        elif obstacle := why_not_deleted(image, state.usage):
             blocked.append((image, obstacle))
         else:
             remove.append(image)
-    bases = bases_of_updates([*(image for image, _ in keep), *(one for one, _ in blocked)])
+    bases = find_bases_of_updates([*(image for image, _ in keep), *(one for one, _ in blocked)])
     needed = {id(image): why for image in remove if (why := why_base_stays(image, bases))}
     blocked += [(image, needed[id(image)]) for image in remove if id(image) in needed]
     remove = [image for image in remove if id(image) not in needed]
@@ -198,7 +198,7 @@ def raise_if_stale(old: Mapping[str, Any], new: Plan) -> None:
         )
 
 
-def image_row(image: SoftwareImage, reason: str) -> Row:
+def make_image_row(image: SoftwareImage, reason: str) -> Row:
     """Return one row of a plan for a listed image."""
     return {"what": image.describe(), **image.as_row(), "reason": reason}
 
@@ -211,7 +211,7 @@ def _digest(wish: Wish, add: set[str], keep: set[str], remove: set[str], blocked
 def _why_it_stays(image: SoftwareImage, wish: Wish) -> str | None:
     if not wish.exact:
         return "exact is not set"
-    pattern = protecting(image, wish.protect)
+    pattern = find_protecting_pattern(image, wish.protect)
     return f"protected by {pattern!r}" if pattern else None
 
 
@@ -254,7 +254,7 @@ def _wanted_row(one: WantedImage, reason: str) -> Row:
 
 
 def _plan_row(one: WantedImage | SoftwareImage, reason: str) -> Row:
-    row = _wanted_row(one, reason) if isinstance(one, WantedImage) else image_row(one, reason)
+    row = _wanted_row(one, reason) if isinstance(one, WantedImage) else make_image_row(one, reason)
     return {**row, "fingerprint": _identity(one)}
 
 

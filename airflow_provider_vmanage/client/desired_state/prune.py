@@ -10,13 +10,13 @@ from typing import Any
 
 from airflow_provider_vmanage.client.arguments import parse_limit, parse_patterns
 from airflow_provider_vmanage.client.desired_state.maintenance_updates import (
-    bases_of_updates,
+    find_bases_of_updates,
     is_maintenance_update,
     why_base_stays,
 )
 from airflow_provider_vmanage.client.device_actions.usage import Usage
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
-from airflow_provider_vmanage.client.matching import protecting, why_not_removed
+from airflow_provider_vmanage.client.matching import find_protecting_pattern, why_not_deleted
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.versions import (
     UNKNOWN_VERSION,
@@ -72,8 +72,8 @@ def choose(images: Sequence[SoftwareImage], rules: PruneRules, usage: Usage, now
     :param now: with a time zone.
     """
     newest = _newest(images, rules.keep)
-    reasons = {id(one): _why_kept(one, rules, newest, now) or why_not_removed(one, usage) for one in images}
-    bases = bases_of_updates(one for one in images if reasons[id(one)])
+    reasons = {id(one): _why_kept(one, rules, newest, now) or why_not_deleted(one, usage) for one in images}
+    bases = find_bases_of_updates(one for one in images if reasons[id(one)])
     for image in images:
         reasons[id(image)] = reasons[id(image)] or why_base_stays(image, bases)
     return Pruning(
@@ -96,7 +96,7 @@ def _why_kept(image: SoftwareImage, rules: PruneRules, newest: Newest, now: date
         return f"has the version {image.version}, whose order among the other versions is not known"
     if not image.platform_family:
         return "has no platform family, so its older and newer versions are not known"
-    if pattern := protecting(image, rules.protect):
+    if pattern := find_protecting_pattern(image, rules.protect):
         return f"protected by {pattern!r}"
     for family in image.platform_family:
         if comparable(image.version or "") in newest[family, image.image_type]:

@@ -51,7 +51,7 @@ def take_steps(steps: Sequence[Step], *, check_mode: bool = False) -> list[dict[
     return rows
 
 
-def too_many_deletions(count: int, max_deletions: int) -> str | None:
+def check_deletion_limit(count: int, max_deletions: int) -> str | None:
     """Return why that many deletions are refused, or ``None``."""
     if count <= max_deletions:
         return None
@@ -61,7 +61,7 @@ def too_many_deletions(count: int, max_deletions: int) -> str | None:
     )
 
 
-def refuse_deletions(reason: str | None) -> None:
+def raise_if_refused(reason: str | None) -> None:
     """Raise an error if there is a reason to refuse.
 
     :raises VManageTooManyDeletionsError: with the reason.

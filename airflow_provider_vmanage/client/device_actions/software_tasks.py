@@ -22,7 +22,7 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.urls import path_below
+from airflow_provider_vmanage.client.urls import build_path
 from airflow_provider_vmanage.client.versions import Comparable, comparable
 
 _PATH = "device/action/status"
@@ -97,7 +97,7 @@ def _read_task(session: ManagerSession, row: Any, families: dict[str, str | None
     if not process_id:
         return SoftwareTask(name, anything=True)
     try:
-        body = session.request("GET", path_below(_PATH, process_id)).body
+        body = session.request("GET", build_path(_PATH, process_id)).body
     except (VManageCancelledError, VManageAuthenticationError):
         raise
     except VManageError as err:

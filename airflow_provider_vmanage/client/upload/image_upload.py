@@ -22,6 +22,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageSourceError,
     VManageUnavailableError,
 )
+from airflow_provider_vmanage.client.matching import require_one
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.software_repository import PATH, SoftwareRepository
 from airflow_provider_vmanage.client.upload.body import MultipartImage, check_digest
@@ -173,9 +174,10 @@ class ImageUpload:
             found = [image.describe() for image in old]
             text = f"file_name {self.file_name!r} is listed {len(old)} times: {'; '.join(found)}"
             raise VManageAmbiguousError(text, candidates=found)
-        self.repository.check_selection(old, f"file_name {self.file_name!r}")
+        if old:
+            require_one(old, f"file_name {self.file_name!r}")
         if old and not self.allow_in_use:
-            hint = "replace it after the devices have moved on, or set allow_in_use"
+            hint = "replace it once no device needs it, or set allow_in_use"
             read_usage(self.repository.session).refuse(old[0], hint)
         self._deadline.start(self.opened.size)
         if self.expected:
