@@ -23,7 +23,7 @@ _PATH = "device/action/install/devices"
 class Device:
     """The software of one device.
 
-    :param name: host name, or its id where it has none.
+    :param name: host name, or its id if it has none.
     :param running: version that runs now.
     :param default: version that the next boot starts.
     :param available: other versions that are installed.
@@ -34,7 +34,7 @@ class Device:
     :param device_id: ``uuid``.
     :param platform_family: ``platformFamily``; images name the families that they are for.
     :param system_ip: ``system-ip``.
-    :param local_ip: ``local-system-ip``, which actions send along where there is one.
+    :param local_ip: ``local-system-ip``, which actions send if the device has one.
     :param site_id: ``site-id``, as text.
     :param model: ``device-model``.
     :param device_type: the manager's list that holds it: ``vedge``, ``controller`` or ``vmanage``.
@@ -68,7 +68,7 @@ class Device:
         return any(name != "availableVersions" or not self.reachable for name in self.unreadable)
 
     def as_target(self) -> Target:
-        """Return how requests of actions name the device: by uuid, and by the local address where there is one."""
+        """Return how requests of actions name the device: by uuid, and by the local address if it has one."""
         return Target(self.device_id or "", self.local_ip or self.system_ip or "")
 
     def as_row(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def list_devices_of_type(session: ManagerSession, device_type: str) -> list[Devi
 
 
 def read_again(session: ManagerSession, devices: Iterable[Device]) -> dict[str | None, Device]:
-    """Return the lists that hold the devices, as they are now, by device id; one call for each list.
+    """Return the devices of the lists that hold these, as listed now, by device id; one call for each list.
 
     :raises VManageError: as any read.
     """
@@ -122,14 +122,15 @@ def read_again(session: ManagerSession, devices: Iterable[Device]) -> dict[str |
 
 
 def _parse_devices(rows: list[dict[str, Any]]) -> list[Device]:
-    devices = [_parse_device(row) for row in rows]
+    devices = [parse_device(row) for row in rows]
     for device in devices:
         if device.unreadable:
             log.warning("%s is listed with %s that cannot be read", device.name, ", ".join(device.unreadable))
     return devices
 
 
-def _parse_device(row: dict[str, Any]) -> Device:
+def parse_device(row: dict[str, Any]) -> Device:
+    """Return the device of one row of a list; what cannot be read is named in ``unreadable``."""
     # Both fields are documented (OpenAPI of release 26.1, with the same value), but not when they differ. A device that
     # has only one of them runs that one; if they differ, it counts as running both.
     unreadable: list[str] = []

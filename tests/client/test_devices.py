@@ -11,8 +11,8 @@ import pytest
 
 from airflow_provider_vmanage.client.devices import (
     Device,
-    _parse_device,
     list_devices,
+    parse_device,
 )
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.session import ManagerSession
@@ -68,7 +68,7 @@ def test_device_of_the_documentation_is_read() -> None:
     sample = Path(__file__).parent.parent / "data" / "20.18" / "devices_vmanage.json"
     (row,) = json.loads(sample.read_text(encoding="utf-8"))["answer"]["data"]
     expected = Device("vm12", "20.13.999-2846", "20.13.999-2846", ("20.13.999-2800",), reachable=True, role="vmanage")
-    assert _parse_device(row) == expected
+    assert parse_device(row) == expected
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_device_of_the_documentation_is_read() -> None:
     ],
 )
 def test_device_is_read_as_far_as_it_goes(row: dict[str, Any], device: Device) -> None:
-    assert _parse_device(row) == device
+    assert parse_device(row) == device
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_device_is_read_as_far_as_it_goes(row: dict[str, Any], device: Device) -
 def test_unreadable_version_is_noted_and_the_others_are_read(
     row: dict[str, Any], unreadable: str, *, more: bool
 ) -> None:
-    device = _parse_device({"host-name": "a", "version": "1.1.1", "defaultVersion": "1.1.1", **row})
+    device = parse_device({"host-name": "a", "version": "1.1.1", "defaultVersion": "1.1.1", **row})
     assert (device.unreadable, device.may_need_more) == ((unreadable,), more)
     assert "1.1.1" in device.needed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 
-from airflow_provider_vmanage.client.desired_state.prune import PruneRules, choose
+from airflow_provider_vmanage.client.desired_state.prune import PruneRules, choose_images
 from airflow_provider_vmanage.client.device_actions.usage import Usage
 from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.models import SoftwareImage
@@ -23,7 +23,7 @@ def test_thousands_of_images_and_devices_take_under_a_second() -> None:
         for number in range(DEVICES)
     )
     started = time.process_time()
-    chosen = choose(images, PruneRules(keep=2), Usage(devices), datetime.now(timezone.utc))
+    chosen = choose_images(images, PruneRules(keep=2), Usage(devices), datetime.now(timezone.utc))
     spent = time.process_time() - started
     assert (len(chosen.keep), len(chosen.remove)) == (IMAGES, 0)
     assert spent < 1

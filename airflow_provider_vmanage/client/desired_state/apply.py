@@ -6,7 +6,7 @@ What opens a source and uploads it is given, since sources may belong to Airflow
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from airflow_provider_vmanage.client.desired_state.plan import (
     make_plan,
     raise_if_stale,
 )
-from airflow_provider_vmanage.client.desired_state.prune import PruneRules, choose
+from airflow_provider_vmanage.client.desired_state.prune import PruneRules, choose_images
 from airflow_provider_vmanage.client.desired_state.steps import Step, check_deletion_limit, raise_if_refused, take_steps
 from airflow_provider_vmanage.client.device_actions.usage import CachedUsage, Usage
 from airflow_provider_vmanage.client.errors import (
@@ -103,18 +103,11 @@ class DesiredState:
                 "The plan wants no image at all (exact, and images is empty): set allow_empty to delete all images"
             )
         raise_if_refused(check_deletion_limit(len(old["remove"]), max_deletions))
-        plan = self.plan(wish)
-        if wish.exact and old["remove"] and self.usage.now().problem is not None:
-            raise self.usage.now().problem  # type: ignore[misc]
-        raise_if_stale(old, plan)
+        plan = self._plan_again(old, wish)
         raise_if_refused(check_deletion_limit(len(plan.remove), max_deletions))
-        if plan.blocked_adds:
-            texts = "; ".join(f"{one.describe()}: {reason}" for one, reason in plan.blocked_adds)
-            raise VManageConflictError(f"Not started: the plan cannot complete ({texts}). Nothing was changed")
-        for image, reason in ((one, why) for one, why in plan.blocked if one not in plan.add):
-            words = "check mode: would not delete" if self.check_mode else "Not deleted:"
-            log.warning("%s %s: it %s", words, image.describe(), reason)
-        return self._result(plan)
+        _raise_if_incomplete(plan)
+        self._log_blocked(plan)
+        return self._make_changes(plan)
 
     def prune(self, rules: PruneRules, *, max_deletions: int) -> dict[str, Any]:
         """Delete the images that no rule keeps and that are not in use.
@@ -127,7 +120,7 @@ class DesiredState:
             log.warning(
                 "Every image counts as in use, since the %s could not be listed: %s", usage.unread, usage.problem
             )
-        chosen = choose(images, rules, usage, datetime.now(timezone.utc))
+        chosen = choose_images(images, rules, usage, datetime.now(timezone.utc))
         refused = check_deletion_limit(len(chosen.remove), max_deletions)
         if not self.check_mode:
             raise_if_refused(refused)
@@ -141,7 +134,19 @@ class DesiredState:
             "applied": not self.check_mode,
         }
 
-    def _result(self, plan: Plan) -> dict[str, Any]:
+    def _plan_again(self, old: Mapping[str, Any], wish: Wish) -> Plan:
+        plan = self.plan(wish)
+        if wish.exact and old["remove"] and (problem := self.usage.now().problem) is not None:
+            raise problem
+        raise_if_stale(old, plan)
+        return plan
+
+    def _log_blocked(self, plan: Plan) -> None:
+        not_deleted = "check mode: would not delete" if self.check_mode else "Not deleted:"
+        for image, reason in plan.blocked:
+            log.warning("%s %s: it %s", not_deleted, image.describe(), reason)
+
+    def _make_changes(self, plan: Plan) -> dict[str, Any]:
         additions = [Step(f"add {one.describe()}", self._addition(one)) for one in plan.add]
         removals = [self._removal(image) for image in plan.remove]
         rows = take_steps([*additions, *removals], check_mode=self.check_mode)
@@ -189,6 +194,12 @@ class DesiredState:
         except VManageError as err:
             return f"cannot be read: {err}"
         return None
+
+
+def _raise_if_incomplete(plan: Plan) -> None:
+    if plan.blocked_adds:
+        texts = "; ".join(f"{one.describe()}: {reason}" for one, reason in plan.blocked_adds)
+        raise VManageConflictError(f"Not started: the plan cannot complete ({texts}). Nothing was changed")
 
 
 def _changed(rows: list[dict[str, Any]]) -> bool:

@@ -66,7 +66,7 @@ def parse_rules(keep: Any, protect: Any = (), older_than: Any = None) -> PruneRu
     return PruneRules(keep, parse_patterns(protect, "protect"), _age(older_than))
 
 
-def choose(images: Sequence[SoftwareImage], rules: PruneRules, usage: Usage, now: datetime) -> Pruning:
+def choose_images(images: Sequence[SoftwareImage], rules: PruneRules, usage: Usage, now: datetime) -> Pruning:
     """Return the images to delete: stored files that no rule keeps, no device needs and no other image refers to.
 
     :param now: with a time zone.
