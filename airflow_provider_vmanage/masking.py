@@ -1,4 +1,4 @@
-"""Template fields whose value may carry a secret."""
+"""Masks secrets: in template fields, URLs and texts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from airflow_provider_vmanage.client.urls import secrets_in_url
 
 
 class _Masked:
-    """An attribute that tells Airflow what is secret in its value as soon as that is known.
+    """An attribute that registers the secrets of its value with Airflow as soon as it is set.
 
     Rendering sets the attribute, for plain and for mapped tasks, and Airflow stores rendered fields only after that.
-    What stands literally in a DAG file is shown to everybody who can read the DAG's code.
+    Everyone who can read the code of a DAG can read the literals in it.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -28,23 +28,23 @@ class _Masked:
 
     def __set__(self, instance: Any, value: Any) -> None:
         instance.__dict__[self._name] = value
-        self._tell(value)
+        self._mask(value)
 
-    def _tell(self, value: Any) -> None:
+    def _mask(self, value: Any) -> None:
         raise NotImplementedError
 
 
 class MaskedURL(_Masked):
     """A URL of which a part may be secret."""
 
-    def _tell(self, value: Any) -> None:
+    def _mask(self, value: Any) -> None:
         mask_url(str(value) if value is not None else "")
 
 
 class MaskedText(_Masked):
-    """A text that is a secret as a whole."""
+    """A text that is secret as a whole."""
 
-    def _tell(self, value: Any) -> None:
+    def _mask(self, value: Any) -> None:
         from airflow.sdk.log import mask_secret
 
         if isinstance(value, str) and value and "{{" not in value:
@@ -52,9 +52,9 @@ class MaskedText(_Masked):
 
 
 def mask_url(text: str) -> None:
-    """Tell Airflow what is secret in a URL, or in the URL of a checksum list (``file:https://…``).
+    """Mask the secrets in a URL, or in the URL of a checksum list (``file:https://…``), from now on.
 
-    :param text: anything; what is no URL, or still a template, is left alone.
+    :param text: any text; ignored if it is not a URL, or still a template.
     """
     from airflow.sdk.log import mask_secret
 
@@ -65,7 +65,7 @@ def mask_url(text: str) -> None:
 
 
 def mask(secret: str | None) -> None:
-    """Tell Airflow a secret, also as it looks inside a URL or a form."""
+    """Mask a secret from now on, also in the form that it has in a URL."""
     from airflow.sdk.log import mask_secret
 
     for text in dict.fromkeys((secret, quote_plus(secret or ""))):
@@ -74,10 +74,10 @@ def mask(secret: str | None) -> None:
 
 
 def masked(text: str) -> str:
-    """Return the text without the secrets that Airflow has been told: a manager may quote what it was sent.
+    """Return the text without the secrets that Airflow knows: a manager may quote what it was sent.
 
-    :param text: for a place that Airflow stores, logs or shows without masking it.
+    :param text: text that Airflow stores, logs or shows without masking it.
     """
-    from airflow.providers.common.compat.sdk import redact  # its place differs between releases of Airflow
+    from airflow.providers.common.compat.sdk import redact  # its module differs between releases of Airflow
 
     return str(redact(text))

@@ -11,7 +11,7 @@ from airflow_provider_vmanage.client.errors import VManageConfigurationError, VM
 from airflow_provider_vmanage.client.upload.checksum_lists import find_checksum
 from airflow_provider_vmanage.client.upload.checksums import Checksum, parse_checksum
 from airflow_provider_vmanage.client.upload.sources import (
-    WRONG_PATH,
+    WRONG_PATH_ERRORS,
     ImageSource,
     checked_source,
     unreadable,
@@ -23,7 +23,7 @@ from airflow_provider_vmanage.masking import mask
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-#: what to install for a scheme that Airflow does not know by itself
+#: extra to install for a scheme that Airflow alone does not know
 _EXTRAS = {
     "s3": "airflow-provider-vmanage[s3]",
     "s3a": "airflow-provider-vmanage[s3]",
@@ -67,10 +67,10 @@ def _check_store(source: UploadSource) -> None:
 
     if isinstance(source.given, str) and not has_fs(source.scheme):
         raise _not_installed("source", source.shown, source.scheme)
-    if "?" in source.text:  # the libraries of the stores take it for a part of the name, and quote it in their errors
+    if "?" in source.text:  # the stores' libraries treat it as part of the name, and quote it in errors
         raise VManageConfigurationError(
-            f"source {source.shown!r} has a query: a signed URL begins with https://, and what else a store has to "
-            "know belongs in its connection"
+            f"source {source.shown!r} has a query: a signed URL begins with https://, and anything else that "
+            "a store needs belongs in its connection"
         )
 
 
@@ -113,11 +113,11 @@ def _read_list(listed: UploadSource, file_name: str) -> Checksum:
 
 
 def object_path(given: Any, *, field: str) -> ObjectStoragePath:
-    """Return what Airflow opens under a URL; nothing is read.
+    """Return the ``ObjectStoragePath`` of a URL; nothing is read.
 
     :param given: a URL, or such an object.
     :param field: name of the argument, for the error.
-    :raises VManageConfigurationError: a scheme that nobody here can open.
+    :raises VManageConfigurationError: a scheme that cannot be opened here.
     """
     from airflow.sdk import ObjectStoragePath
     from airflow.sdk.io import has_fs
@@ -125,8 +125,8 @@ def object_path(given: Any, *, field: str) -> ObjectStoragePath:
     text = str(given).strip()
     scheme = text.partition("://")[0].lower()
     try:
-        # Used exactly as given: paths derived from one with a connection have lost it in some Airflow releases. A
-        # scheme in capitals is none that Airflow 3.1 knows.
+        # Used exactly as given: in some Airflow releases, paths derived from one with a connection lose it. Airflow 3.1
+        # does not know a scheme in capitals.
         path = given if isinstance(given, ObjectStoragePath) else ObjectStoragePath(scheme + text[len(scheme) :])
         _ = path.fs
     except (ImportError, ValueError) as err:
@@ -146,8 +146,8 @@ def _open_stored(source: UploadSource) -> ImageSource:
     except ValueError as err:
         raise unreadable(shown, err) from err
     except OSError as err:
-        raise unreadable(shown, err, retryable=not isinstance(err, WRONG_PATH)) from err
-    except Exception as err:  # a store raises whatever its library raises; it may be back later
+        raise unreadable(shown, err, retryable=not isinstance(err, WRONG_PATH_ERRORS)) from err
+    except Exception as err:  # a store raises whatever its library raises; it may be transient
         raise unreadable(shown, err, retryable=True) from err
     if found.get("type") == "directory":  # is_dir() would list, which needs another permission than to read
         raise VManageSourceError(f"source {shown!r} is a folder: give one image")

@@ -50,7 +50,7 @@ class Clock:
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock], None]:
     """Gives uploads the clock, and blocks that are small."""
-    monkeypatch.setattr(body, "BLOCK", SMALL)
+    monkeypatch.setattr(body, "BLOCK_BYTES", SMALL)
     return lambda clock: monkeypatch.setattr(
         image_upload, "Deadline", partial(Deadline, now=clock.now, clock=clock.monotonic)
     )

@@ -123,8 +123,8 @@ def test_odd_names_are_found_exactly(name: str) -> None:
         (b"\x1f\x8b\x08\0,\0\n" + b"\xfe" * 900, "has the columns|line contains NUL"),  # the latter on Python 3.10
         (",".join(["x"] * 9000), "has the columns"),
         (f"{NAME},{MD5}\n", f"has the columns .*{MD5}"),  # no header
-        ("Release,MD5\n20.12,x\n", "has the columns release, md5: it takes one for the file name"),
-        (f"File Name,Size\n{NAME},5\n", "it takes .* one of sha512, sha256, md5"),
+        ("Release,MD5\n20.12,x\n", "has the columns release, md5: it needs one for the file name"),
+        (f"File Name,Size\n{NAME},5\n", "it needs .* one of sha512, sha256, md5"),
         (f'File Name,MD5\n"never closed,{MD5}\n' + "x\n" * 200_000, "cannot be read as CSV"),
     ],
 )

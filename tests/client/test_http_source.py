@@ -130,13 +130,13 @@ def test_an_image_goes_from_its_server_to_the_manager_and_to_no_disk_between(
 
 
 GONE_WRONG: list[tuple[Answer, str, bool]] = [
-    ((200, {}, CONTENT), "does not tell its size", False),
-    ((200, {"Content-Length": "many"}, CONTENT), "does not tell its size", False),
-    ((200, {"Transfer-Encoding": "chunked"}, b"0\r\n\r\n"), "does not tell its size", False),
+    ((200, {}, CONTENT), "has no Content-Length", False),
+    ((200, {"Content-Length": "many"}, CONTENT), "has no Content-Length", False),
+    ((200, {"Transfer-Encoding": "chunked"}, b"0\r\n\r\n"), "has no Content-Length", False),
     ((200, {"Content-Length": str(SIZE), "Content-Encoding": "gzip"}, CONTENT), "Content-Encoding gzip", False),
     ((200, {"Content-Length": "0"}, b""), "is empty", False),
     ((200, {"Content-Length": "6", "Content-Type": "text/html"}, b"<html>"), "is a web page", False),
-    ((200, {"Content-Length": "6", "Content-Type": "Text/HTML; charset=utf-8"}, b"<html>"), "as of a login or", False),
+    ((200, {"Content-Length": "6", "Content-Type": "Text/HTML; charset=utf-8"}, b"<html>"), "a login or", False),
     ((503, {"Content-Length": "6", "Content-Type": "text/html"}, b"<html>"), "HTTP 503", True),
     ((204, {}, b""), "HTTP 204", False),
     ((206, {"Content-Length": "5"}, b"image"), "HTTP 206", False),
@@ -185,9 +185,9 @@ SHORT = (200, {"Content-Length": str(SIZE)}, CONTENT[: SIZE // 2])
 LATER: list[tuple[list[Answer], str]] = [
     ([(200, {"Content-Length": "9"}, b"x" * 9), FILE], f"had 9 bytes and now has {SIZE}"),
     ([FILE, (200, {"Content-Length": "9"}, b"x" * 9)], f"had {SIZE} bytes and now has 9"),
-    ([FILE, SHORT], "broke off"),
+    ([FILE, SHORT], "was cut off"),
     ([FILE, (503, {"Content-Length": "0"}, b"")], "HTTP 503"),
-    ([FILE, (200, {}, CONTENT)], "does not tell its size"),
+    ([FILE, (200, {}, CONTENT)], "has no Content-Length"),
     ([FILE, (200, {"Content-Length": str(SIZE), "Content-Type": "text/html"}, CONTENT)], "is a web page"),
 ]
 
@@ -199,7 +199,7 @@ def test_a_source_that_changes_or_breaks_off_leaves_no_image(
     files.answers["/image.bin"] = answers
     with pytest.raises(VManageSourceError, match=words) as caught:
         upload_url(f"{files.url}/image.bin?sig={SECRET}")
-    assert caught.value.retryable is (words not in ("does not tell its size", "is a web page"))
+    assert caught.value.retryable is (words not in ("has no Content-Length", "is a web page"))
     assert SECRET not in repr(caught.value)
     vm.stop()
     assert vm.images == []
@@ -283,7 +283,7 @@ def test_a_published_list_may_lie_behind_a_url(files: FileServer) -> None:
     assert found == Checksum("sha512", hashlib.sha512(CONTENT).hexdigest())
 
     broken = [(200, length, lines), (200, length, lines[:-9000])]
-    for answers, words, retryable in ((broken, "broke off", True), ([], "HTTP 404", False)):
+    for answers, words, retryable in ((broken, "was cut off", True), ([], "HTTP 404", False)):
         files.answers["/sums"] = answers or [(404, {"Content-Length": "0"}, b"")]
         with pytest.raises(VManageSourceError, match=rf"^checksum: source .* {words}") as caught:
             open_checksum(f"file:{files.url}/sums?sig={SECRET}", "image.bin")

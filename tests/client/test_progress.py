@@ -88,4 +88,4 @@ def test_the_end_tells_size_duration_and_rate(clock: SimpleNamespace, lines: Cal
     bar = Progress("a.bin", 30 * MB)
     clock.now += 2
     bar.done()
-    assert lines() == ["a.bin: all 30.0 MB sent in 2.0 s (15.0 MB/s); waiting for the manager to take the image in"]
+    assert lines() == ["a.bin: all 30.0 MB sent in 2.0 s (15.0 MB/s); waiting for the manager to process the image"]

@@ -38,7 +38,7 @@ def test_a_file_tells_its_name_and_size_and_opens_at_its_start_each_time(tmp_pat
         (nothing, "No such file or directory"),
         (Path.touch, "is empty: fetch the image again"),
         (Path.mkdir, "Is a directory"),
-        (os.mkfifo, "no file"),  # opened, a pipe without a writer would block for ever
+        (os.mkfifo, "not a file"),  # opened, a pipe without a writer would block for ever
     ],
 )
 def test_what_is_no_file_with_bytes_in_it_is_refused_for_good(
@@ -83,7 +83,7 @@ def test_a_file_system_that_is_away_may_come_back_and_a_wrong_path_may_not(
 
 @pytest.mark.parametrize("size", [None, -1, "8", 8.0])
 def test_a_source_that_does_not_tell_its_size_is_refused(size: Any) -> None:
-    with pytest.raises(VManageSourceError, match="source 's3://b/k' does not tell its size"):
+    with pytest.raises(VManageSourceError, match="source 's3://b/k' has no size"):
         checked_source("s3://b/k", size, io.BytesIO)
 
 

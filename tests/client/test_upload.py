@@ -34,7 +34,7 @@ def no_thread_stays() -> Iterator[None]:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "BLOCK", SMALL)
+    monkeypatch.setattr(upload, "BLOCK_BYTES", SMALL)
 
 
 def bytes_of(size: int) -> bytes:
@@ -153,7 +153,9 @@ def test_a_source_that_shrinks_or_grows_never_sends_its_last_block(
 
 
 def test_a_source_that_breaks_off_is_an_error_in_its_own_words() -> None:
-    source = ImageSource("s3://b/k", 3 * upload.BLOCK, lambda: Stream(b"x" * 3 * upload.BLOCK, at=1, then=break_off))
+    source = ImageSource(
+        "s3://b/k", 3 * upload.BLOCK_BYTES, lambda: Stream(b"x" * 3 * upload.BLOCK_BYTES, at=1, then=break_off)
+    )
     with pytest.raises(VManageSourceError, match=r"'s3://b/k' cannot be read \(store went away\)") as caught:
         read(MultipartImage(source, "a"))
     assert caught.value.retryable
@@ -195,7 +197,7 @@ def test_a_stream_that_gives_little_at_a_time_is_sent_whole_and_closed() -> None
 @pytest.mark.usefixtures("small_blocks")
 def test_the_reader_stays_a_few_blocks_ahead_however_slow_the_network_is() -> None:
     far_ahead = threading.Event()
-    limit = (upload.AHEAD + 4) * SMALL
+    limit = (upload.BLOCKS_AHEAD + 4) * SMALL
     source = ImageSource("image", 100 * SMALL, lambda: Stream(b"x" * 100 * SMALL, at=limit, then=far_ahead.set))
     blocks = iter(MultipartImage(source, "a"))
     list(islice(blocks, 2))
@@ -222,8 +224,8 @@ def test_a_stopped_reader_does_not_fill_what_is_still_free() -> None:
         asked.release()
         assert go_on.acquire(timeout=5)
 
-    stream = Stream(b"x" * 50 * upload.BLOCK, at=upload.BLOCK, then=wait)
-    blocks = iter(MultipartImage(ImageSource("image", 50 * upload.BLOCK, lambda: stream), "a"))
+    stream = Stream(b"x" * 50 * upload.BLOCK_BYTES, at=upload.BLOCK_BYTES, then=wait)
+    blocks = iter(MultipartImage(ImageSource("image", 50 * upload.BLOCK_BYTES, lambda: stream), "a"))
     next(blocks)
     assert asked.acquire(timeout=5)  # the second block is being read
     ender = threading.Thread(target=blocks.close)  # type: ignore[attr-defined]

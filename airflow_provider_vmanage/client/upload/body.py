@@ -1,8 +1,8 @@
 """The body of an upload: multipart of known length, read ahead and hashed on another thread while it is sent.
 
-Memory does not depend on the size of the image: :data:`AHEAD` blocks of :data:`BLOCK` bytes wait between the reader
-and the socket. The last block is held back until the whole source has been read and its digest is known to agree, so
-the manager never holds a complete wrong image.
+Memory does not depend on the size of the image: :data:`BLOCKS_AHEAD` blocks of :data:`BLOCK_BYTES` wait between the
+reader and the socket. The last block is held back until the whole source has been read and its digest agrees, so the
+manager never receives a complete wrong image.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from airflow_provider_vmanage.client.upload.sources import ImageSource, unreadab
 
 log = logging.getLogger(__name__)
 
-#: bytes read at once
-BLOCK = 1024 * 1024
+#: bytes of one read
+BLOCK_BYTES = 1024 * 1024
 
 #: blocks that wait between the reader and the socket
-AHEAD = 4
+BLOCKS_AHEAD = 4
 
-#: seconds after which a wait for a slow source looks up whether it shall stop
+#: seconds between two checks, while a source is slow, for a request to stop
 _STOP_POLL_S = 0.5
 
 _END = None
@@ -49,9 +49,9 @@ class MultipartImage:
     :param source: where the bytes come from.
     :param file_name: name of the image on the manager.
     :param checksum: digest that the source must have.
-    :param raise_if_stopped: called before each block; raises where the task is told to stop.
+    :param raise_if_stopped: called before each block; raises if the task was told to stop.
     :param deadline: stops a transfer that cannot end in time.
-    :param on_sent: told the SHA-512 once the last byte is gone, before the manager's answer is waited for.
+    :param on_sent: called with the SHA-512 once the last byte is sent, before the response arrives.
     """
 
     def __init__(
@@ -88,14 +88,14 @@ class MultipartImage:
 
     @property
     def complete(self) -> bool:
-        """Tell whether the last byte was handed to the connection."""
+        """Return whether the last byte was given to the connection."""
         return self.sent == len(self)
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
-        """Yield the body; a block is good until the next one is asked for.
+        """Yield the body; a block is valid until the next one is requested.
 
         :raises VManageChecksumError: before the last block.
-        :raises VManageSourceError: the source shrank, grew or broke off.
+        :raises VManageSourceError: the source shrank, grew or was cut off.
         :raises VManageDeadlineError: it cannot end in time.
         :raises VManageCancelledError: told to stop.
         """
@@ -105,20 +105,20 @@ class MultipartImage:
         return self._blocks()
 
     def _blocks(self) -> Iterator[bytes | memoryview]:
-        reader = _Reader(self.source, self.checksum, self._raise_if_unwanted)
+        reader = _Reader(self.source, self.checksum, self._raise_if_stopped_or_late)
         progress = Progress(self._file_name, self.source.size)
         try:
-            yield from self._counted(self._head)
+            yield from self._count(self._head)
             held: memoryview | None = None
             for block in reader:
                 if held is not None:
-                    yield from self._counted(held)
+                    yield from self._count(held)
                     reader.recycle(held)
                     self._advance(progress)
                 held = block
             self.sha512 = reader.check()
-            yield from self._counted(held or b"")
-            yield from self._counted(self._tail)
+            yield from self._count(held or b"")
+            yield from self._count(self._tail)
             self.sent_on = time.time()
             progress.done()
             self._on_sent(self.sha512)
@@ -126,23 +126,23 @@ class MultipartImage:
             reader.stop()
 
     def _advance(self, progress: Progress) -> None:
-        gone = self.sent - len(self._head)
-        progress.update(gone)
-        self._deadline.update(gone, self.source.size)
+        sent = self.sent - len(self._head)
+        progress.update(sent)
+        self._deadline.update(sent, self.source.size)
 
-    def _raise_if_unwanted(self) -> None:
+    def _raise_if_stopped_or_late(self) -> None:
         self._raise_if_stopped()
         self._deadline.check(self.sent - len(self._head), self.source.size)
 
-    def _counted(self, block: bytes | memoryview) -> Iterator[bytes | memoryview]:
+    def _count(self, block: bytes | memoryview) -> Iterator[bytes | memoryview]:
         yield block
-        self.sent += len(block)  # only once the connection asks for more
+        self.sent += len(block)  # only once the connection requests more
 
 
 class _Reader:
-    """Reads the source on one thread and hashes it on another, some blocks ahead, in buffers that are used again.
+    """Reads the source on one thread and hashes it on another, some blocks ahead, in buffers that are reused.
 
-    So the store, the digest and TLS all work at the same time: each of them leaves the interpreter to the others.
+    The store, the digest and TLS run at the same time: each of them releases the interpreter lock.
     """
 
     def __init__(self, source: ImageSource, checksum: Checksum | None, raise_if_stopped: Callable[[], None]) -> None:
@@ -153,8 +153,8 @@ class _Reader:
         self._read: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._ready: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._free: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
-        for _ in range(AHEAD + 3):  # one more is hashed, one is held back, and one is on its way to the socket
-            self._free.put(memoryview(bytearray(BLOCK)))
+        for _ in range(BLOCKS_AHEAD + 3):  # one is being hashed, one is held back, and one is being sent
+            self._free.put(memoryview(bytearray(BLOCK_BYTES)))
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=work, name=f"vmanage-upload-{name}", daemon=True)
@@ -178,19 +178,22 @@ class _Reader:
                 continue
 
     def recycle(self, block: memoryview) -> None:
-        """Give a block back once it is sent."""
+        """Make the buffer of a sent block available again."""
         whole = block.obj
         self._free.put(memoryview(whole))
 
     def check(self) -> str:
-        """Return the SHA-512 of what was read, once it is known to be what was promised."""
+        """Return the SHA-512 of what was read.
+
+        :raises VManageChecksumError: it does not have the promised digest.
+        """
         if self._checksum:
             actual = self._digests[self._checksum.algorithm].hexdigest()
             self._checksum.check(actual, what=self._source.name)
         return self._digests["sha512"].hexdigest()
 
     def stop(self) -> None:
-        """End the threads and close the source; a read that hangs is left behind."""
+        """Stop the threads and close the source; a read that hangs is abandoned."""
         self._stopped.set()
         self._free.put(None)
         self._read.put(_END)
@@ -200,7 +203,7 @@ class _Reader:
     def _read_all(self) -> None:
         try:
             with self._source.open() as stream:
-                for block in read_blocks(stream, self._source, self._free_buffer):
+                for block in read_blocks(stream, self._source, self._take_buffer):
                     self._read.put(block)
             self._read.put(_END)
         except VManageError as err:
@@ -216,7 +219,7 @@ class _Reader:
             self._ready.put(item)
         self._ready.put(item)
 
-    def _free_buffer(self) -> memoryview | None:
+    def _take_buffer(self) -> memoryview | None:
         buffer = self._free.get()
         return None if self._stopped.is_set() else buffer
 
@@ -224,11 +227,11 @@ class _Reader:
 def read_blocks(
     stream: IO[bytes], source: ImageSource, new_buffer: Callable[[], memoryview | None]
 ) -> Iterator[memoryview]:
-    """Yield exactly the announced number of bytes, each block in a buffer of its own.
+    """Yield exactly as many bytes as the source has, each block in its own buffer.
 
     :param stream: at byte 0.
-    :param source: what was announced.
-    :param new_buffer: returns the next buffer to fill, or ``None`` to end early.
+    :param source: its size and name.
+    :param new_buffer: returns the next buffer to fill, or ``None`` to stop early.
     :raises VManageSourceError: there are fewer or more bytes.
     """
     left = source.size
@@ -252,7 +255,7 @@ def read_blocks(
 
 
 def _read_into(stream: IO[bytes], buffer: memoryview) -> int:
-    """Fill the buffer as far as the stream does at once; not every store's stream can do it without a copy."""
+    """Fill the buffer with one read of the stream; not every store's stream can do that without a copy."""
     if isinstance(stream, io.IOBase) and hasattr(stream, "readinto"):
         return int(stream.readinto(buffer) or 0)
     block = stream.read(len(buffer))
@@ -261,7 +264,7 @@ def _read_into(stream: IO[bytes], buffer: memoryview) -> int:
 
 
 def check_digest(source: ImageSource, checksum: Checksum, raise_if_stopped: Callable[[], None]) -> None:
-    """Read the whole source once, before anything is given up for it.
+    """Read the whole source once and check its digest, before anything is deleted for it.
 
     :raises VManageChecksumError: it does not have the promised digest.
     :raises VManageSourceError: it cannot be read to its end.

@@ -15,7 +15,7 @@ from typing import IO
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.upload.checksums import ALGORITHMS, Checksum
 
-#: ``<hex>  name``, ``<hex> *name`` of sha512sum and its relatives; with one blank, of BSD's ``md5 -r``
+#: ``<hex>  name``, ``<hex> *name`` of sha512sum and the like; with one blank, of BSD's ``md5 -r``
 _SUM_LINE = re.compile(r"^\\?([0-9a-fA-F]{32,128}) [ *]?(.+)$")
 
 #: ``SHA512 (name) = <hex>`` of the same with --tag, and of BSD; ``SHA2-512(name)= <hex>`` of openssl
@@ -23,11 +23,11 @@ _TAG_LINE = re.compile(r"^([A-Z][A-Z0-9/-]+) ?\((.+)\) ?= ([0-9a-fA-F]{32,128})$
 
 _TAGS = {"SHA512": "sha512", "SHA2-512": "sha512", "SHA256": "sha256", "SHA2-256": "sha256", "MD5": "md5"}
 
-#: headers of the column with the file name, in letters and digits only; the surest first
+#: headers of the column with the file name, letters and digits only; the most specific first
 _NAME_COLUMNS = ("filename", "imagename", "file", "image", "name")
 
-#: characters; what has a longer line is no list, and would be held in memory as a whole
-_LONGEST_LINE = 64 * 1024
+#: characters; a file with a longer line is not a list, and would be read into memory as a whole
+_MAX_LINE_CHARS = 64 * 1024
 
 _BY_LENGTH = {length: name for name, length in ALGORITHMS.items()}
 
@@ -37,17 +37,17 @@ def find_checksum(stream: IO[bytes], file_name: str, *, list_name: str) -> Check
 
     :param stream: the list, as bytes; UTF-8, with or without a byte order mark.
     :param file_name: of the image, as the list names it.
-    :param list_name: of the list, for the error.
+    :param list_name: name of the list, for errors.
     :raises VManageConfigurationError: the file is not listed, is listed with different digests, or the list has
-        neither form.
+        neither format.
     """
     text = io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")
     try:
-        found = {one for one in _entries(_lines(text, list_name), list_name) if one[0] == file_name}
+        found = {one for one in _parse_entries(_read_lines(text, list_name), list_name) if one[0] == file_name}
     except csv.Error as err:
         raise VManageConfigurationError(f"checksum list {list_name!r} cannot be read as CSV ({err})") from err
     finally:
-        text.detach()  # the stream is the caller's to close
+        text.detach()  # the caller closes the stream
     if not found:
         raise VManageConfigurationError(f"checksum list {list_name!r} does not list {file_name!r}: correct checksum")
     for algorithm in ALGORITHMS:
@@ -62,52 +62,52 @@ def find_checksum(stream: IO[bytes], file_name: str, *, list_name: str) -> Check
     raise AssertionError("an entry has one of the algorithms")
 
 
-def _lines(text: io.TextIOWrapper, list_name: str) -> Iterator[str]:
-    while line := text.readline(_LONGEST_LINE):
-        if len(line) == _LONGEST_LINE:
+def _read_lines(text: io.TextIOWrapper, list_name: str) -> Iterator[str]:
+    while line := text.readline(_MAX_LINE_CHARS):
+        if len(line) == _MAX_LINE_CHARS:
             raise VManageConfigurationError(
-                f"checksum list {list_name!r} has a line longer than {_LONGEST_LINE} characters: is it a list?"
+                f"checksum list {list_name!r} has a line longer than {_MAX_LINE_CHARS} characters: is it a list?"
             )
         yield line.rstrip("\r\n")
 
 
-def _entries(lines: Iterator[str], list_name: str) -> Iterator[tuple[str, str, str]]:
+def _parse_entries(lines: Iterator[str], list_name: str) -> Iterator[tuple[str, str, str]]:
     """Yield (file name, algorithm, digest)."""
     first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
     if _SUM_LINE.match(first) or _TAG_LINE.match(first):
-        yield from filter(None, map(_sum_entry, chain([first], lines)))
+        yield from filter(None, map(_parse_sum_line, chain([first], lines)))
     elif "," in first or ";" in first or "\t" in first:
-        yield from _csv_entries(first, lines, list_name)
+        yield from _parse_csv(first, lines, list_name)
     else:
         raise VManageConfigurationError(
             f"checksum list {list_name!r} has neither sha512sum lines nor a CSV header: correct checksum"
         )
 
 
-def _sum_entry(line: str) -> tuple[str, str, str] | None:
+def _parse_sum_line(line: str) -> tuple[str, str, str] | None:
     if tagged := _TAG_LINE.match(line):
-        entry = _entry(tagged[2], tagged[3])
+        entry = _make_entry(tagged[2], tagged[3])
         return entry if entry and entry[1] == _TAGS.get(tagged[1]) else None
     summed = _SUM_LINE.match(line)
-    return _entry(summed[2], summed[1]) if summed else None
+    return _make_entry(summed[2], summed[1]) if summed else None
 
 
-def _entry(name: str, digest: str) -> tuple[str, str, str] | None:
+def _make_entry(name: str, digest: str) -> tuple[str, str, str] | None:
     algorithm = _BY_LENGTH.get(len(digest))
     return (name.removeprefix("./"), algorithm, digest.lower()) if algorithm else None
 
 
-def _csv_entries(header: str, lines: Iterable[str], list_name: str) -> Iterator[tuple[str, str, str]]:
+def _parse_csv(header: str, lines: Iterable[str], list_name: str) -> Iterator[tuple[str, str, str]]:
     delimiter = max(",;\t", key=header.count)
     columns = [re.sub(r"[^a-z0-9]", "", column.lower()) for column in next(csv.reader([header], delimiter=delimiter))]
     named = next((columns.index(name) for name in _NAME_COLUMNS if name in columns), None)
     digests = [at for at, column in enumerate(columns) if any(name in column for name in ALGORITHMS)]
     if named is None or not digests:
         raise VManageConfigurationError(
-            f"checksum list {list_name!r} has the columns {', '.join(columns):.200}: it takes one for the file name "
+            f"checksum list {list_name!r} has the columns {', '.join(columns):.200}: it needs one for the file name "
             f"and one of {', '.join(ALGORITHMS)}"
         )
     for row in csv.reader(lines, delimiter=delimiter):
         for digest in (row[at].strip() for at in digests if max(at, named) < len(row)):
-            if re.fullmatch(r"[0-9a-fA-F]+", digest) and (entry := _entry(row[named].strip(), digest)):
+            if re.fullmatch(r"[0-9a-fA-F]+", digest) and (entry := _make_entry(row[named].strip(), digest)):
                 yield entry

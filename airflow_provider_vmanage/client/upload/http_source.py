@@ -1,4 +1,4 @@
-"""Images that lie behind an ``http(s)://`` URL: streamed from there to the manager, never stored in between."""
+"""Images behind an ``http(s)://`` URL: streamed from there to the manager, never stored in between."""
 
 from __future__ import annotations
 
@@ -18,109 +18,109 @@ from airflow_provider_vmanage.client.upload.sources import ImageSource, checked_
 from airflow_provider_vmanage.client.urls import MASK, masked_url
 
 #: seconds to connect, and to wait for the next bytes
-_TIMEOUT = (10, 60)
+_TIMEOUTS_S = (10, 60)
 
-#: types that no image has
-_PAGES = ("text/html", "application/xhtml+xml")
+#: content types that no image has
+_PAGE_TYPES = ("text/html", "application/xhtml+xml")
 
 
 def http_file(url: str) -> ImageSource:
-    """Return what lies behind a URL as a source.
+    """Return the file behind a URL as a source.
 
-    Asks once for its size (a GET that is closed after the headers: signed URLs allow no HEAD), and reads it with a
-    request of its own. Redirects are followed, but never from https to http. Proxies and certificate authorities of
-    the environment are used, ``~/.netrc`` is not.
+    One request reads its size (a GET that is closed after the headers: signed URLs allow no HEAD); each read sends
+    another. Redirects are followed, but never from https to http. Proxies and certificate authorities of the
+    environment are used, ``~/.netrc`` is not.
 
-    :param url: may carry user information or a signature; neither shows up in an error.
-    :raises VManageSourceError: not there, of unknown length, empty, or a web page.
+    :param url: may have user information or a signature in it; both are masked in errors.
+    :raises VManageSourceError: missing, of unknown length, empty, or a web page.
     """
     shown = masked_url(url)
-    answer = _get(url, shown)
-    size = _size(answer, shown)
-    answer.close()
+    response = _get(url, shown)
+    size = _read_size(response, shown)
+    response.close()
     return checked_source(shown, size, lambda: _open(url, shown, size))
 
 
 def _open(url: str, shown: str, size: int) -> IO[bytes]:
-    answer = _get(url, shown)
-    if (now := _size(answer, shown)) != size:
-        answer.close()
+    response = _get(url, shown)
+    if (now := _read_size(response, shown)) != size:
+        response.close()
         raise VManageSourceError(f"source {shown!r} had {size} bytes and now has {now}", retryable=True)
-    return cast("IO[bytes]", _Body(answer, shown))
+    return cast("IO[bytes]", _Body(response, shown))
 
 
 def _get(url: str, shown: str) -> requests.Response:
     try:
         http = _Session()
         http.auth = _own_credentials(url)
-        with _queries_left_out():
-            answer = http.get(url, stream=True, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"})
-    except _Downgrade:
+        with _queries_masked():
+            response = http.get(url, stream=True, timeout=_TIMEOUTS_S, headers={"Accept-Encoding": "identity"})
+    except _DowngradeError:
         raise VManageSourceError(
             f"source {shown!r} redirects from https to http: use the address it leads to"
         ) from None
     except (requests.RequestException, ValueError) as err:
-        # The words of requests name the URL with its signature, so only the kind of failure is told. Its ValueErrors
-        # are about what no retry makes better: an address that is none.
-        lasting = isinstance(err, (ValueError, requests.TooManyRedirects))
-        what = f"cannot be reached ({type(err).__name__})" + (": correct source" if lasting else "")
-        raise VManageSourceError(f"source {shown!r} {what}", retryable=not lasting) from None
-    if answer.status_code != 200:
-        answer.close()
-        passing = answer.status_code in (408, 429) or answer.status_code >= 500
-        raise VManageSourceError(f"source {shown!r} was answered with HTTP {answer.status_code}", retryable=passing)
-    if answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() in _PAGES:
-        answer.close()
+        # The messages of requests quote the URL with its signature, so only the kind of failure is shown. Its
+        # ValueErrors are about invalid addresses, which no retry fixes.
+        is_permanent = isinstance(err, (ValueError, requests.TooManyRedirects))
+        what = f"cannot be reached ({type(err).__name__})" + (": correct source" if is_permanent else "")
+        raise VManageSourceError(f"source {shown!r} {what}", retryable=not is_permanent) from None
+    if response.status_code != 200:
+        response.close()
+        is_transient = response.status_code in (408, 429) or response.status_code >= 500
+        raise VManageSourceError(f"source {shown!r} returned HTTP {response.status_code}", retryable=is_transient)
+    if response.headers.get("Content-Type", "").partition(";")[0].strip().lower() in _PAGE_TYPES:
+        response.close()
         raise VManageSourceError(
-            f"source {shown!r} is a web page (text/html), as of a login or an expired link: use the address of the file"
+            f"source {shown!r} is a web page (text/html), a login or an expired link: use the address of the file"
         )
-    return answer
+    return response
 
 
-class _Downgrade(Exception):
+class _DowngradeError(Exception):
     """A redirect leads from https to http."""
 
 
 class _Session(requests.Session):
-    """Follows redirects, but neither from https to http nor with what ``~/.netrc`` says of another host."""
+    """Follows redirects, but not from https to http, and never with credentials of ``~/.netrc``."""
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Look at the next step before it is made."""
+        """Check a redirect before it is followed."""
         old, new = response.request.url or "", prepared_request.url or ""
         if old.startswith("https:") and new.startswith("http:"):
-            raise _Downgrade
+            raise _DowngradeError
         if self.should_strip_auth(old, new):  # type: ignore[no-untyped-call]
             prepared_request.headers.pop("Authorization", None)
 
 
 @contextmanager
-def _queries_left_out() -> Iterator[None]:
-    """Keep signatures out of urllib3's debug log: not every log of Airflow's is masked (``airflow dags test``)."""
-    log, without_query = logging.getLogger("urllib3.connectionpool"), _WithoutQuery()
-    log.addFilter(without_query)
+def _queries_masked() -> Iterator[None]:
+    """Mask signatures in urllib3's debug log: Airflow does not mask every log (``airflow dags test``)."""
+    log, query_filter = logging.getLogger("urllib3.connectionpool"), _QueryFilter()
+    log.addFilter(query_filter)
     try:
         yield
     finally:
-        log.removeFilter(without_query)
+        log.removeFilter(query_filter)
 
 
-class _WithoutQuery(logging.Filter):
-    """Masks what stands behind a question mark in the arguments of a record."""
+class _QueryFilter(logging.Filter):
+    """Masks everything after a question mark in the arguments of a record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record through."""
+        """Return true: every record is logged."""
         if isinstance(record.args, tuple):
-            record.args = tuple(_without_query(one) if isinstance(one, str) else one for one in record.args)
+            record.args = tuple(_mask_query(one) if isinstance(one, str) else one for one in record.args)
         return True
 
 
-def _without_query(text: str) -> str:
+def _mask_query(text: str) -> str:
     path, mark, _ = text.partition("?")
     return f"{path}?{MASK}" if mark else text
 
 
 def _own_credentials(url: str) -> Any:
-    """Return an auth object in any case: without one, requests looks into ``~/.netrc``, even past the URL's own."""
+    """Return an auth object, always: without one, requests reads ``~/.netrc``, even if the URL has credentials."""
     parts = urlsplit(url)
     if parts.username is None:
         return lambda prepared: prepared
@@ -128,47 +128,47 @@ def _own_credentials(url: str) -> Any:
     return HTTPBasicAuth(unquote_to_bytes(parts.username), unquote_to_bytes(parts.password or ""))
 
 
-def _size(answer: requests.Response, shown: str) -> int:
-    encoding = answer.headers.get("Content-Encoding", "identity")
+def _read_size(response: requests.Response, shown: str) -> int:
+    encoding = response.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
-        answer.close()
+        response.close()
         raise VManageSourceError(f"source {shown!r} is sent with Content-Encoding {encoding}: use a server without it")
-    length = answer.headers.get("Content-Length", "")
+    length = response.headers.get("Content-Length", "")
     if not length.isdecimal():
-        answer.close()
-        raise VManageSourceError(f"source {shown!r} does not tell its size (Content-Length): use a server that does")
+        response.close()
+        raise VManageSourceError(f"source {shown!r} has no Content-Length: use a server that sends one")
     return int(length)
 
 
 class _Body(io.RawIOBase):
-    """The body of an answer as a file; closing it closes the connection.
+    """The body of a response as a file; closing it closes the connection.
 
-    :param answer: read from its first byte.
+    :param response: read from its first byte.
     :param shown: name of the source, for errors.
     """
 
-    def __init__(self, answer: requests.Response, shown: str) -> None:
-        self._answer = answer
+    def __init__(self, response: requests.Response, shown: str) -> None:
+        self._response = response
         self._shown = shown
 
     def readable(self) -> bool:
-        """Tell that it can be read."""
+        """Return true."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer; 0 at the end.
+        """Fill the buffer; return 0 at the end.
 
         :raises VManageSourceError: the connection ended before the body did.
         """
         try:
-            block: bytes = self._answer.raw.read(len(buffer), decode_content=False)
+            block: bytes = self._response.raw.read(len(buffer), decode_content=False)
         except (HTTPError, OSError) as err:
             kind = type(err).__name__
-            raise VManageSourceError(f"source {self._shown!r} broke off ({kind})", retryable=True) from err
+            raise VManageSourceError(f"source {self._shown!r} was cut off ({kind})", retryable=True) from err
         buffer[: len(block)] = block
         return len(block)
 
     def close(self) -> None:
         """Close the connection."""
-        self._answer.close()
+        self._response.close()
         super().close()

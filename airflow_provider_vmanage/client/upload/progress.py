@@ -1,4 +1,4 @@
-"""Progress lines of an upload."""
+"""Logs the progress of an upload."""
 
 from __future__ import annotations
 
@@ -7,33 +7,36 @@ import time
 
 log = logging.getLogger(__name__)
 
-_EVERY_PERCENT = 10
-_LEAST_SECONDS = 3.0
-_MOST_SECONDS = 30.0
+_STEP_PERCENT = 10
+_MIN_INTERVAL_S = 3.0
+_MAX_INTERVAL_S = 30.0
 
 
 class Progress:
-    """Logs percent, MB/s and time left: every 10 %, at least 3 s apart, and after 30 s in any case.
+    """Logs percent, MB/s and time left every 10 %, but at least 3 s and at most 30 s apart.
 
-    :param name: of what is sent.
-    :param size: bytes in all.
+    :param name: of the file.
+    :param size: bytes in total.
     """
 
     def __init__(self, name: str, size: int) -> None:
         self._name = name
         self._size = size
         self._started = time.monotonic()
-        self._next_percent = _EVERY_PERCENT
+        self._next_percent = _STEP_PERCENT
         self._logged_at = self._started
 
     def update(self, sent: int) -> None:
-        """Note how many bytes were sent, and log progress when a line is due."""
+        """Log a line if one is due.
+
+        :param sent: bytes so far.
+        """
         now = time.monotonic()
         percent = 100 * sent // self._size
         since = now - self._logged_at
-        if since < (_LEAST_SECONDS if percent >= self._next_percent else _MOST_SECONDS):
+        if since < (_MIN_INTERVAL_S if percent >= self._next_percent else _MAX_INTERVAL_S):
             return
-        self._next_percent = percent - percent % _EVERY_PERCENT + _EVERY_PERCENT
+        self._next_percent = percent - percent % _STEP_PERCENT + _STEP_PERCENT
         self._logged_at = now
         rate = sent / max(now - self._started, 1e-6)
         left = (self._size - sent) / max(rate, 1e-6)
@@ -50,7 +53,7 @@ class Progress:
         """Log that the last byte was sent."""
         seconds = max(time.monotonic() - self._started, 1e-6)
         log.info(
-            "%s: all %.1f MB sent in %.1f s (%.1f MB/s); waiting for the manager to take the image in",
+            "%s: all %.1f MB sent in %.1f s (%.1f MB/s); waiting for the manager to process the image",
             self._name,
             self._size / 1e6,
             seconds,
