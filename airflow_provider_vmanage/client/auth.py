@@ -1,11 +1,11 @@
-"""The three ways to log in, each a small object that sends what it must and returns what later requests carry.
+"""The three ways to log in: each sends its login and returns the credentials of later requests.
 
 Sources: Cisco's authentication page of release 20.16 (session login and its HTML failure page), a live capture of
 release 20.18.2.1 (the JSON failure under 200), Cisco's JWT pages of release 20.18 (JWT login, API keys), and sastre
 1.28 (how an API key is used). A refused login is never repeated: see :class:`VManageAuthenticationError`.
 
-A manager that starts responds to a login with 404, 403, a redirect or a page for a while. So only what a running
-manager says is a refusal; everything else is unavailable, is not repeated inside the call, and a later try may succeed.
+A manager that starts responds to a login with 404, 403, a redirect or a page for a while. So only the response of a
+running manager is a refusal; any other means unavailable, is not repeated inside the call, and a later try may succeed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from airflow_provider_vmanage.client.http.responses import (
 from airflow_provider_vmanage.client.settings import ManagerSettings, is_header_value
 from airflow_provider_vmanage.client.urls import masked_url
 
-#: sends one request: (call, options of ``requests``) -> the answer, unjudged
+#: sends one request: (call, options of ``requests``) -> the response, unjudged
 Send = Callable[..., requests.Response]
 
 LOGIN, JWT_LOGIN = (Call("POST", path) for path in LOGIN_PATHS)
@@ -45,8 +45,8 @@ LOGIN, JWT_LOGIN = (Call("POST", path) for path in LOGIN_PATHS)
 #: polled without a login by clients that wait for a restart (catalystwan 0.41.6): ``{"isServerReady": true}``
 READY = Call("GET", f"{API_ROOT}/client/server/ready")
 
-#: seconds a JWT shall live: long enough for the slowest upload, far below the limit of 604800 (Cisco, JWT login)
-JWT_DURATION = 14400
+#: seconds for which a JWT is valid: enough for the slowest upload, far below the limit of 604800 (Cisco, JWT login)
+JWT_LIFETIME_S = 14400
 
 
 _REASONS = {
@@ -58,14 +58,14 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Credentials:
-    """What an opened login adds to each request.
+    """What a login adds to each request.
 
     :param headers: headers to send.
     :param cookies: cookies to send.
-    :param token: XSRF token, where the login itself gives one.
-    :param secrets: values that must not show up anywhere.
+    :param token: XSRF token, if the response to the login contains one.
+    :param secrets: values that must not appear in logs or errors.
     :param opened: whether the manager keeps a session that has to be logged out.
-    :param unfit: why it must not be used for more than its logout.
+    :param unfit: the error to raise if it may only be used for its logout.
     """
 
     headers: dict[str, str] = field(default_factory=dict, repr=False)
@@ -79,7 +79,7 @@ class Credentials:
 class Login(Protocol):
     """A way to log in."""
 
-    #: whether a dead session can be opened anew with what we have
+    #: whether a dead session can be replaced by another login
     renewable: bool
 
     def open(self, send: Send) -> Credentials:
@@ -91,7 +91,7 @@ class Login(Protocol):
 
 
 class _PasswordLogin:
-    """What both logins with a password share: none is sent again while the manager says that it is starting.
+    """Shared by both logins with a password: none is sent again while the manager reports that it is starting.
 
     Whether a login counts towards the lock of the account while the manager starts is not known.
     """
@@ -100,19 +100,19 @@ class _PasswordLogin:
 
     def __init__(self, settings: ManagerSettings) -> None:
         self._settings = settings
-        self._asks_first = False
+        self._checks_readiness = False
 
     def open(self, send: Send) -> Credentials:
         """Log in with one attempt; after one that was unavailable, only once the manager is ready."""
-        if self._asks_first and is_starting(send):
+        if self._checks_readiness and is_starting(send):
             text = "The manager is still starting, so the login was not sent again"
             raise VManageUnavailableError(text, repeat=False, **READY.where)
         try:
             credentials = self._log_in(send)
         except VManageUnavailableError as err:
-            self._asks_first = not err.repeat
+            self._checks_readiness = not err.repeat
             raise
-        self._asks_first = False
+        self._checks_readiness = False
         return credentials
 
     def _log_in(self, send: Send) -> Credentials:
@@ -142,11 +142,11 @@ class JWTLogin(_PasswordLogin):
     """
 
     def _log_in(self, send: Send) -> Credentials:
-        """Post user and password as JSON and take ``token`` and ``csrf`` from the response."""
+        """Post user and password as JSON and read ``token`` and ``csrf`` from the response."""
         body = {
             "username": self._settings.username,
             "password": self._settings.password,
-            "duration": JWT_DURATION,
+            "duration": JWT_LIFETIME_S,
         }
         response = send(JWT_LOGIN, json=body)
         raise_if_rate_limited(JWT_LOGIN, response)
@@ -171,16 +171,16 @@ class ApiKeyLogin:
 
 
 def login_for(settings: ManagerSettings) -> Login:
-    """Return the way to log in that the settings name."""
+    """Return the login of the method in the settings (``auth``)."""
     kinds: dict[str, type[Any]] = {"session": SessionLogin, "jwt": JWTLogin, "api_key": ApiKeyLogin}
     login: Login = kinds[settings.auth](settings)
     return login
 
 
 def _secure_over_http(settings: ManagerSettings) -> VManageConfigurationError | None:
-    """Return what is wrong where a cookie for TLS only came without: it must not travel so with every call.
+    """Return an error if a cookie for TLS only came over HTTP: it must not be sent over HTTP with every call.
 
-    That it goes back once, with the logout, tells a listener nothing that the login's own answer has not.
+    Sending it once more, with the logout, reveals nothing that the response to the login has not.
     """
     if not settings.base_url.startswith("http://"):
         return None
@@ -209,26 +209,26 @@ def _jwt_fields(text: str) -> tuple[str, str]:
 def _login_error(
     send: Send, response: requests.Response, call: Call, settings: ManagerSettings
 ) -> VManageAuthenticationError | VManageUnavailableError:
-    """Return what a login that did not succeed means: refused only where a running manager says so.
+    """Return the error of a failed login: refused only if a running manager refused it.
 
     A 401 is no documented response to the session login; it counts as a refusal, since repeating a refused login may
     lock the account.
     """
-    if "passwordreset" in _target(response).lower():
+    if "passwordreset" in _redirect_target(response).lower():
         return VManageAuthenticationError(
             "The manager asks for a new password: sign in once in the browser and change it",
             status=response.status_code,
             **call.where,
         )
-    if response.status_code == 401 or (_looks_refused(call, response) and not is_starting(send)):
+    if response.status_code == 401 or (_is_refusal(call, response) and not is_starting(send)):
         return _refused(response, call, settings)
     return _unavailable(response, call)
 
 
-def _looks_refused(call: Call, response: requests.Response) -> bool:
-    """Return whether a manager that is ready refuses a login like this.
+def _is_refusal(call: Call, response: requests.Response) -> bool:
+    """Return whether the response is a refusal, provided that the manager is ready.
 
-    A JWT login that is not there at all (404) is no refusal of the password, but no retry helps either.
+    A JWT login that does not exist (404) is no refusal of the password, but no retry helps either.
     """
     if call is JWT_LOGIN:
         return response.status_code in (200, 404, 405)
@@ -236,9 +236,9 @@ def _looks_refused(call: Call, response: requests.Response) -> bool:
 
 
 def is_starting(send: Send) -> bool:
-    """Return whether the manager says that it is still starting, or cannot say anything.
+    """Return whether the manager reports that it is still starting, or is unavailable.
 
-    Asked without credentials. A release that does not know this call says nothing, so it counts as started.
+    The call needs no credentials. A release that does not have it counts as started.
 
     :param send: sends a request, unjudged.
     """
@@ -257,7 +257,7 @@ def is_starting(send: Send) -> bool:
     return isinstance(body, dict) and body.get("isServerReady") in (False, "false")
 
 
-def _target(response: requests.Response) -> str:
+def _redirect_target(response: requests.Response) -> str:
     is_redirect = 300 <= response.status_code < 400
     return masked_url(str(response.headers.get("Location", ""))) if is_redirect else ""
 
@@ -266,14 +266,14 @@ def _unavailable(response: requests.Response, call: Call) -> VManageUnavailableE
     """Return the error of a login that was neither accepted nor refused; it is not sent again inside the call."""
     status = response.status_code
     error = error_of(response.text) or {}
-    seconds, asked = asked_to_wait(response)
-    said = str(error.get("message") or "").strip()
-    reason = said or _REASONS.get(status, f"HTTP {status}")
+    seconds, asked_text = asked_to_wait(response)
+    message = str(error.get("message") or "").strip()
+    reason = message or _REASONS.get(status, f"HTTP {status}")
     if 300 <= status < 400:
-        reason = f"redirected to {_target(response)!r}"
+        reason = f"redirected to {_redirect_target(response)!r}"
     return VManageUnavailableError(
         f"The manager could not process the login ({reason}): it may still be starting; if this lasts, correct host, "
-        f"port or schema of the connection{asked}",
+        f"port or schema of the connection{asked_text}",
         retry_after=seconds,
         repeat=False,
         status=status,
@@ -288,9 +288,9 @@ def _refused(response: requests.Response, call: Call, settings: ManagerSettings)
     hint = "correct login and password; five refused logins within 15 minutes lock the account"
     if call is JWT_LOGIN and response.status_code in (404, 405):
         hint = 'JWT login needs release 20.18.1 or newer: set auth to "session"'
-    said = str(error.get("message") or "").strip()
+    message = str(error.get("message") or "").strip()
     return VManageAuthenticationError(
-        f"The manager refused the login of {settings.username!r}{f' ({said})' if said else ''}: {hint}",
+        f"The manager refused the login of {settings.username!r}{f' ({message})' if message else ''}: {hint}",
         status=response.status_code,
         code=str(error.get("code") or "").strip() or None,
         details=str(error.get("details") or "").strip() or None,

@@ -1,13 +1,13 @@
-"""Records of the software repository as frozen values, and parsers for every dialect the manager has shown.
+"""Records of the software repository as frozen values, and parsers for every known form of them.
 
-The dialects (Cisco's documentation of release 16.3 and the OpenAPI examples of release 26.1):
+The forms (Cisco's documentation of release 16.3 and the OpenAPI examples of release 26.1):
 
 * six fields, ``availableFiles`` one name;
-* grouped: ``availableFiles`` in brackets, several names joined by ``", "``, ``fileNameMap`` and ``versionIdMap`` as
-  the text of a Java map, ``versionId`` of the group (``GET /device/action/software``);
+* grouped: ``availableFiles`` in brackets, several names joined by ``", "``, ``fileNameMap`` and ``versionIdMap`` as the
+  text of a Java map, ``versionId`` of the group (``GET /device/action/software``);
 * per file: no brackets, ``versionId`` of the file (``GET /device/action/software/images``).
 
-What is not known is kept as it came, never guessed. The version cannot be told from a file name.
+Unknown values are kept unchanged, never guessed. The version cannot be derived from a file name.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
-from airflow_provider_vmanage.client.record_text import are_told_apart, inner_text, parse_file_names, parse_java_map
+from airflow_provider_vmanage.client.record_text import are_names_distinct, inner_text, parse_file_names, parse_java_map
 from airflow_provider_vmanage.client.urls import masked_url
 
-#: the first number of milliseconds that a 64-bit integer cannot hold, as the tables of images promise one
-_TOO_LATE = 2**63
+#: limit of milliseconds: the tables of images have a 64-bit integer
+_MILLISECONDS_LIMIT = 2**63
 
 # Local images carry a URL of the manager itself, with the placeholder left in:
 # http://<VMANAGE_HOST>:8080/software/package/
@@ -35,10 +35,10 @@ _OWN_PACKAGE_URL = re.compile(r"^https?://[^/]*:8080/software/package/?$")
 class SoftwareImage:
     """One file of the software repository, or one repository URL without a file.
 
-    :param version: ``versionName``, as the manager read it from inside the image; ``--`` is the manager's own
-        word for "unknown".
+    :param version: ``versionName``, as the manager read it from the image; ``--`` means that the manager
+        does not know it.
     :param record_id: ``versionId`` of the record that holds the file.
-    :param file_id: the file's own id of ``versionIdMap``, where the manager shows one.
+    :param file_id: the file's own id of ``versionIdMap``, if the manager shows one.
     :param file_name: name as listed in ``availableFiles``; ``None`` for a repository URL.
     :param uploaded_name: right-hand side of ``fileNameMap``: the name under which the file was uploaded.
     :param image_type: such as ``software``.
@@ -47,10 +47,10 @@ class SoftwareImage:
     :param updated_on: milliseconds since 1970, as the manager sends it.
     :param url: ``versionURL`` as listed.
     :param record_files: names of all files of the same record.
-    :param names_unsure: the names of the record hold commas and cannot be told apart: ``file_name`` is the whole list.
+    :param names_unsure: names of the record contain commas and cannot be separated: ``file_name`` is the whole list.
     :param remote_server_ids: remote servers that hold the file, by ``remoteServerId`` and ``remoteServers``.
     :param needs_version: ``smuCompatibleVersion``: the version that a maintenance update is installed onto.
-    :param raw: the record as the manager sent it, where it could not be read; every other field is empty then, so it
+    :param raw: the record as the manager sent it, if it could not be read; every other field is empty then, so it
         matches nothing and has no id to delete it by.
     :param problem: why it could not be read.
     """
@@ -74,12 +74,12 @@ class SoftwareImage:
 
     @property
     def version_id(self) -> str | None:
-        """Return the id to delete by: the record's, or the file's own where the record holds other files too."""
+        """Return the id to delete by: the record's, or the file's own if the record holds other files too."""
         return self.file_id if self.shares_record else self.record_id
 
     @property
     def shares_record(self) -> bool:
-        """Tell whether the record holds other files too."""
+        """Return whether the record holds other files too."""
         return len(self.record_files) > 1
 
     @property
@@ -106,22 +106,22 @@ class SoftwareImage:
         return bool(self.file_name) and not self.is_on_manager and not self.remote_server_ids
 
     def has_file_name(self, name: str) -> bool:
-        """Tell whether ``name`` is exactly the listed or the uploaded name."""
+        """Return whether ``name`` is exactly the listed or the uploaded name."""
         return name in (self.file_name, self.uploaded_name)
 
     def has_id(self, version_id: str) -> bool:
-        """Tell whether ``version_id`` is exactly the id of the record or of the file."""
+        """Return whether ``version_id`` is exactly the id of the record or of the file."""
         return version_id in (self.record_id, self.file_id)
 
     def describe(self) -> str:
-        """Return one line that tells this image from its neighbours."""
+        """Return one line that identifies this image."""
         if self.problem:
             return f"a record that could not be read ({self.problem})"
         what = self.file_name or masked_url(self.url or "no file")
         return f"{what} (version {self.version}, id {self.version_id or self.record_id})"
 
     def as_row(self) -> dict[str, Any]:
-        """Return the flat row of plain JSON types that operators and the sensor hand on."""
+        """Return the flat row of plain JSON types that operators and the sensor return."""
         return {
             "version": self.version,
             "version_id": self.version_id,
@@ -135,7 +135,7 @@ class SoftwareImage:
 
 @dataclass(frozen=True)
 class ServerInfo:
-    """What ``GET /dataservice/client/server`` says.
+    """The response to ``GET /dataservice/client/server``.
 
     :param version: ``platformVersion``, such as ``20.12.4`` or ``20.9.0.02-li``.
     :param token: the XSRF token (``CSRFToken``); none before release 19.2.
@@ -151,12 +151,12 @@ class ServerInfo:
     user: str | None = None
 
     def __repr__(self) -> str:
-        """Leave the token out: it is half of a session."""
+        """Omit the token: it is a secret."""
         return f"ServerInfo(version={self.version!r}, tenancy_mode={self.tenancy_mode!r}, user_mode={self.user_mode!r})"
 
     @property
     def release(self) -> tuple[int, int] | None:
-        """Return the first two numbers of the version, or ``None`` where there are none."""
+        """Return the first two numbers of the version, or ``None`` if there are none."""
         found = re.search(r"(?<!\d)(\d{1,9})\.(\d{1,9})(?!\d)", self.version or "", re.ASCII)
         return (int(found[1]), int(found[2])) if found else None
 
@@ -175,7 +175,8 @@ def parse_server_info(record: Mapping[str, Any]) -> ServerInfo:
 def parse_images(records: Iterable[Mapping[str, Any]]) -> list[SoftwareImage]:
     """Return one image per file of each record, in the order of the list.
 
-    A record that cannot be read hides no other: it becomes one image with its :attr:`~SoftwareImage.raw` alone.
+    A record that cannot be read does not affect others: it becomes one image of which only
+    :attr:`~SoftwareImage.raw` is set.
 
     :param records: the ``data`` of either list call.
     :raises VManageProtocolError: there are records, and none of them can be read.
@@ -194,7 +195,7 @@ def parse_images(records: Iterable[Mapping[str, Any]]) -> list[SoftwareImage]:
 
 
 def _id_shown(record: Mapping[str, Any]) -> str:
-    """Return the words that identify a record which cannot be read, as far as its id can."""
+    """Return text that identifies an unreadable record, if at least its id can be read."""
     version_id = record.get("versionId")
     return f"; its versionId is {version_id}" if isinstance(version_id, str) else ""
 
@@ -203,14 +204,14 @@ def _parse_record(record: Mapping[str, Any]) -> list[SoftwareImage]:
     uploaded = parse_java_map(record.get("fileNameMap"))
     ids = parse_java_map(record.get("versionIdMap"))
     known = {*uploaded, *uploaded.values(), *ids}
-    if not are_told_apart(record.get("availableFiles"), known):
+    if not are_names_distinct(record.get("availableFiles"), known):
         return [_whole_list(record)]
     listed = parse_file_names(record.get("availableFiles"), known)
-    # A name that only fileNameMap knows is still a file that somebody uploaded.
-    hidden = [name for key, name in uploaded.items() if name and key not in listed and name not in listed]
-    if len(listed) == len(hidden) == len(uploaded) == 1:
-        uploaded, hidden = {listed[0]: hidden[0]}, []
-    files = tuple(dict.fromkeys((*listed, *hidden)))
+    # A name that only fileNameMap shows is still a file that was uploaded.
+    unlisted = [name for key, name in uploaded.items() if name and key not in listed and name not in listed]
+    if len(listed) == len(unlisted) == len(uploaded) == 1:
+        uploaded, unlisted = {listed[0]: unlisted[0]}, []
+    files = tuple(dict.fromkeys((*listed, *unlisted)))
     shared = _shared_fields(record)
     if not files:
         return [SoftwareImage(**shared)]
@@ -227,7 +228,7 @@ def _parse_record(record: Mapping[str, Any]) -> list[SoftwareImage]:
 
 
 def _whole_list(record: Mapping[str, Any]) -> SoftwareImage:
-    """Return all files as one that nobody can delete alone: no name is guessed, and the list is kept as it came."""
+    """Return all files as one image, which cannot be deleted alone: no name is guessed, the list is kept unchanged."""
     text = str(record["availableFiles"])
     name = inner_text(text, "[]").strip()
     return SoftwareImage(
@@ -282,9 +283,9 @@ def _families(value: Any) -> tuple[str, ...]:
 
 
 def _milliseconds(value: Any) -> int | None:
-    """Return whole milliseconds, or ``None`` for what is no number or fits no 64-bit integer, the column's type."""
+    """Return whole milliseconds, or ``None`` for what is not a number or does not fit into 64 bits."""
     if isinstance(value, str) and re.fullmatch(r"\s*\d{1,19}\s*", value, re.ASCII):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return int(value) if -_TOO_LATE <= value < _TOO_LATE else None
+    return int(value) if -_MILLISECONDS_LIMIT <= value < _MILLISECONDS_LIMIT else None

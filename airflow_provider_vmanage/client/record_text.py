@@ -1,7 +1,7 @@
-"""Names in the text that Java makes of lists and maps: ``[a, b]`` and ``{key=value, key=value}``.
+"""Names in the text of Java's lists and maps: ``[a, b]`` and ``{key=value, key=value}``.
 
 Java joins by ``", "`` and quotes nothing (its ``AbstractCollection.toString`` and ``AbstractMap.toString``), so a name
-with a comma in it looks like two. Only the maps of a record can tell, since each of their pairs has an equals sign.
+that contains a comma cannot be distinguished from two. Only the maps of a record can: each pair has an equals sign.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_provider_vmanage.client.errors import VManageProtocolError
 def parse_file_names(value: Any, known: Collection[str] = ()) -> tuple[str, ...]:
     """Return the names in ``availableFiles``: bare, bracketed, joined by commas, or a JSON list.
 
-    :param known: names that the maps of the record show; those with a comma in them are not split.
+    :param known: names that the maps of the record show; those that contain a comma are not split.
     """
     if value is None:
         return ()
@@ -26,11 +26,11 @@ def parse_file_names(value: Any, known: Collection[str] = ()) -> tuple[str, ...]
     return tuple(dict.fromkeys(name.strip() for name in value if name.strip()))
 
 
-def are_told_apart(value: Any, known: Collection[str]) -> bool:
-    """Tell whether it is sure where each name in ``availableFiles`` ends.
+def are_names_distinct(value: Any, known: Collection[str]) -> bool:
+    """Return whether it is certain where each name in ``availableFiles`` ends.
 
-    It is not where the maps show a name with a comma in it that is not found in the list as a whole while parts of
-    the list are no names of the maps, or whose parts are names too.
+    It is not if the maps show a name with a comma that the list does not contain as a whole while parts of the list are
+    no names of the maps, or a name whose parts are names too.
     """
     joined = {name for name in known if "," in name}
     if not joined or not isinstance(value, str):
@@ -52,7 +52,7 @@ def parse_java_map(value: Any) -> dict[str, str]:
 
 
 def inner_text(value: str, brackets: str) -> str:
-    """Return the text without the pair of brackets around it, where there is one."""
+    """Return the text without the pair of brackets around it, if there is one."""
     text = value.strip()
     return text[1:-1] if text.startswith(brackets[0]) and text.endswith(brackets[1]) else text
 

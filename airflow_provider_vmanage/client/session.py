@@ -171,7 +171,7 @@ class ManagerSession:
 
     @property
     def is_open(self) -> bool:
-        """Return whether there is a session that is not known to be dead."""
+        """Return whether a session is open, as far as is known."""
         return self._pool.current is not None
 
     def renew_if_older(self, seconds: float) -> None:

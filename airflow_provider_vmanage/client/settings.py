@@ -1,4 +1,4 @@
-"""Everything a session needs to know before it sends a byte, read from the fields of a connection."""
+"""The settings of a session, read from the fields of a connection and checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_vmanage.client.urls import manager_url
 
 AUTH_METHODS = ("session", "jwt", "api_key")
 
-#: extras of the connection that mean something; any other is named in a warning and never sent
+#: extras of the connection that are used; any other is named in a warning and never sent
 KNOWN_EXTRAS = (
     "auth",
     "api_key",
@@ -33,12 +33,12 @@ DEFAULT_RATE, MAX_RATE = 20.0, 100.0
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds to wait; none of them is unlimited.
+    """Timeouts in seconds; each has a limit.
 
     :param connect: for the TCP and TLS handshake.
-    :param read: between two bytes of an answer, and for one piece of an upload to leave.
-    :param upload_read: from the last byte of an upload to the answer, since the manager unpacks the image inside
-        the request (seen in clients that list right after the answer and find the image).
+    :param read: between two bytes of a response, and to send one piece of an upload.
+    :param upload_read: from the last byte of an upload to the response, since the manager unpacks the image inside the
+        request (seen in clients that list right after the response and find the image).
     """
 
     connect: float = 10.0
@@ -61,7 +61,7 @@ class ManagerSettings:
     :param timeouts: see :class:`Timeouts`.
     :param requests_per_second: that all sessions of one process with this manager send at most.
     :param user_agent: sent with each request.
-    :param unknown_extras: names of extras that mean nothing here.
+    :param unknown_extras: names of extras that are not used.
     """
 
     base_url: str
@@ -79,7 +79,7 @@ class ManagerSettings:
 
     @property
     def tls_verify(self) -> bool | str:
-        """Return what goes with each request: given per request it wins over REQUESTS_CA_BUNDLE."""
+        """Return the ``verify`` of each request: given per request it takes precedence over REQUESTS_CA_BUNDLE."""
         return self.ca_bundle or True if self.verify else False
 
 
@@ -97,14 +97,14 @@ def read_settings(
 
     Values in ``extra`` may be JSON types or text, as a connection given as URI has only text.
 
-    :raises VManageConfigurationError: naming the field, its value (secrets masked) and the mend.
+    :raises VManageConfigurationError: naming the field, its value (secrets masked) and the fix.
     """
     extra = {name: value for name, value in (extra or {}).items() if value not in (None, "")}
     settings = ManagerSettings(
         base_url=manager_url(host or "", port, schema),
         username=login or None,
         password=password or None,
-        auth=_choice(extra),
+        auth=_auth(extra),
         api_key=_text(extra, "api_key"),
         tenant=_text(extra, "tenant"),
         verify=parse_bool(extra.get("verify", True), field="verify"),
@@ -120,11 +120,11 @@ def read_settings(
 
 
 def is_header_value(value: Any) -> bool:
-    """Tell whether an HTTP header can carry the value as it is."""
+    """Return whether an HTTP header can carry the value unchanged."""
     return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip()
 
 
-def _choice(extra: Mapping[str, Any]) -> str:
+def _auth(extra: Mapping[str, Any]) -> str:
     value = str(extra.get("auth", "session")).strip().lower()
     if value not in AUTH_METHODS:
         raise VManageConfigurationError(f"auth is {extra['auth']!r}: use one of {', '.join(AUTH_METHODS)}")

@@ -1,4 +1,4 @@
-"""URLs as users write them: the address of a manager, and the URL of a repository elsewhere."""
+"""URLs as users write them: the address of a manager, and repository URLs."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageProtocolError
 
-#: what a repository elsewhere may be reached by; not by us (whether by the manager or by its devices, no source says)
+#: schemes of a repository URL; whether the manager or its devices open it, no source says
 REPOSITORY_SCHEMES = ("http", "https", "ftp", "scp", "sftp", "tftp")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ftp": 21, "scp": 22, "sftp": 22, "tftp": 69}
 
 MASK = "***"
 
-#: from this length on, the user name of a URL is rather a token
-_TOKEN_LENGTH = 20
+#: a user name in a URL with at least so many characters is taken for a token
+_TOKEN_MIN_CHARS = 20
 
-#: a name or an address in brackets, and perhaps a port
+#: a name or an address in brackets, with an optional port
 _NETLOC = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+(%[\w.-]+)?\])(:\d*)?")
 
 
 def check_repository_url(url: str, *, field: str = "version_url") -> str:
-    """Return the URL of a repository elsewhere, checked before anything is sent.
+    """Return a repository URL, checked before anything is sent.
 
     :param url: such as ``https://images.example.com/20.12/``.
     :param field: name of the argument, for the error.
-    :raises VManageConfigurationError: it has another scheme, no host, or blanks in it.
+    :raises VManageConfigurationError: it has another scheme, no host, or contains blanks.
     """
     shown = masked_url(url)
     if not url or re.search(r"[\s\x00-\x1f\x7f]", url):
@@ -43,9 +43,9 @@ def check_repository_url(url: str, *, field: str = "version_url") -> str:
 
 
 def same_url(one: str, other: str) -> bool:
-    """Return whether two URLs mean the same: the case of scheme and host, a default port and a slash at the end aside.
+    """Return whether two URLs are equal but for the case of scheme and host, a default port and a trailing slash.
 
-    A manager may spell a URL otherwise than it was sent; what is sent is never changed.
+    A manager may list a URL in another spelling than it was sent; what is sent is never changed.
     """
     return one == other or _normalised(one) == _normalised(other)
 
@@ -63,7 +63,7 @@ def _normalised(url: str) -> tuple[str, ...]:
 
 
 def masked_url(url: str) -> str:
-    """Return the URL with ``***`` for its user information, query and fragment, or for all of it if it is none."""
+    """Return the URL with ``***`` for its user information, query and fragment, or ``***`` alone if it is no URL."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -71,19 +71,19 @@ def masked_url(url: str) -> str:
     try:
         _ = parts.port
     except ValueError:
-        if "@" in url:  # no number: rather the first half of a password with a slash in it
+        if "@" in url:  # not a number: more likely the first half of a password that contains a slash
             return MASK
     host = parts.netloc.rpartition("@")[2]
     netloc = f"{MASK}@{host}" if "@" in parts.netloc else parts.netloc
-    hidden = [MASK if part else "" for part in (parts.query, parts.fragment)]
-    return urlunsplit((parts.scheme, netloc, parts.path, *hidden))
+    masked = [MASK if part else "" for part in (parts.query, parts.fragment)]
+    return urlunsplit((parts.scheme, netloc, parts.path, *masked))
 
 
 def secrets_in_url(url: str) -> list[str]:
-    """Return what may be secret in a URL: password (as written and decoded), query, and the values in it.
+    """Return the parts of a URL that may be secret: password (as written and decoded), query, and the values in it.
 
-    A user name too where it is a token: alone before the ``@`` of an ``http(s)`` URL, or as long as tokens are. In the
-    URL of an object store it is the id of an Airflow connection, which has to stay readable.
+    A user name too if it may be a token: alone before the ``@`` of an ``http(s)`` URL, or as long as a token. In a URL
+    of an object store it is the id of an Airflow connection, which has to stay readable.
     """
     try:
         parts = urlsplit(url)
@@ -109,22 +109,22 @@ def secrets_in_url(url: str) -> list[str]:
 def _token_in(parts: SplitResult) -> str:
     user, scheme = parts.username or "", parts.scheme.lower()
     alone = scheme in ("http", "https") and not parts.password
-    return user if alone or (scheme in REPOSITORY_SCHEMES and len(user) >= _TOKEN_LENGTH) else ""
+    return user if alone or (scheme in REPOSITORY_SCHEMES and len(user) >= _TOKEN_MIN_CHARS) else ""
 
 
 def manager_url(host: str, port: int | None = None, schema: str | None = None) -> str:
     """Return the base URL of a manager, from the fields of a connection.
 
     :param host: a name, ``name:port``, an IPv4 or IPv6 address (with or without brackets), or a URL without a path.
-    :param port: the port field; 443 where neither field names one (80 for ``http``).
+    :param port: the port field; 443 if neither field names one (80 for ``http``).
     :param schema: ``https`` (default) or ``http``.
     :return: ``scheme://host:port``, with the port.
-    :raises VManageConfigurationError: naming the field, its value and the mend; nothing was sent.
+    :raises VManageConfigurationError: naming the field, its value and the fix; nothing was sent.
     """
     host = (host or "").strip()
     if not host:
         raise VManageConfigurationError("host is empty: give the name or address of the manager")
-    if "@" in host:  # before anything else: a password may look like a path, a port or a query
+    if "@" in host:  # checked first: a password may contain a slash, a colon or a question mark
         shown = f"{MASK}@{host.rpartition('@')[2]}"
         raise VManageConfigurationError(f"host {shown!r} has credentials in it: use the login and password fields")
     scheme = _scheme(host, (schema or "").strip().lower().removesuffix("://"))
@@ -180,7 +180,7 @@ def _split(url: str, field: str, shown: str) -> SplitResult:
     try:
         parts = urlsplit(url)
     except ValueError:
-        # Not chained, here and below: Python's words may quote what is half of a password.
+        # Not chained, here and below: Python's message may quote half of a password.
         raise VManageConfigurationError(f"{field} {shown!r} is not a URL: check its brackets") from None
     try:
         _ = parts.port
@@ -191,7 +191,7 @@ def _split(url: str, field: str, shown: str) -> SplitResult:
 
 
 def build_path(path: str, listed_id: str) -> str:
-    """Return the path of what is listed under an id, whatever characters are in it.
+    """Return the path of a listed id, whatever characters it contains.
 
     :raises VManageProtocolError: the id would lead to another path.
     """

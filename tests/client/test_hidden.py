@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from airflow_provider_vmanage.client.errors import VManageError
-from airflow_provider_vmanage.client.http.redaction import hide
+from airflow_provider_vmanage.client.http.redaction import redact
 from airflow_provider_vmanage.client.remote_server_fields import RemoteServer
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.session import ManagerSession
@@ -113,11 +113,11 @@ def test_the_password_of_a_remote_server_is_hidden(simulate: Callable[..., Simul
 
 def test_a_short_secret_would_garble_the_text_and_stays() -> None:
     error = VManageError("It is an admin", details="an", path="/an", code="an")
-    hide(error, ["an", None, ""])
+    redact(error, ["an", None, ""])
     assert str(error) == "It is an admin [/an, code an]"
 
 
 def test_a_secret_that_was_cut_is_hidden_too() -> None:
     error = VManageError("Refused", details="x" * 190 + "a-long-sec")
-    hide(error, ["a-long-secret"])
+    redact(error, ["a-long-secret"])
     assert error.details == "x" * 190 + "***"

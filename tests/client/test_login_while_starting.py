@@ -148,11 +148,11 @@ def test_a_login_that_changed_is_sent_at_once(vm: Simulator, connect: Connect) -
 def test_a_refusal_is_forgotten_after_fifteen_minutes(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert refused_logins.REFUSAL_SECONDS == 900
+    assert refused_logins.REFUSAL_S == 900
     vm.faults.add("login_refused", times=2)
     with pytest.raises(VManageAuthenticationError):
         list_images(connect(vm))
-    monkeypatch.setattr(refused_logins, "REFUSAL_SECONDS", 0.0)
+    monkeypatch.setattr(refused_logins, "REFUSAL_S", 0.0)
     with pytest.raises(VManageAuthenticationError):
         list_images(connect(vm))
     assert paths(vm).count(LOGIN) == 2

@@ -156,4 +156,4 @@ def test_no_retry_after_breaks_the_parser(value: str, date: str) -> None:
 
 
 def test_the_limits_are_those_of_the_docs() -> None:
-    assert (retry.MAX_REPEATS, retry.MAX_SECONDS) == (5, 60.0)
+    assert (retry.MAX_REPEATS, retry.MAX_REPEATS_S) == (5, 60.0)

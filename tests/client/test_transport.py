@@ -23,7 +23,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageSourceError,
 )
 from airflow_provider_vmanage.client.http.interim_responses import Prefixed
-from airflow_provider_vmanage.client.http.transport import PIECE, _pieces
+from airflow_provider_vmanage.client.http.transport import PIECE_BYTES, _pieces
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.simulator import Simulator
 
@@ -163,13 +163,13 @@ def test_an_api_key_that_is_refused_during_a_transfer_is_not_tried_again(
     assert len(vm.requests) == 2
 
 
-@pytest.mark.parametrize("size", [0, 1, PIECE, PIECE + 1, 3 * PIECE + 7])
+@pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 7])
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_pieces_are_the_whole_in_order(kind: Callable[[bytes], Any], size: int) -> None:
     data = bytes(i % 251 for i in range(size))
     pieces = [bytes(piece) for piece in _pieces(kind(data))]
     assert b"".join(pieces) == data
-    assert max(map(len, pieces)) <= PIECE
+    assert max(map(len, pieces)) <= PIECE_BYTES
 
 
 @settings(max_examples=100)

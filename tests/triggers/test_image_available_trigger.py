@@ -256,9 +256,9 @@ def test_a_refused_login_is_not_repeated_until_the_connection_has_changed(
 
 
 def test_a_refused_login_is_sent_again_after_a_lock_has_ended(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert repository_poll.LOGIN_RETRY_SECONDS == 1200 > refused_logins.REFUSAL_SECONDS == 900
+    assert repository_poll.LOGIN_RETRY_SECONDS == 1200 > refused_logins.REFUSAL_S == 900
     monkeypatch.setattr(repository_poll, "LOGIN_RETRY_SECONDS", 0.5)
-    monkeypatch.setattr(refused_logins, "REFUSAL_SECONDS", 0.4)
+    monkeypatch.setattr(refused_logins, "REFUSAL_S", 0.4)
     vm.faults.add("login_refused", times=2)
 
     async def scenario() -> None:

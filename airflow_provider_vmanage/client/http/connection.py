@@ -1,4 +1,4 @@
-"""The HTTP connection to one manager: the only place that sends, and the place to stop it."""
+"""The HTTP connection to one manager: the only place that sends requests, and where they are stopped."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from airflow_provider_vmanage.client.http.responses import Call, malformed_redir
 from airflow_provider_vmanage.client.http.transport import ManagerAdapter
 from airflow_provider_vmanage.client.settings import ManagerSettings
 
-#: seconds a logout may take when the task is being killed: Airflow's supervisor gives five in
-#: all, and up to 1.5 are gone with a source that hangs
+#: seconds a logout may take when the task is killed: Airflow's supervisor allows five in all, and a source that hangs
+#: takes up to 1.5 of them
 URGENT_LOGOUT_S = 3.0
 
 #: seconds a logout may take otherwise: the task has done its work, and the manager ends an idle session by itself
@@ -33,7 +33,7 @@ LOGOUT_S = 10.0
 
 
 class ManagerConnection:
-    """Sends requests to one manager, unjudged, and can be stopped from anywhere.
+    """Sends requests to one manager, returns the responses unjudged, and can be stopped from any thread.
 
     :param settings: how to reach the manager.
     """
@@ -51,23 +51,23 @@ class ManagerConnection:
         for prefix in ("https://", "http://"):
             self._http.mount(prefix, self._adapter)
         self._http.headers["User-Agent"] = settings.user_agent
-        # With an auth object of its own, requests never looks into ~/.netrc, and still honours proxies.
+        # With an auth object of its own, requests never reads ~/.netrc, and still honours proxies.
         self._http.auth = lambda prepared: prepared
 
     def send(self, call: Call, **options: Any) -> requests.Response:
-        """Send one request when its turn comes and return the answer, whatever it is; redirects are not followed.
+        """Send one request when the rate limit allows it, and return the response; redirects are not followed.
 
         :param call: method and path.
         :param options: for ``requests``: headers, cookies, params, json, data, timeout.
-        :raises VManageError: there was no whole answer.
+        :raises VManageError: there was no complete response.
         """
         self.raise_if_stopped()
-        self._raise_if_too_late(call)
+        self._raise_if_window_over(call)
         self._await_turn()
         options.setdefault("timeout", self._limits())
         url = self._base_url + call.path + (f"?{call.query}" if call.query else "")
         try:
-            answer = self._http.request(call.method, url, allow_redirects=False, verify=self._verify, **options)
+            response = self._http.request(call.method, url, allow_redirects=False, verify=self._verify, **options)
         except VManageError:
             raise  # from the body that is sent
         except (requests.RequestException, HTTPError) as err:
@@ -76,11 +76,11 @@ class ManagerConnection:
                 err.request = err.response = None  # ours is chained to it, and their bodies and headers are secrets
             raise transport_error(call, err) from err
         except OSError as err:
-            # requests looks for the file of the environment by itself, and only for its name.
+            # requests checks the file of the environment by itself, and only whether it exists.
             text = f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE cannot be used ({err}): correct it, or set ca_bundle"
             raise VManageConfigurationError(text, **call.where) from err
         except ValueError as err:
-            # Even where redirects are not followed, requests parses where they lead.
+            # Even if redirects are not followed, requests parses their address.
             raise malformed_redirect(call) from err
         except (TypeError, RecursionError) as err:
             if options.get("json") is None:
@@ -88,17 +88,18 @@ class ManagerConnection:
             raise VManageConfigurationError(
                 f"json cannot be sent ({err}): give plain JSON types", **call.where
             ) from err
-        if "charset" not in answer.headers.get("Content-Type", "").lower():
-            answer.encoding = "utf-8"  # JSON is UTF-8 (RFC 8259, 8.1), also as text/plain, where requests says Latin-1
-        return answer
+        if "charset" not in response.headers.get("Content-Type", "").lower():
+            # JSON is UTF-8 (RFC 8259, 8.1), also as text/plain, for which requests assumes Latin-1.
+            response.encoding = "utf-8"
+        return response
 
     def _await_turn(self) -> None:
-        # A logout does not wait: there is one for each login, which did.
+        # A logout does not wait: there is one for each login, which has waited.
         seconds = self._limit.reserve() if self._deadline is None else 0.0
         if seconds > 0.001:
             self.sleep(seconds)
 
-    def _raise_if_too_late(self, call: Call) -> None:
+    def _raise_if_window_over(self, call: Call) -> None:
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise VManageUnavailableError("The manager took too long to end the session", repeat=False, **call.where)
 
@@ -110,27 +111,27 @@ class ManagerConnection:
         return min(half, limits[0]), min(half, limits[1])
 
     def take_cookies(self) -> RequestsCookieJar:
-        """Return all cookies and begin with none: those of a dead session must not go with the next login."""
-        taken = self._http.cookies
+        """Return all cookies and start with none: those of a dead session must not be sent with the next login."""
+        cookies = self._http.cookies
         self._http.cookies = RequestsCookieJar(NoSessionCookie())
-        return taken
+        return cookies
 
     @contextmanager
     def with_cookies(self, jar: RequestsCookieJar | None) -> Iterator[None]:
-        """Send these cookies instead of those that are there now: a load balancer knows a session's node by them."""
-        now = self._http.cookies
-        self._http.cookies = now if jar is None else jar
+        """Send these cookies instead of the current ones: a load balancer finds a session's node by them."""
+        current = self._http.cookies
+        self._http.cookies = current if jar is None else jar
         try:
             yield
         finally:
-            self._http.cookies = now
+            self._http.cookies = current
 
     def drop(self) -> None:
         """Close the idle connections; the next request opens a new one."""
         self._http.close()
 
     def stop(self) -> None:
-        """Break off what is under way, and refuse what comes next."""
+        """Interrupt the request in progress, and refuse later ones."""
         self._stopped.set()
         self._adapter.break_connections()
 
@@ -143,7 +144,7 @@ class ManagerConnection:
             self.raise_if_stopped()
 
     def raise_if_stopped(self) -> None:
-        """Do nothing unless :meth:`stop` was called.
+        """Raise an error if :meth:`stop` was called.
 
         :raises VManageCancelledError: it was.
         """
@@ -152,15 +153,15 @@ class ManagerConnection:
 
     @contextmanager
     def logout_window(self, *, urgent: bool = False) -> Iterator[bool]:
-        """Let requests through even after a stop, but with little time for all of them; tell whether it is urgent.
+        """Allow requests for a short time, even after a stop; yield whether the logout is urgent.
 
-        :param urgent: as after a stop.
+        :param urgent: allow as little time as after a stop.
         """
         was_stopped = self._stopped.is_set()
         urgent = urgent or was_stopped
         seconds = URGENT_LOGOUT_S if urgent else LOGOUT_S
         self._deadline = time.monotonic() + seconds
-        # The timeouts of a socket begin anew with each byte: an answer that trickles in keeps them all.
+        # The timeouts of a socket restart with each byte: a response that trickles in never exceeds them.
         end = threading.Timer(seconds, self._adapter.break_connections)
         end.daemon = True
         end.start()

@@ -1,7 +1,7 @@
-"""The envelopes of the manager's answers: ``{"header": …, "data": …}`` and ``{"error": …}``.
+"""The envelopes of the manager's responses: ``{"header": …, "data": …}`` and ``{"error": …}``.
 
-Strict on purpose. A dead session answers 200 with an HTML page (live capture, 20.18.2.1), and clients that read such
-an answer as "no data" have reported empty lists and successful uploads that never happened.
+Strict on purpose. A dead session gets 200 with an HTML page (live capture, 20.18.2.1), and clients that read such a
+response as "no data" have reported empty lists and successful uploads that never happened.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ T = TypeVar("T")
 #: half of a character outside of the first 65536, as JSON can write it
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
-#: how much of a foreign text goes into an error
-MAX_QUOTED = 200
+#: characters of a foreign text that an error quotes
+MAX_QUOTED_CHARS = 200
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """One accepted answer.
+    """One accepted response.
 
-    :param body: the parsed JSON, or ``None`` for an empty answer, as writes may give.
+    :param body: the parsed JSON, or ``None`` for an empty response, as writes may have.
     :param status: HTTP status.
     :param method: HTTP method of the call.
     :param path: path of the call, relative to the root of the manager.
@@ -68,7 +68,7 @@ class Envelope:
         return data
 
     def parsed(self, parse: Callable[[list[dict[str, Any]]], T]) -> T:
-        """Return what a parser makes of the rows; its errors are given the call.
+        """Return the result of a parser of the rows; its errors get method and path of the call.
 
         :param parse: raises a protocol error for rows that it cannot read.
         """
@@ -79,7 +79,7 @@ class Envelope:
             raise
 
     def member(self, name: str) -> Any:
-        """Return a member of a bare answer such as ``{"id": "…"}``; missing or empty is a protocol error."""
+        """Return a member of a bare response such as ``{"id": "…"}``; missing or empty is a protocol error."""
         value = self.body.get(name) if isinstance(self.body, dict) else None
         if value in (None, ""):
             raise self._unexpected(f'has no "{name}"')
@@ -92,14 +92,14 @@ class Envelope:
 
 
 def parse_envelope(text: str, *, status: int, method: str, path: str) -> Envelope:
-    """Parse the body of an answer whose status has already been judged.
+    """Parse the body of a response whose status has already been judged.
 
     :param text: the decoded body.
     :param status: HTTP status.
     :param method: HTTP method of the call.
     :param path: path of the call.
     :raises VManageRejectedError: the body is ``{"error": …}``, whatever the status.
-    :raises VManageProtocolError: the body is no JSON, or empty or without data where a read must give some.
+    :raises VManageProtocolError: the body is no JSON, or empty or without data although a read must have some.
     """
     where: dict[str, Any] = {"status": status, "method": method, "path": path}
     if not text.strip():
@@ -114,7 +114,7 @@ def parse_envelope(text: str, *, status: int, method: str, path: str) -> Envelop
 
 
 def error_of(text: str) -> dict[str, Any] | None:
-    """Return the ``error`` object of a body, or ``None`` where the body is anything else."""
+    """Return the ``error`` object of a body, or ``None`` if the body is anything else."""
     try:
         body = _loads(text)
     except (ValueError, RecursionError):
@@ -123,7 +123,7 @@ def error_of(text: str) -> dict[str, Any] | None:
 
 
 def raise_for_error(body: Any, *, status: int, method: str, path: str) -> None:
-    """Raise what an ``{"error": …}`` body says; do nothing for any other body.
+    """Raise an error if the body is ``{"error": …}``.
 
     :raises VManageRejectedError: with the manager's message, details and code.
     """
@@ -142,10 +142,10 @@ def raise_for_error(body: Any, *, status: int, method: str, path: str) -> None:
 
 
 def _error_in(body: Any) -> dict[str, Any] | None:
-    # Some answers carry the error as bare text (seen by catalystwan 0.41.6, which then dies of it).
+    # Some responses have the error as bare text (seen by catalystwan 0.41.6, which then fails).
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, dict):
-        return error  # even an empty one: an error without words is no success
+        return error  # even an empty one: an error without a message is no success
     return {"message": error} if error else None
 
 
@@ -159,8 +159,8 @@ def _parse_json(text: str, where: dict[str, Any]) -> Any:
     try:
         return _loads(text)
     except (ValueError, RecursionError) as err:
-        reason = str(err)[:MAX_QUOTED]
-        # Not chained: Python's error holds the whole answer, which may have a token in it.
+        reason = str(err)[:MAX_QUOTED_CHARS]
+        # Not chained: Python's error contains the whole response, which may contain a token.
         raise VManageProtocolError(f"The manager's response is not JSON ({reason})", **where) from None
 
 

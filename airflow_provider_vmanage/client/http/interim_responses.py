@@ -1,7 +1,7 @@
-"""Interim answers (1xx), which a manager or a proxy may send at any time before the final one (RFC 9110, 15.2).
+"""Interim responses (1xx), which a manager or a proxy may send at any time before the final one (RFC 9110, 15.2).
 
-``http.client`` skips ``100`` alone. Here all of them are skipped, while a body is sent and while the answer is read,
-but for ``101``: nobody asked for another protocol.
+``http.client`` skips ``100`` alone. Here all of them are skipped, while a body is sent and while the
+response is read, except ``101``: no other protocol was requested.
 """
 
 from __future__ import annotations
@@ -11,35 +11,35 @@ import re
 from http.client import BadStatusLine, HTTPResponse
 from typing import Any
 
-#: the whole head of an interim answer
+#: the whole head of an interim response
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n")
 
-#: how the head of one begins
+#: the start of such a head
 _BEGINS_INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
 
-#: bytes of a status line that tell an interim answer from a final one
-_TELLING = len("HTTP/1.1 100")
+#: bytes of a status line that distinguish an interim response from a final one
+_STATUS_BYTES = len("HTTP/1.1 100")
 
-#: from this size on, it is no head of an interim answer any more
-_LARGEST_HEAD = 65536
+#: a longer head is not that of an interim response
+_HEAD_MAX_BYTES = 65536
 
 
 def without_interim(received: bytes) -> bytes:
-    """Return the first bytes of an answer without the interim answers that are whole."""
+    """Return the first bytes of a response without the interim responses that are complete."""
     while whole := _INTERIM.match(received):
         received = received[whole.end() :]
     return received
 
 
 def is_final(received: bytes) -> bool:
-    """Tell whether these first bytes (:func:`without_interim`) are of a final answer: it ends the request."""
-    if len(received) < _TELLING:
+    """Return whether these first bytes (:func:`without_interim`) belong to a final response, which ends the request."""
+    if len(received) < _STATUS_BYTES:
         return False
-    return _BEGINS_INTERIM.match(received) is None or len(received) > _LARGEST_HEAD
+    return _BEGINS_INTERIM.match(received) is None or len(received) > _HEAD_MAX_BYTES
 
 
-class FinalAnswer(HTTPResponse):
-    """The first answer that is not an interim one."""
+class FinalResponse(HTTPResponse):
+    """The first response that is not an interim one."""
 
     def begin(self) -> None:
         """Read status and headers.
@@ -50,15 +50,15 @@ class FinalAnswer(HTTPResponse):
         while 100 <= self.status < 200:
             if self.status == 101:
                 raise BadStatusLine("101, though no other protocol was asked for")
-            self.headers = self.msg = None  # type: ignore[assignment]  # what begin() looks at
+            self.headers = self.msg = None  # type: ignore[assignment]  # what begin() checks
             super().begin()
 
 
 class Replayed:
-    """A socket that gives back the first bytes of the answer.
+    """A socket that returns the first bytes of the response again.
 
-    :param sock: they were read from it.
-    :param first: they themselves.
+    :param sock: the socket that they were read from.
+    :param first: these bytes.
     """
 
     def __init__(self, sock: Any, first: bytes) -> None:
@@ -66,7 +66,7 @@ class Replayed:
         self._first = first
 
     def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
-        """Return a stream of the answer from its first byte."""
+        """Return a stream of the response from its first byte."""
         raw = self._sock.makefile("rb", buffering=0)
         first, self._first = self._first, b""
         return io.BufferedReader(Prefixed(raw, first))
@@ -87,7 +87,7 @@ class Prefixed(io.RawIOBase):
         self._first = first
 
     def readable(self) -> bool:
-        """Tell that it can be read."""
+        """Return true: it can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
@@ -100,6 +100,6 @@ class Prefixed(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Close the stream behind too."""
+        """Close the underlying stream too."""
         self._raw.close()
         super().close()

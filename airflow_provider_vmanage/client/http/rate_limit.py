@@ -1,8 +1,8 @@
 """How fast one process sends to one manager.
 
-A manager takes 100 requests per second from release 20.6 on, from all clients together, and answers 429 beyond (Cisco,
-rate limits of the API). A task needs six or so; what would come near the limit is many tasks in one process, or a
-loop in somebody's DAG. So each process keeps to a fifth of it, whatever number of sessions it has with that manager.
+A manager takes 100 requests per second from release 20.6 on, from all clients together, and responds with 429 beyond it
+(Cisco, rate limits of the API). A task needs about six; many tasks in one process, or a loop in a DAG, could reach the
+limit. So each process uses at most a fifth of it, however many sessions it has with that manager.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import time
 import weakref
 from collections.abc import Callable
 
-#: requests that may go out at once after a quiet while
+#: requests that may be sent at once after a pause
 BURST = 20
 
-#: limits in use, by address and rate; what no connection uses any more is forgotten
+#: limits in use, by address and rate; those that no connection uses any more are dropped
 _limits: weakref.WeakValueDictionary[tuple[str, float], RateLimit] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
@@ -24,7 +24,7 @@ class RateLimit:
     """Spreads requests evenly, once a burst of :data:`BURST` is used up; for any number of threads.
 
     :param rate: requests per second.
-    :param clock: seconds that only grow.
+    :param clock: monotonic seconds.
     """
 
     def __init__(self, rate: float, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -34,7 +34,7 @@ class RateLimit:
         self._free_at = clock() - BURST * self._interval
 
     def reserve(self) -> float:
-        """Take the next turn and return the seconds until it comes; the caller waits them."""
+        """Take the next turn and return the seconds to wait for it; the caller waits."""
         with self._lock:
             now = self._clock()
             self._free_at = max(self._free_at, now - BURST * self._interval) + self._interval

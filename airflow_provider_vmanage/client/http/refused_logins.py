@@ -19,7 +19,7 @@ from airflow_provider_vmanage.client.errors import VManageAuthenticationError
 from airflow_provider_vmanage.client.settings import ManagerSettings
 
 #: seconds for which a refused login is not sent again; as long as managers count and lock
-REFUSAL_SECONDS = 900.0
+REFUSAL_S = 900.0
 
 # The keys are digests with a salt of this process, so neither a dump nor a repr shows a password.
 _salt = secrets.token_bytes(16)
@@ -49,7 +49,7 @@ def note(settings: ManagerSettings, refusal: VManageAuthenticationError) -> None
     :param refusal: the manager's refusal.
     """
     now = time.monotonic()
-    for key in [key for key, (since, _) in _refusals.items() if now - since >= REFUSAL_SECONDS]:
+    for key in [key for key, (since, _) in _refusals.items() if now - since >= REFUSAL_S]:
         _refusals.pop(key, None)
     _refusals[_key(settings)] = (now, copy(refusal))
 
@@ -61,11 +61,11 @@ def raise_if_refused(settings: ManagerSettings) -> None:
     """
     since, refusal = _refusals.get(_key(settings), (float("-inf"), None))
     age = time.monotonic() - since
-    if refusal is None or age >= REFUSAL_SECONDS:
+    if refusal is None or age >= REFUSAL_S:
         return
     error = copy(refusal)
     error.add(
-        f"this was {age:.0f} s ago, and the login is not sent again for {REFUSAL_SECONDS - age:.0f} s unless the "
+        f"this was {age:.0f} s ago, and the login is not sent again for {REFUSAL_S - age:.0f} s unless the "
         "connection changes (its Test sends it)"
     )
     raise error

@@ -1,4 +1,4 @@
-"""What an answer, or its absence, means: one place that turns HTTP into our errors."""
+"""What a response, or its absence, means: the one place that maps HTTP to our errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.http.envelope import (
-    MAX_QUOTED,
+    MAX_QUOTED_CHARS,
     Envelope,
     error_of,
     parse_envelope,
@@ -38,8 +38,8 @@ LOGIN_PATHS = ("/j_security_check", "/jwt/login")
 #: statuses that a server or proxy gives while it is busy or unavailable
 TRANSIENT_STATUSES = (500, 502, 503, 504)
 
-#: OpenSSL's words (they differ by release) for an answer to the handshake that is no TLS
-_NO_TLS = (
+#: OpenSSL's names (they differ by release) for a response to the handshake that is not TLS
+_NOT_TLS_REASONS = (
     "WRONG_VERSION_NUMBER",
     "HTTP_REQUEST",
     "HTTPS_PROXY_REQUEST",
@@ -47,7 +47,7 @@ _NO_TLS = (
     "PACKET_LENGTH_TOO_LONG",
 )
 
-_BAD_ADDRESS = (
+_ADDRESS_ERRORS = (
     requests.exceptions.InvalidURL,  # and InvalidProxyURL
     requests.exceptions.InvalidSchema,  # a SOCKS proxy without PySocks
     requests.exceptions.MissingSchema,
@@ -63,11 +63,11 @@ _HINTS = {
 
 
 class SessionDead(Exception):
-    """The manager does not know our session any more. Never leaves this package.
+    """The manager does not know our session any more. Internal: callers get an error of :mod:`.errors`.
 
-    :param shape: how it said so.
-    :param status: HTTP status of the answer.
-    :param token_only: it may only be the XSRF token that is stale.
+    :param shape: of the response, in words.
+    :param status: HTTP status of the response.
+    :param token_only: perhaps only the XSRF token is stale.
     :param by_page: only presumed, from a page under 200; the request may have been carried out.
     """
 
@@ -81,12 +81,12 @@ class SessionDead(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One request, as far as its answer is judged by it.
+    """The part of a request that its response is judged by.
 
     :param method: HTTP method.
     :param path: path from the root of the manager, without a query.
     :param renewable: whether a new login is possible; with an API key it is not, so a 401 is final.
-    :param query: what stood behind a ``?``; sent, but kept out of errors.
+    :param query: the part after ``?``; sent, but not shown in errors.
     """
 
     method: str
@@ -96,7 +96,7 @@ class Call:
 
     @property
     def is_read(self) -> bool:
-        """Tell whether sending it twice does no harm."""
+        """Return whether it is safe to send it twice."""
         return self.method in ("GET", "HEAD") or self.path == LOGOUT_PATH or self.path.endswith("/vsessionid")
 
     @property
@@ -105,26 +105,26 @@ class Call:
         return {"method": self.method, "path": self.path}
 
 
-def judge(call: Call, answer: requests.Response) -> Envelope:
-    """Return the envelope of a good answer; raise what any other answer means.
+def judge(call: Call, response: requests.Response) -> Envelope:
+    """Return the envelope of a good response; raise an error for any other.
 
     :raises SessionDead: in any of the shapes that managers have shown.
     :raises VManageError: see the table in the docs on reliability.
     """
-    status = answer.status_code
+    status = response.status_code
     where = {**call.where, "status": status}
     if status == 401 and not call.renewable:
         raise VManageAuthenticationError("The API key is not accepted: create a new one", **where)
     try:
-        raise_if_session_dead(call, answer)
+        raise_if_session_dead(call, response)
     except SessionDead as dead:
         if call.renewable or dead.token_only:
             raise
         raise _no_session_to_renew(dead, where) from None
-    raise_if_rate_limited(call, answer)
+    raise_if_rate_limited(call, response)
     if status >= 300:
-        _raise_for_bad_status(call, answer, where)
-    return parse_envelope(answer.text, status=status, method=call.method, path=call.path)
+        _raise_for_bad_status(call, response, where)
+    return parse_envelope(response.text, status=status, method=call.method, path=call.path)
 
 
 def _no_session_to_renew(dead: SessionDead, where: dict[str, Any]) -> VManageProtocolError:
@@ -151,17 +151,17 @@ def dead_again(call: Call, dead: SessionDead, *, token_first: bool) -> VManageSe
     )
 
 
-def raise_if_session_dead(call: Call, answer: requests.Response) -> None:
-    """Raise where the answer says that the session is not known (any more).
+def raise_if_session_dead(call: Call, response: requests.Response) -> None:
+    """Raise an error if the response shows that the session is not known (any more).
 
     Sources: live captures of 20.18.2.1 (200 with the login page; 403 SessionTokenFilter), of 2023 (200 with a fresh
     cookie) and client code (a cookie that expires in 1970, a redirect to the welcome page, 401). HTML under any
     other status is not about the session, and a new cookie alone proves nothing.
     """
-    status, body = answer.status_code, answer.text.lstrip()
+    status, body = response.status_code, response.text.lstrip()
     if status == 401:
         raise SessionDead("401", status)
-    if 300 <= status < 400 and "/welcome.html" in str(answer.headers.get("Location", "")):
+    if 300 <= status < 400 and "/welcome.html" in str(response.headers.get("Location", "")):
         raise SessionDead("redirect to the welcome page", status)
     if status == 200 and call.path.startswith(API_ROOT) and body.startswith("<"):
         raise SessionDead("login page instead of data", status, by_page=True)
@@ -169,21 +169,21 @@ def raise_if_session_dead(call: Call, answer: requests.Response) -> None:
         raise SessionDead("XSRF token not accepted", status, token_only=True)
 
 
-def raise_if_rate_limited(call: Call, answer: requests.Response) -> None:
+def raise_if_rate_limited(call: Call, response: requests.Response) -> None:
     """Raise for a 429: the request was not processed, so it may be sent again, whatever it is."""
-    if answer.status_code == 429:
-        raise _unavailable("The manager limits the rate of requests", call, answer)
+    if response.status_code == 429:
+        raise _unavailable("The manager limits the rate of requests", call, response)
 
 
-def raise_if_unavailable(call: Call, answer: requests.Response) -> None:
-    """Raise for a status that a server or a proxy gives while it is busy or away."""
-    raise_if_rate_limited(call, answer)
-    if answer.status_code in TRANSIENT_STATUSES:
-        raise _unavailable("The manager is busy, restarting or out of reach behind its proxy", call, answer)
+def raise_if_unavailable(call: Call, response: requests.Response) -> None:
+    """Raise for a status that a server or a proxy gives while it is busy or unavailable."""
+    raise_if_rate_limited(call, response)
+    if response.status_code in TRANSIENT_STATUSES:
+        raise _unavailable("The manager is busy, restarting or out of reach behind its proxy", call, response)
 
 
 def transport_error(call: Call, err: requests.RequestException | HTTPError) -> VManageError:
-    """Return what a failure below HTTP means: for a change, mostly that nobody knows whether it was made."""
+    """Return the error for a failure below HTTP: for a change, mostly that its outcome is unknown."""
     causes = list(_causes(err))
     reason = _reason(causes)
     certificate = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
@@ -193,11 +193,11 @@ def transport_error(call: Call, err: requests.RequestException | HTTPError) -> V
             "authority that signed the manager's certificate, and host to the name in it",
             **call.where,
         )
-    if any(isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS for cause in causes):
+    if any(isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS_REASONS for cause in causes):
         return VManageConfigurationError(
             f"The port does not speak TLS ({reason}): correct port, or set schema to http", **call.where
         )
-    if isinstance(err, _BAD_ADDRESS):  # before any connection
+    if isinstance(err, _ADDRESS_ERRORS):  # before any connection
         return VManageConfigurationError(
             f"The address cannot be used ({reason}): correct host, or the proxy of the environment", **call.where
         )
@@ -211,7 +211,7 @@ def transport_error(call: Call, err: requests.RequestException | HTTPError) -> V
             f"The manager gave no response to the login ({reason})", repeat=False, **call.where
         )
     if call.path == LOGOUT_PATH and isinstance(err, requests.Timeout):
-        # Nothing waits for a logout but a task that is done.
+        # Only a task that has done its work waits for a logout.
         return VManageUnavailableError(f"The manager gave no response ({reason})", repeat=False, **call.where)
     if not call.is_read:
         return VManageOutcomeUnknownError(f"The response to a change was lost ({reason})", **call.where)
@@ -221,55 +221,58 @@ def transport_error(call: Call, err: requests.RequestException | HTTPError) -> V
 
 
 def malformed_redirect(call: Call) -> VManageError:
-    """Return what a redirect to no address means; a login is not sent again inside the call."""
+    """Return the error for a redirect to a malformed address; a login is not sent again inside the call."""
     text = "The manager redirects to an address that is malformed"
     if call.path in LOGIN_PATHS:
         return VManageUnavailableError(text, repeat=False, **call.where)
     return VManageProtocolError(text, **call.where)
 
 
-def _raise_for_bad_status(call: Call, answer: requests.Response, where: dict[str, Any]) -> None:
-    status = answer.status_code
+def _raise_for_bad_status(call: Call, response: requests.Response, where: dict[str, Any]) -> None:
+    status = response.status_code
     if status < 400:
-        target = masked_url(str(answer.headers.get("Location", "")))
+        target = masked_url(str(response.headers.get("Location", "")))
         raise VManageProtocolError(
             f"The manager redirects to {target!r}, which is not followed: correct host, port or schema",
             **where,
         )
-    error = error_of(answer.text)
+    error = error_of(response.text)
     if error is not None:
         raise_for_error({"error": error}, **where)
     if status in TRANSIENT_STATUSES and not call.is_read:
-        seconds, asked = asked_to_wait(answer)
+        seconds, asked = asked_to_wait(response)
         raise VManageOutcomeUnknownError(
             f"The response to a change was lost on its way{asked}", retry_after=seconds, **where
         )
-    raise_if_unavailable(call, answer)
+    raise_if_unavailable(call, response)
     text = _HINTS.get(status, "no reason given")
     raise VManageRejectedError(
-        f"The manager refused the request: {text}", details=_plain_text(answer.text) or None, **where
+        f"The manager refused the request: {text}", details=_plain_text(response.text) or None, **where
     )
 
 
-def _unavailable(text: str, call: Call, answer: requests.Response) -> VManageUnavailableError:
-    seconds, asked = asked_to_wait(answer)
-    return VManageUnavailableError(text + asked, retry_after=seconds, status=answer.status_code, **call.where)
+def _unavailable(text: str, call: Call, response: requests.Response) -> VManageUnavailableError:
+    seconds, asked = asked_to_wait(response)
+    return VManageUnavailableError(text + asked, retry_after=seconds, status=response.status_code, **call.where)
 
 
-def asked_to_wait(answer: requests.Response) -> tuple[float | None, str]:
-    """Return the seconds that ``Retry-After`` asks for, if it does, and the words for an error."""
-    seconds = parse_retry_after(answer.headers.get("Retry-After"), date=answer.headers.get("Date"))
+def asked_to_wait(response: requests.Response) -> tuple[float | None, str]:
+    """Return the seconds that ``Retry-After`` asks for, if it does, and the text for an error."""
+    seconds = parse_retry_after(response.headers.get("Retry-After"), date=response.headers.get("Date"))
     return seconds, f"; the manager asked to wait {seconds:g} s" if seconds is not None else ""
 
 
 def _plain_text(body: str) -> str:
-    """Return the words of a page, shortened."""
+    """Return the text of a page, shortened."""
     words = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", body[:4000], flags=re.DOTALL | re.IGNORECASE)
-    return " ".join(html.unescape(words).split())[:MAX_QUOTED]
+    return " ".join(html.unescape(words).split())[:MAX_QUOTED_CHARS]
 
 
 def _causes(err: BaseException) -> Any:
-    """Walk down to the first cause: requests and urllib3 keep it in ``args``, ``reason`` or ``__cause__``."""
+    """Yield the error and its causes, innermost last.
+
+    requests and urllib3 keep a cause in ``args``, ``reason`` or ``__cause__``.
+    """
     seen: set[int] = set()
     waiting: list[Any] = [err]
     while waiting:
@@ -282,9 +285,9 @@ def _causes(err: BaseException) -> Any:
 
 
 def _reason(causes: list[BaseException]) -> str:
-    """Return the words of the innermost operating system error, or of the innermost error."""
+    """Return the text of the innermost operating system error, or of the innermost error."""
     for cause in reversed(causes):
         if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
             return cause.strerror.lower()
     text = str(causes[-1]).strip()
-    return (text or type(causes[-1]).__name__)[:MAX_QUOTED]
+    return (text or type(causes[-1]).__name__)[:MAX_QUOTED_CHARS]

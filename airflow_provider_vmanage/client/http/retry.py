@@ -1,4 +1,4 @@
-"""When and how long to wait before the same request is sent again."""
+"""When a request is sent again, and how long to wait before."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from airflow_provider_vmanage.client.errors import VManageUnavailableError
 
 log = logging.getLogger(__name__)
 
-#: repeats inside one call, and seconds they may take in all
+#: repeats inside one call, and seconds for all of them
 MAX_REPEATS = 5
-MAX_SECONDS = 60.0
+MAX_REPEATS_S = 60.0
 
 # Not wait_exponential_jitter: its `initial` is deprecated from tenacity 9.2 on, and older releases know no other name.
 _backoff = tenacity.wait_exponential(multiplier=0.5, max=19.5) + tenacity.wait_random(0, 0.5)
 
 
 def retrying(
-    sleep: Callable[[float], Any], *, repeats: int = MAX_REPEATS, seconds: float = MAX_SECONDS
+    sleep: Callable[[float], Any], *, repeats: int = MAX_REPEATS, seconds: float = MAX_REPEATS_S
 ) -> tenacity.Retrying:
-    """Return the policy of one call: repeat what is unavailable, and nothing else.
+    """Return the retry policy of one call: repeat it while the manager is unavailable, after no other error.
 
-    The manager's ``Retry-After`` is obeyed as long as it fits into the budget; beyond it the error goes out at once
-    and says how long the manager asked for.
+    The manager's ``Retry-After`` is used if it fits into the remaining time; otherwise the error is raised at once and
+    says how long the manager asked to wait.
 
-    :param sleep: waits that many seconds, and raises where the task is told to stop.
+    :param sleep: waits that many seconds, and raises if the task is stopped.
     :param repeats: how often at most the request is sent again.
-    :param seconds: that failed attempts and waits may take in all.
+    :param seconds: limit of all failed attempts and waits.
     """
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_repeat),
