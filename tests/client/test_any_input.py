@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_vmanage.client.auth import SessionLogin
-from airflow_provider_vmanage.client.errors import VManageAuthenticationError, VManageError
+from airflow_provider_vmanage.client.errors import VManageError, VManageUnavailableError
 from airflow_provider_vmanage.client.http.responses import Call, SessionDead, judge
 from airflow_provider_vmanage.client.http.retry import parse_retry_after
 from airflow_provider_vmanage.client.models import (
@@ -133,7 +133,7 @@ def test_a_login_needs_the_cookie_of_a_session(cookies: dict[str, str]) -> None:
     settings = ManagerSettings(base_url="https://vmanage", username="u", password="p")
     try:
         secrets = SessionLogin(settings).open(lambda *_, **__: made).secrets
-    except VManageAuthenticationError:
+    except VManageUnavailableError:
         assert not cookies.get("JSESSIONID")
     else:
         assert secrets == (cookies["JSESSIONID"],)
