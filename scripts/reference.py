@@ -91,7 +91,10 @@ def _tidy(lines: list[str]) -> str:
 def _members(found: type, chosen: list[str]) -> list[str]:
     if named := [name for name in chosen if not name.startswith("-")]:
         return named
-    public = [name for name, value in vars(found).items() if not name.startswith("_") and _is_documented(value)]
+    folder = found.__module__.rpartition(".")[0]
+    parts = [part for part in found.__mro__ if part.__module__.rpartition(".")[0] == folder]
+    values = {name: value for part in parts for name, value in vars(part).items()}
+    public = [name for name, value in values.items() if not name.startswith("_") and _is_documented(value)]
     return [] if "-" in chosen else [name for name in public if f"-{name}" not in chosen]
 
 
