@@ -34,7 +34,7 @@ TASK_ONLY = ("requests", "urllib3", "tenacity", "starlette", "uvicorn", "trustme
 MOST_FILES = 20
 """The most modules that a folder holds, ``__init__`` not counted."""
 
-MORE_FILES = {"airflow_provider_vmanage/simulator": 31}
+MORE_FILES: dict[str, int] = {}
 """Folders above the limit; a number here may only fall."""
 
 MOST_METHODS = 19

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_provider_vmanage.simulator.exchange import ReceivedRequest
-    from airflow_provider_vmanage.simulator.faults import FAULTS, Fault
+    from airflow_provider_vmanage.simulator.faults.book import FAULTS, Fault
     from airflow_provider_vmanage.simulator.releases import RELEASES, Release
     from airflow_provider_vmanage.simulator.repository import Image
     from airflow_provider_vmanage.simulator.simulator import Counters, Simulator
@@ -20,10 +20,10 @@ __all__ = ["FAULTS", "RELEASES", "Counters", "Fault", "Image", "ReceivedRequest"
 
 _PACKAGE = "airflow_provider_vmanage.simulator"
 _MODULES = {
-    "FAULTS": "faults",
+    "FAULTS": "faults.book",
     "RELEASES": "releases",
     "Counters": "simulator",
-    "Fault": "faults",
+    "Fault": "faults.book",
     "Image": "repository",
     "ReceivedRequest": "exchange",
     "Release": "releases",

@@ -16,14 +16,14 @@ from airflow_provider_vmanage.simulator import answers
 from airflow_provider_vmanage.simulator.about import AboutPages
 from airflow_provider_vmanage.simulator.devices.pages import DevicePages
 from airflow_provider_vmanage.simulator.exchange import Exchange, RequestLog, Transports
-from airflow_provider_vmanage.simulator.fault_context import FaultContext
-from airflow_provider_vmanage.simulator.faults import Fault, FaultBook
+from airflow_provider_vmanage.simulator.faults.book import Fault, FaultBook
+from airflow_provider_vmanage.simulator.faults.context import FaultContext
 from airflow_provider_vmanage.simulator.manager import Manager
-from airflow_provider_vmanage.simulator.metadata import MetadataPages
 from airflow_provider_vmanage.simulator.page import repository_page
 from airflow_provider_vmanage.simulator.plain import plain_routes
-from airflow_provider_vmanage.simulator.remote_servers import RemoteServerPages
-from airflow_provider_vmanage.simulator.software import SoftwarePages
+from airflow_provider_vmanage.simulator.software_repository.metadata import MetadataPages
+from airflow_provider_vmanage.simulator.software_repository.remote_servers import RemoteServerPages
+from airflow_provider_vmanage.simulator.software_repository.software import SoftwarePages
 from airflow_provider_vmanage.simulator.upgrade.pages import ActionPages
 from airflow_provider_vmanage.simulator.upgrade.settings_pages import SettingsPages
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_vmanage.simulator.naming import platform_of, safe_file_name, version_of
+from airflow_provider_vmanage.simulator.software_repository.naming import platform_of, safe_file_name, version_of
 
 
 @dataclass(frozen=True)

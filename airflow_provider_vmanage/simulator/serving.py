@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from airflow_provider_vmanage.simulator.faults import FAULTS
+from airflow_provider_vmanage.simulator.faults.book import FAULTS
 from airflow_provider_vmanage.simulator.simulator import Simulator
 
 

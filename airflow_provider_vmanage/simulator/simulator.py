@@ -18,7 +18,7 @@ from airflow_provider_vmanage.simulator.controls import DeviceControls, Reposito
 from airflow_provider_vmanage.simulator.devices.fleet import add_fleet
 from airflow_provider_vmanage.simulator.devices.store import DeviceStore
 from airflow_provider_vmanage.simulator.exchange import ReceivedRequest, RequestLog, Transports
-from airflow_provider_vmanage.simulator.faults import FaultBook
+from airflow_provider_vmanage.simulator.faults.book import FaultBook
 from airflow_provider_vmanage.simulator.login import Login
 from airflow_provider_vmanage.simulator.manager import Manager, tenants_from
 from airflow_provider_vmanage.simulator.outage import Outage

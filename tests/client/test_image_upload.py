@@ -21,7 +21,7 @@ from airflow_provider_vmanage.client.software_repository import SoftwareReposito
 from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
-from airflow_provider_vmanage.simulator import upload as simulator_upload
+from airflow_provider_vmanage.simulator.software_repository import upload as simulator_upload
 
 NAME = "vmanage-20.15.1-x86_64.tar.gz"
 PACKAGE = "POST device/action/software/package"

@@ -24,7 +24,7 @@ from airflow_provider_vmanage.operators.software_repository import (
     UploadImageOperator,
 )
 from airflow_provider_vmanage.simulator import Simulator
-from airflow_provider_vmanage.simulator import remote_servers as remote_server_pages
+from airflow_provider_vmanage.simulator.software_repository import remote_servers as remote_server_pages
 
 SERVERS = "device/action/remote-server"
 FILES: dict[str, Any] = {"name": "files", "url": "10.0.0.1", "protocol": "SCP", "user": "joe"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_vmanage.simulator import Simulator
-from airflow_provider_vmanage.simulator.faults import FAULTS
+from airflow_provider_vmanage.simulator.faults.book import FAULTS
 
 PASSWORD = "c4nary-pass w/+&=word"
 REMOTE_PASSWORD = "c4nary-remote/server+password"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_vmanage.simulator.naming import platform_of, safe_file_name, version_of
+from airflow_provider_vmanage.simulator.software_repository.naming import platform_of, safe_file_name, version_of
 
 NAME = "vmanage-20.12.5-x86_64.tar.gz"
 SOFTWARE = "/dataservice/device/action/software"

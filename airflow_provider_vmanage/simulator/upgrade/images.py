@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_vmanage.simulator.devices.device import Device
-from airflow_provider_vmanage.simulator.naming import UNKNOWN_VERSION, version_of
-from airflow_provider_vmanage.simulator.records import LOCAL_URL
 from airflow_provider_vmanage.simulator.repository import Image as Stored
 from airflow_provider_vmanage.simulator.repository import Repository
+from airflow_provider_vmanage.simulator.software_repository.naming import UNKNOWN_VERSION, version_of
+from airflow_provider_vmanage.simulator.software_repository.records import LOCAL_URL
 from airflow_provider_vmanage.simulator.upgrade.course import Image
 
 

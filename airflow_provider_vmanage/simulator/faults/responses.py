@@ -14,7 +14,7 @@ from typing import Any
 from starlette.responses import Response
 
 from airflow_provider_vmanage.simulator import answers
-from airflow_provider_vmanage.simulator.fault_context import FaultContext
+from airflow_provider_vmanage.simulator.faults.context import FaultContext
 from airflow_provider_vmanage.simulator.repository import Image
 
 Act = Callable[[FaultContext], Awaitable[None]]

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from airflow_provider_vmanage.simulator.naming import UNKNOWN_VERSION, canonical_name
 from airflow_provider_vmanage.simulator.repository import Image
+from airflow_provider_vmanage.simulator.software_repository.naming import UNKNOWN_VERSION, canonical_name
 
 # The placeholder is literally what the manager sends (Cisco docs, "Upload Software Image").
 LOCAL_URL = "http://<VMANAGE_HOST>:8080/software/package/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from airflow_provider_vmanage.simulator import answers
-from airflow_provider_vmanage.simulator.fault_context import FaultContext
+from airflow_provider_vmanage.simulator.faults.context import FaultContext
 
 
 async def reset_before(context: FaultContext) -> None:

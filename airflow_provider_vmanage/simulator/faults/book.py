@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from airflow_provider_vmanage.simulator import fault_answers as answers
-from airflow_provider_vmanage.simulator import fault_connection as connection
-from airflow_provider_vmanage.simulator.fault_context import FaultContext
+from airflow_provider_vmanage.simulator.faults import connection
+from airflow_provider_vmanage.simulator.faults import responses as answers
+from airflow_provider_vmanage.simulator.faults.context import FaultContext
 
 Act = Callable[[FaultContext], Awaitable[None]]
 

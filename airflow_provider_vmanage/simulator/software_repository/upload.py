@@ -11,9 +11,9 @@ from email.utils import collapse_rfc2231_value
 from pathlib import Path
 from typing import BinaryIO
 
-from airflow_provider_vmanage.simulator.multipart import BrokenMultipart, MultipartCutter
-from airflow_provider_vmanage.simulator.naming import safe_file_name
 from airflow_provider_vmanage.simulator.repository import ReceivedFile
+from airflow_provider_vmanage.simulator.software_repository.multipart import BrokenMultipart, MultipartCutter
+from airflow_provider_vmanage.simulator.software_repository.naming import safe_file_name
 
 
 class BadUpload(Exception):

@@ -11,10 +11,10 @@ from starlette.routing import Route
 
 from airflow_provider_vmanage.simulator import answers
 from airflow_provider_vmanage.simulator.manager import Manager
-from airflow_provider_vmanage.simulator.naming import UNKNOWN_VERSION
-from airflow_provider_vmanage.simulator.records import file_records, grouped_records
 from airflow_provider_vmanage.simulator.repository import DuplicateImage, Image
-from airflow_provider_vmanage.simulator.upload import BadUpload, receive_file
+from airflow_provider_vmanage.simulator.software_repository.naming import UNKNOWN_VERSION
+from airflow_provider_vmanage.simulator.software_repository.records import file_records, grouped_records
+from airflow_provider_vmanage.simulator.software_repository.upload import BadUpload, receive_file
 
 PREFIX = "/dataservice/device/action/software"
 
