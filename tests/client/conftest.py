@@ -15,6 +15,7 @@ from airflow_provider_vmanage.client.software_repository import SoftwareReposito
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
+from tests.client.internals import pool_of
 
 SOFTWARE = "device/action/software"
 
@@ -58,7 +59,7 @@ def connect(
 
         def make(vm: Simulator, *, on_secret: Callable[[str], None] = lambda _: None, **changes: Any) -> ManagerSession:
             session = stack.enter_context(ManagerSession(settings_of(vm, **changes), on_secret=on_secret))
-            session.sleep = session._pool.sleep = recorded_sleeps.append  # type: ignore[method-assign]
+            session.sleep = pool_of(session).sleep = recorded_sleeps.append  # type: ignore[method-assign]
             return session
 
         yield make

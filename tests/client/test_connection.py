@@ -25,6 +25,7 @@ from airflow_provider_vmanage.client.http.responses import Call
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
 from airflow_provider_vmanage.simulator import Simulator
+from tests.client.internals import connection_of
 
 Connect = Callable[..., ManagerSession]
 
@@ -375,7 +376,7 @@ def test_an_attempt_to_connect_takes_its_time_in_all(deaf: int) -> None:
     session.sleep = session.raise_if_aborted = lambda *_: None  # type: ignore[method-assign]
     before = time.monotonic()
     with pytest.raises(VManageUnavailableError, match=r"cannot be reached \(timed out\)"):
-        session._connection.send(Call("GET", "/dataservice/client/server"))
+        connection_of(session).send(Call("GET", "/dataservice/client/server"))
     assert 2.9 < time.monotonic() - before < 6
 
 

@@ -22,6 +22,7 @@ from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.simulator.software_repository import upload as simulator_upload
+from tests.client.internals import make_older
 
 NAME = "vmanage-20.15.1-x86_64.tar.gz"
 PACKAGE = "POST device/action/software/package"
@@ -152,7 +153,7 @@ def test_a_session_of_ten_minutes_is_opened_anew_before_the_transfer(
     calls: Callable[..., list[str]],
 ) -> None:
     _ = repository.session.server
-    repository.session._pool.current.opened_at -= age
+    make_older(repository.session, age)
     assert upload(NAME).run().action == "uploaded"
 
     assert vm.counters.logins == logins
@@ -171,7 +172,7 @@ def test_a_session_that_grows_old_while_the_source_is_read_is_opened_anew_too(
     vm.add_image(NAME)
 
     def open_late() -> IO[bytes]:
-        repository.session._pool.current.opened_at -= 610
+        make_older(repository.session, 610)
         return io.BytesIO(image)
 
     one = upload(

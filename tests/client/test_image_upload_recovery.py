@@ -18,6 +18,7 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.simulator import Simulator
+from tests.client.internals import make_older
 
 pytestmark = pytest.mark.slow
 
@@ -434,7 +435,7 @@ def test_a_login_that_the_manager_could_not_process_is_not_sent_again_at_once(
 ) -> None:
     """Whether a 5xx counts towards the lockout of the account is not documented."""
     _ = repository.session.server
-    repository.session._pool.current.opened_at -= 610
+    make_older(repository.session, 610)
     vm.faults.add("http_503", times=None, path="/j_security_check")
     with pytest.raises(VManageUnavailableError):
         upload(NAME).run()

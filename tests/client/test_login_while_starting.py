@@ -11,6 +11,7 @@ from airflow_provider_vmanage.client.errors import VManageAuthenticationError, V
 from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.simulator import Simulator
+from tests.client.internals import remembered_refusals
 
 Connect = Callable[..., ManagerSession]
 
@@ -157,11 +158,11 @@ def test_a_refusal_is_forgotten_after_fifteen_minutes(
         list_images(connect(vm))
     assert paths(vm).count(LOGIN) == 2
     assert list_images(connect(vm)) == []
-    assert refused_logins._refusals == {}
+    assert remembered_refusals() == {}
 
 
 def test_what_is_remembered_shows_no_secret(vm: Simulator, connect: Connect) -> None:
     with pytest.raises(VManageAuthenticationError):
         list_images(connect(vm, password="wrong-word"))
-    assert len(refused_logins._refusals) == 1
-    assert "wrong-word" not in repr(refused_logins._refusals)
+    assert len(remembered_refusals()) == 1
+    assert "wrong-word" not in repr(remembered_refusals())

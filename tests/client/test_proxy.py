@@ -19,6 +19,7 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.simulator import Simulator
+from tests.client.internals import connection_of
 
 Connect = Callable[..., ManagerSession]
 
@@ -115,7 +116,7 @@ def test_a_proxy_that_refuses_means_that_nothing_was_sent(
 ) -> None:
     session = connect(vm)
     list_images(session)
-    session._connection.drop()
+    connection_of(session).drop()
     with closing(Proxy(refusal)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with pytest.raises(VManageUnavailableError, match="Tunnel connection failed") as caught:

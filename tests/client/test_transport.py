@@ -26,6 +26,7 @@ from airflow_provider_vmanage.client.http.interim_responses import Prefixed
 from airflow_provider_vmanage.client.http.transport import PIECE_BYTES, _pieces
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.simulator import Simulator
+from tests.client.internals import connections_of
 
 Connect = Callable[..., ManagerSession]
 
@@ -129,7 +130,7 @@ def test_every_connection_is_closed_with_the_session(vm: Simulator, connect: Con
     with pytest.raises(VManageOutcomeUnknownError) as kept:
         session.send_body(PACKAGE, Body(10), "multipart/form-data; boundary=x")
     session.request("GET", "device/action/software")
-    connections = list(session._connection._adapter._connections)
+    connections = connections_of(session)
     assert any(one.sock for one in connections)
     session.close()
     assert kept.value.__traceback__ is not None
@@ -187,6 +188,6 @@ def test_bytes_put_back_come_out_first(first: bytes, rest: bytes, sizes: list[in
 def test_a_connection_has_keep_alive_on(vm: Simulator, connect: Connect) -> None:
     session = connect(vm)
     session.request("GET", "device/action/software")
-    sock = next(one.sock for one in session._connection._adapter._connections if one.sock)
+    sock = next(one.sock for one in connections_of(session) if one.sock)
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -131,7 +131,7 @@ async def _one_look(trigger: ImageVersionTrigger) -> dict[str, Any] | None:
     """The row that the trigger fires with, or None where its first look that did not fail found nothing."""
     task = asyncio.get_running_loop().create_task(first_event(trigger))
     while not task.done():
-        if trigger._wait is not None and trigger._wait.last_state.startswith("not among"):
+        if (wait := trigger._wait) is not None and wait.last_state.startswith("not among"):
             task.cancel()
             await asyncio.wait([task])
             return None

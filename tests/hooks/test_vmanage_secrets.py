@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator
+from tests.secrets.conftest import parts_of
 
 MASKED = "***"
 
@@ -77,8 +78,7 @@ def test_nothing_that_a_session_knows_shows_in_its_text(vm: Simulator, connect: 
         session = hook.get_conn()
         headers = vm.requests[-1].headers
         secrets = [vm.password, headers["x-xsrf-token"], headers["cookie"].partition("=")[2]]
-        opened = session._pool.current
-        shown = f"{session!r} {hook.settings!r} {session.server!r} {opened._credentials!r} {vars(hook)!r}"
+        shown = f"{session!r} {hook.settings!r} {session.server!r} {parts_of([session])!r} {vars(hook)!r}"
     assert [secret for secret in secrets if secret in shown] == []
 
 

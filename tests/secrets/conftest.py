@@ -187,7 +187,7 @@ async def _in_the_triggerer(operation: str) -> list[str]:
     task = asyncio.get_running_loop().create_task(first_event(trigger))
     poll = poll_of("vmanage_default")
     await asyncio.wait([task], timeout=0.3)
-    hooks = [part for part in _parts_of(poll, {}) if isinstance(part, VManageHook)]
+    hooks = [part for part in parts_of(poll) if isinstance(part, VManageHook)]
     shown = [repr(trigger), repr(vars(trigger)), repr(vars(poll)), *map(_shown, hooks)]
     task.cancel()
     await asyncio.wait([task])
@@ -197,18 +197,19 @@ async def _in_the_triggerer(operation: str) -> list[str]:
 
 def _shown(hook: VManageHook) -> str:
     session = [hook.get_conn()] if "settings" in vars(hook) else []
-    return " ".join([str(hook), repr(vars(hook)), *map(repr, _parts_of([hook, *session], {}))])
+    return " ".join([str(hook), repr(vars(hook)), *map(repr, parts_of([hook, *session]))])
 
 
-def _parts_of(value: Any, seen: dict[int, Any]) -> list[Any]:
-    """Every object of the package that can be reached from a value, itself included."""
+def parts_of(value: Any, seen: dict[int, Any] | None = None) -> list[Any]:
+    """Return every object of the package that can be reached from a value, itself included."""
+    seen = {} if seen is None else seen
     if id(value) in seen:
         return []
     seen[id(value)] = value
     if isinstance(value, list | tuple | set | frozenset):
-        return [part for one in value for part in _parts_of(one, seen)]
+        return [part for one in value for part in parts_of(one, seen)]
     if isinstance(value, dict):
-        return _parts_of(list(value.values()), seen)
+        return parts_of(list(value.values()), seen)
     if not type(value).__module__.startswith("airflow_provider_vmanage."):
         return []
-    return [value, *_parts_of(list(vars(value).values()) if hasattr(value, "__dict__") else [], seen)]
+    return [value, *parts_of(list(vars(value).values()) if hasattr(value, "__dict__") else [], seen)]
