@@ -45,7 +45,7 @@ FIELDS = (
 NAME = st.text(string.ascii_letters + string.digits + "._- ", min_size=1).map(str.strip).filter(bool)
 
 
-def answer(status: int, body: bytes, **headers: str) -> requests.Response:
+def response(status: int, body: bytes, **headers: str) -> requests.Response:
     made = requests.Response()
     made.status_code, made._content, made.encoding = status, body, "utf-8"
     made.headers.update(headers)
@@ -58,10 +58,10 @@ def answer(status: int, body: bytes, **headers: str) -> requests.Response:
     st.binary() | JSON.map(lambda value: json.dumps(value).encode()),
     st.text(max_size=20),
 )
-def test_any_answer_is_an_envelope_or_our_error(method: str, status: int, body: bytes, header: str) -> None:
+def test_any_response_is_an_envelope_or_our_error(method: str, status: int, body: bytes, header: str) -> None:
     def outcome() -> Any:
         try:
-            return judge(Call(method, "/dataservice/x"), answer(status, body, Location=header)).body
+            return judge(Call(method, "/dataservice/x"), response(status, body, Location=header)).body
         except (VManageError, SessionDead) as err:
             return type(err), str(err)
 
@@ -86,7 +86,7 @@ def test_any_description_of_a_server_is_read_or_our_error(record: dict[str, Any]
 
 
 @given(st.dictionaries(NAME, NAME))
-def test_a_java_map_is_read_as_it_was_printed(pairs: dict[str, str]) -> None:
+def test_java_map_is_read_as_it_was_printed(pairs: dict[str, str]) -> None:
     assert parse_java_map("{" + ", ".join(f"{key}={value}" for key, value in pairs.items()) + "}") == pairs
 
 
@@ -96,7 +96,7 @@ def test_file_names_are_read_as_they_were_printed(names: list[str]) -> None:
 
 
 @given(st.integers(0, 10**9 - 1), st.integers(0, 10**9 - 1), st.sampled_from(["", ".4", ".4.1", "-144-li", ".0.02-li"]))
-def test_a_release_is_the_first_two_numbers_of_a_version(major: int, minor: int, rest: str) -> None:
+def test_release_is_the_first_two_numbers_of_a_version(major: int, minor: int, rest: str) -> None:
     assert ServerInfo(version=f"{major}.{minor}{rest}").release == (major, minor)
 
 
@@ -126,8 +126,8 @@ def test_any_retry_after_is_no_time_or_some(text: str | None) -> None:
 @given(
     st.dictionaries(st.sampled_from(["JSESSIONID", "other", "jsessionid"]), st.text(string.ascii_letters), max_size=3)
 )
-def test_a_login_needs_the_cookie_of_a_session(cookies: dict[str, str]) -> None:
-    made = answer(200, b"")
+def test_login_needs_the_cookie_of_a_session(cookies: dict[str, str]) -> None:
+    made = response(200, b"")
     for name, value in cookies.items():
         made.cookies.set(name, value)
     settings = ManagerSettings(base_url="https://vmanage", username="u", password="p")
@@ -147,7 +147,7 @@ def test_any_host_is_an_address_or_our_error(host: str, port: int | None, schema
 
 
 @given(st.sampled_from([("md5", 32), ("sha256", 64), ("sha512", 128)]), st.data())
-def test_a_checksum_is_read_as_it_was_printed(kind: tuple[str, int], data: st.DataObject) -> None:
+def test_checksum_is_read_as_it_was_printed(kind: tuple[str, int], data: st.DataObject) -> None:
     digest = data.draw(st.text("0123456789abcdef", min_size=kind[1], max_size=kind[1]))
     found = parse_checksum(f"{kind[0]}:{digest}")
     assert found is not None

@@ -17,12 +17,12 @@ from airflow_provider_vmanage.client.errors import VManageConfigurationError
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "\t\n", 7, [], True])
-def test_a_blank_text_is_an_error_that_names_the_field(value: Any) -> None:
+def test_blank_text_is_an_error_that_names_the_field(value: Any) -> None:
     with pytest.raises(VManageConfigurationError, match=r"^version_name is .*not blank"):
         require_text(value, "version_name")
 
 
-def test_a_text_loses_the_blanks_around_it() -> None:
+def test_text_loses_the_blanks_around_it() -> None:
     assert require_text(" 20.12.5\n", "version") == "20.12.5"
 
 

@@ -46,7 +46,7 @@ def other_ca(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("auth", ["session", "jwt", "api_key"])
-def test_a_certificate_of_an_unknown_authority_is_a_configuration_error(
+def test_certificate_of_an_unknown_authority_is_a_configuration_error(
     vm: Simulator, connect: Connect, recorded_sleeps: list[float], auth: str
 ) -> None:
     session = connect(vm, ca_bundle=None, auth=auth, api_key="key")
@@ -56,7 +56,7 @@ def test_a_certificate_of_an_unknown_authority_is_a_configuration_error(
     assert vm.requests == []
 
 
-def test_a_certificate_of_another_name_is_a_configuration_error(
+def test_certificate_of_another_name_is_a_configuration_error(
     simulate: Callable[..., Simulator], connect: Connect, recorded_sleeps: list[float]
 ) -> None:
     vm = simulate(host="0.0.0.0")  # noqa: S104 - the certificate is for 127.0.0.1 then
@@ -84,14 +84,14 @@ def test_verify_false_wins_over_the_environment_and_warns_of_nothing(
     assert [str(one.message) for one in recwarn] == []
 
 
-def test_the_ca_bundle_of_the_environment_counts_where_the_connection_has_none(
+def test_ca_bundle_of_environment_is_used_if_connection_has_none(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(vm.ca_bundle))
     assert list_images(connect(vm, ca_bundle=None)) == []
 
 
-def test_a_ca_bundle_of_the_environment_that_is_missing_is_named(
+def test_missing_ca_bundle_of_the_environment_is_named(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
@@ -99,7 +99,7 @@ def test_a_ca_bundle_of_the_environment_that_is_missing_is_named(
         list_images(connect(vm, ca_bundle=None))
 
 
-def test_a_port_that_does_not_speak_tls_is_a_configuration_error(
+def test_port_that_does_not_speak_tls_is_a_configuration_error(
     simulate: Callable[..., Simulator], connect: Connect, recorded_sleeps: list[float]
 ) -> None:
     vm = simulate(tls=False)
@@ -116,13 +116,13 @@ def test_plain_http_works_where_the_connection_says_so(
 
 
 @pytest.mark.parametrize("host", ["::1", "localhost"])
-def test_a_manager_is_reached_by_name_or_ipv6(simulate: Callable[..., Simulator], connect: Connect, host: str) -> None:
+def test_manager_is_reached_by_name_or_ipv6(simulate: Callable[..., Simulator], connect: Connect, host: str) -> None:
     vm = simulate(host=host if ":" in host else "127.0.0.1")
     assert list_images(connect(vm, base_url=vm.url.replace("127.0.0.1", host))) == []
 
 
 @pytest.mark.parametrize("url", ["https://no-such-host.invalid:443", "https://127.0.0.1:1"])
-def test_a_manager_that_cannot_be_reached_is_unavailable(
+def test_manager_that_cannot_be_reached_is_unavailable(
     vm: Simulator, connect: Connect, recorded_sleeps: list[float], url: str
 ) -> None:
     before = time.monotonic()
@@ -134,7 +134,7 @@ def test_a_manager_that_cannot_be_reached_is_unavailable(
 
 
 @pytest.mark.parametrize("url", ["https://a..b:443", f"https://{'a' * 70}.example.com:443"])
-def test_a_host_that_is_no_name_is_a_configuration_error(vm: Simulator, connect: Connect, url: str) -> None:
+def test_host_that_is_no_name_is_a_configuration_error(vm: Simulator, connect: Connect, url: str) -> None:
     with pytest.raises(VManageConfigurationError, match="correct host"):
         list_images(connect(vm, base_url=url))
 
@@ -176,13 +176,11 @@ def assert_abort_ends_a_blocked_call(vm: Simulator, session: ManagerSession, met
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_an_abort_from_another_thread_ends_a_blocked_call_and_the_session_is_logged_out(
-    vm_of_release: Simulator, connect: Connect, method: str
-) -> None:
+def test_abort_from_another_thread_ends_a_blocked_call(vm_of_release: Simulator, connect: Connect, method: str) -> None:
     assert_abort_ends_a_blocked_call(vm_of_release, connect(vm_of_release), method)
 
 
-def test_an_abort_ends_a_wait(vm: Simulator, settings_of: Callable[..., ManagerSettings]) -> None:
+def test_abort_ends_a_wait(vm: Simulator, settings_of: Callable[..., ManagerSettings]) -> None:
     session = ManagerSession(settings_of(vm))
     vm.faults.add("http_503", times=None, retry_after=50)
 
@@ -208,7 +206,7 @@ def silent() -> Iterator[socket.socket]:
         yield listening
 
 
-def test_an_abort_ends_a_handshake(vm: Simulator, connect: Connect, silent: socket.socket) -> None:
+def test_abort_ends_a_handshake(vm: Simulator, connect: Connect, silent: socket.socket) -> None:
     session = connect(vm, base_url=f"https://127.0.0.1:{silent.getsockname()[1]}")
     timer = threading.Timer(0.3, session.abort)
     started = time.monotonic()
@@ -219,7 +217,7 @@ def test_an_abort_ends_a_handshake(vm: Simulator, connect: Connect, silent: sock
     assert time.monotonic() - started < 2
 
 
-def test_a_logout_after_an_abort_is_given_up_in_time(vm: Simulator, connect: Connect) -> None:
+def test_logout_after_an_abort_stops_in_time(vm: Simulator, connect: Connect) -> None:
     session = connect(vm)
     list_images(session)
     vm.faults.add("slow", times=None, delay=30, path="/logout")
@@ -231,10 +229,10 @@ def test_a_logout_after_an_abort_is_given_up_in_time(vm: Simulator, connect: Con
 
 
 @pytest.mark.parametrize(("aborted", "limit"), [(True, 3.9), (False, 2.5)])
-def test_a_logout_whose_answer_trickles_in_is_given_up_in_time(
+def test_logout_whose_response_trickles_in_stops_in_time(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch, *, aborted: bool, limit: float
 ) -> None:
-    """The timeout of a read begins anew with each byte."""
+    """The timeout of a read restarts with each byte."""
     monkeypatch.setattr(connection, "LOGOUT_S", 1.5)
     session = connect(vm)
     list_images(session)
@@ -247,7 +245,7 @@ def test_a_logout_whose_answer_trickles_in_is_given_up_in_time(
     assert sum(one.path == "/logout" for one in vm.requests) == 1
 
 
-def test_what_a_logout_has_to_ask_for_is_given_up_in_time_too(
+def test_calls_that_prepare_a_logout_stop_in_time_too(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "LOGOUT_S", 1.0)
@@ -261,7 +259,7 @@ def test_what_a_logout_has_to_ask_for_is_given_up_in_time_too(
     assert time.monotonic() - started < 2
 
 
-def test_a_handshake_that_breaks_off_means_that_nothing_was_sent(
+def test_handshake_that_breaks_off_means_that_nothing_was_sent(
     vm: Simulator, connect: Connect, silent: socket.socket, recorded_sleeps: list[float]
 ) -> None:
     def hang_up() -> None:
@@ -295,9 +293,7 @@ def deep() -> Any:
     [lambda: {"a": object()}, lambda: {(1, 2): 3}, lambda: {"a": float("nan")}, lambda: {"a": {1}}, deep],
     ids=["object", "key", "nan", "set", "deep"],
 )
-def test_what_is_no_json_is_a_configuration_error_and_is_not_sent(
-    vm: Simulator, connect: Connect, make: Callable[[], Any]
-) -> None:
+def test_body_that_is_no_json_is_not_sent(vm: Simulator, connect: Connect, make: Callable[[], Any]) -> None:
     session = connect(vm)
     list_images(session)
     with pytest.raises(VManageConfigurationError, match=r"json cannot be sent .*give plain JSON types") as caught:
@@ -309,7 +305,7 @@ def test_what_is_no_json_is_a_configuration_error_and_is_not_sent(
 @pytest.mark.parametrize(
     ("fault", "path"), [("reset_before", "/j_security_check"), ("reset_before", f"*/{SOFTWARE}"), ("short_body", "*")]
 )
-def test_no_request_and_no_answer_hangs_on_an_error(vm: Simulator, connect: Connect, fault: str, path: str) -> None:
+def test_error_holds_no_request_and_no_response(vm: Simulator, connect: Connect, fault: str, path: str) -> None:
     """The body of a login is a password, and the headers of all others have the session in them."""
     session = connect(vm)
     vm.faults.add(fault, times=None, path=path)
@@ -357,7 +353,7 @@ def deaf() -> Iterator[int]:
             one.close()
 
 
-def test_a_kill_ends_an_attempt_to_connect(deaf: int) -> None:
+def test_kill_ends_an_attempt_to_connect(deaf: int) -> None:
     session = ManagerSession(ManagerSettings(base_url=f"https://127.0.0.1:{deaf}", username="joe", password="secret"))
     kill = threading.Timer(0.5, session.abort)
     kill.start()
@@ -368,7 +364,7 @@ def test_a_kill_ends_an_attempt_to_connect(deaf: int) -> None:
     kill.join()
 
 
-def test_an_attempt_to_connect_takes_its_time_in_all(deaf: int) -> None:
+def test_attempt_to_connect_has_one_timeout_in_all(deaf: int) -> None:
     limits = Timeouts(connect=3, read=1, upload_read=1)
     session = ManagerSession(
         ManagerSettings(base_url=f"https://127.0.0.1:{deaf}", username="joe", password="secret", timeouts=limits)
@@ -380,7 +376,7 @@ def test_an_attempt_to_connect_takes_its_time_in_all(deaf: int) -> None:
     assert 2.9 < time.monotonic() - before < 6
 
 
-def test_an_answer_that_is_no_json_is_nowhere_in_the_error(vm: Simulator, connect: Connect) -> None:
+def test_response_that_is_no_json_is_not_in_the_error(vm: Simulator, connect: Connect) -> None:
     vm.faults.add("status", path=SOFTWARE, status=200, body='{"CSRFToken": "c4nary", ')
     with connect(vm) as session, pytest.raises(VManageError, match="not JSON") as caught:
         list_images(session)

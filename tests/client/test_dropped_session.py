@@ -1,4 +1,4 @@
-"""Sessions that nobody closed: logged out when they are dropped, but never those of a parent process."""
+"""Sessions that were not closed: logged out when they are dropped, but never those of a parent process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _no_collector() -> Iterator[None]:
 
 
 def run_in_another_process(vm: Simulator, script: str) -> subprocess.CompletedProcess[str]:
-    """Run Python that finds a ``session`` with one answered call."""
+    """Run Python that finds a ``session`` with one completed call."""
     opened = f"""
 import os
 from airflow_provider_vmanage.client.session import ManagerSession
@@ -49,7 +49,7 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.parametrize("fault", ["", "expired_a", "expired_f"])
-def test_a_dropped_session_is_logged_out_with_a_word_on_how_to_do_it_right(
+def test_dropped_session_is_logged_out_with_a_hint(
     vm: Simulator, settings_of: SettingsOf, caplog: pytest.LogCaptureFixture, fault: str
 ) -> None:
     path = f"{SOFTWARE}/{vm.add_image('vmanage-20.12.5.tar.gz').version_id}"
@@ -61,7 +61,7 @@ def test_a_dropped_session_is_logged_out_with_a_word_on_how_to_do_it_right(
     assert "with statement" in warnings_of(caplog)[0]
 
 
-def test_a_session_that_was_closed_or_never_opened_is_dropped_without_a_word(
+def test_closed_or_unopened_session_is_dropped_without_a_log(
     vm: Simulator, settings_of: SettingsOf, caplog: pytest.LogCaptureFixture
 ) -> None:
     ManagerSession(settings_of(vm))
@@ -73,7 +73,7 @@ def test_a_session_that_was_closed_or_never_opened_is_dropped_without_a_word(
     assert warnings_of(caplog) == []
 
 
-def test_a_dropped_session_whose_manager_is_gone_raises_nothing(
+def test_dropped_session_whose_manager_is_gone_raises_nothing(
     vm: Simulator, settings_of: SettingsOf, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     session = ManagerSession(settings_of(vm))
@@ -85,7 +85,7 @@ def test_a_dropped_session_whose_manager_is_gone_raises_nothing(
     assert [one for one in recwarn if "Unraisable" in one.category.__name__] == []
 
 
-def test_an_api_key_is_dropped_without_a_word(
+def test_api_key_is_dropped_without_a_log(
     simulate: Callable[..., Simulator], settings_of: SettingsOf, caplog: pytest.LogCaptureFixture
 ) -> None:
     vm = simulate("20.18.2")
@@ -94,15 +94,13 @@ def test_an_api_key_is_dropped_without_a_word(
     assert warnings_of(caplog) == []
 
 
-def test_a_session_that_could_not_be_made_is_dropped_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
+def test_session_that_was_not_created_is_dropped_without_a_log(recwarn: pytest.WarningsRecorder) -> None:
     with pytest.raises(AttributeError):
         ManagerSession(None)  # type: ignore[arg-type]
     assert list(recwarn) == []
 
 
-def test_an_event_loop_does_not_wait_for_the_logout_of_a_dropped_session(
-    vm: Simulator, settings_of: SettingsOf
-) -> None:
+def test_event_loop_does_not_wait_for_dropped_sessions(vm: Simulator, settings_of: SettingsOf) -> None:
     session = ManagerSession(settings_of(vm))
     session.request("GET", SOFTWARE)
     vm.faults.add("slow", path="/logout", delay=2)
@@ -120,7 +118,7 @@ def test_an_event_loop_does_not_wait_for_the_logout_of_a_dropped_session(
     assert vm.counters.open_sessions == 0
 
 
-def test_nobody_waits_long_for_a_logout_that_is_not_answered(vm: Simulator, settings_of: SettingsOf) -> None:
+def test_collection_waits_only_seconds_for_a_logout_without_response(vm: Simulator, settings_of: SettingsOf) -> None:
     session = ManagerSession(settings_of(vm))
     session.request("GET", SOFTWARE)
     vm.faults.add("slow", path="/logout", delay=20)
@@ -129,18 +127,18 @@ def test_nobody_waits_long_for_a_logout_that_is_not_answered(vm: Simulator, sett
     assert time.monotonic() - before < 6
 
 
-def test_a_dropped_session_tells_nobody_secrets(vm: Simulator, settings_of: SettingsOf) -> None:
-    """Who is told may be in the middle of being told something else: Airflow holds a lock meanwhile."""
-    told: list[str] = []
-    session = ManagerSession(settings_of(vm), on_secret=told.append)
+def test_dropped_session_reports_no_secrets(vm: Simulator, settings_of: SettingsOf) -> None:
+    """The receiver may be in the middle of another report: Airflow holds a lock meanwhile."""
+    reported: list[str] = []
+    session = ManagerSession(settings_of(vm), on_secret=reported.append)
     session.request("GET", SOFTWARE)
     vm.faults.add("stray_cookie", path="/logout")
-    known = len(told)
+    known = len(reported)
     del session
-    assert (vm.counters.open_sessions, len(told)) == (0, known)
+    assert (vm.counters.open_sessions, len(reported)) == (0, known)
 
 
-def test_a_child_process_opens_a_session_and_a_connection_of_its_own(vm: Simulator, settings_of: SettingsOf) -> None:
+def test_child_process_opens_its_own_session_and_connection(vm: Simulator, settings_of: SettingsOf) -> None:
     script = f"""
 child = os.fork()
 if child == 0:
@@ -157,7 +155,7 @@ session.close()
 
 
 @pytest.mark.parametrize("ending", ["del session", "session.close()"])
-def test_a_child_process_leaves_the_session_of_its_parent_alone(
+def test_child_process_leaves_the_session_of_its_parent_alone(
     vm: Simulator, settings_of: SettingsOf, ending: str
 ) -> None:
     script = f"""
@@ -181,7 +179,7 @@ session.close()
     assert vm.counters.open_sessions == 0
 
 
-def test_a_session_that_is_left_to_the_end_of_python_does_no_harm(vm: Simulator, settings_of: SettingsOf) -> None:
+def test_session_open_at_the_end_of_python_does_no_harm(vm: Simulator, settings_of: SettingsOf) -> None:
     script = """
 session.itself = session
 """

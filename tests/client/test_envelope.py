@@ -1,4 +1,4 @@
-"""What an accepted answer gives, and what it never gives: an empty list that is none."""
+"""Envelopes of accepted responses: never an empty list in place of missing data."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def parse(body: Any, *, method: str = "GET", status: int = 200) -> Envelope:
     return parse_envelope(text, status=status, method=method, path="/dataservice/x")
 
 
-def test_an_envelope_gives_header_and_data() -> None:
+def test_envelope_gives_header_and_data() -> None:
     envelope = parse({"header": {"generatedOn": 1}, "data": [{"a": 1}]})
     assert (envelope.header, envelope.data, envelope.rows) == ({"generatedOn": 1}, [{"a": 1}], [{"a": 1}])
     assert (envelope.status, envelope.method, envelope.path) == (200, "GET", "/dataservice/x")
 
 
 @pytest.mark.parametrize("body", [{"data": []}, {"header": None, "data": []}, {"header": "x", "data": []}])
-def test_an_empty_list_is_empty_only_where_the_manager_says_so(body: Any) -> None:
+def test_list_is_empty_only_if_the_manager_says_so(body: Any) -> None:
     assert parse(body).rows == []
     assert parse(body).header == {}
 
 
 @pytest.mark.parametrize("name", ["data", "rows", "record"])
 @pytest.mark.parametrize("body", [{}, {"header": {}}, [], [{"data": []}], "7", "null", "true", '"text"'])
-def test_an_answer_without_data_is_a_protocol_error_where_data_is_wanted(body: Any, name: str) -> None:
+def test_response_without_wanted_data_is_a_protocol_error(body: Any, name: str) -> None:
     envelope = parse(body, status=202)
     with pytest.raises(VManageProtocolError, match='has no "data"') as caught:
         getattr(envelope, name)
@@ -48,18 +48,18 @@ def test_an_answer_without_data_is_a_protocol_error_where_data_is_wanted(body: A
 
 
 @pytest.mark.parametrize("data", [{}, {"a": 1}, "text", 7, True, [1], [{}, None], [[{}]]])
-def test_data_that_is_no_list_of_objects_is_a_protocol_error(data: Any) -> None:
+def test_data_other_than_a_list_of_objects_is_protocol_error(data: Any) -> None:
     with pytest.raises(VManageProtocolError, match="not a list of objects"):
         _ = parse({"data": data}).rows
 
 
 @pytest.mark.parametrize("data", [[], [{}], "text", 7, False])
-def test_data_that_is_no_object_is_a_protocol_error_where_one_is_wanted(data: Any) -> None:
+def test_data_other_than_a_wanted_object_is_a_protocol_error(data: Any) -> None:
     with pytest.raises(VManageProtocolError, match="not an object"):
         _ = parse({"data": data}).record
 
 
-def test_data_null_is_no_data_however_the_envelope_came_to_be() -> None:
+def test_data_null_is_no_data_in_any_envelope() -> None:
     with pytest.raises(VManageProtocolError):
         _ = Envelope({"data": None}).data
 
@@ -71,7 +71,7 @@ def test_data_null_is_a_protocol_error_at_once(method: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  \r\n\t "])
-def test_an_empty_answer_is_a_success_only_of_a_change(text: str) -> None:
+def test_empty_response_is_a_success_only_of_a_change(text: str) -> None:
     for method in ("POST", "PUT", "DELETE"):
         assert parse(text, method=method).body is None
     with pytest.raises(VManageProtocolError, match="empty"):
@@ -93,21 +93,21 @@ def test_an_empty_answer_is_a_success_only_of_a_change(text: str) -> None:
     ids=range(8),
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_anything_but_json_is_a_protocol_error_of_reads_and_changes(text: str, method: str) -> None:
+def test_anything_but_json_is_a_protocol_error(text: str, method: str) -> None:
     with pytest.raises(VManageProtocolError) as caught:
         parse(text, method=method)
     assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize("text", ["<html>login</html>", "\n <!DOCTYPE html>"])
-def test_a_page_is_called_one_wherever_it_begins(text: str) -> None:
+def test_page_is_called_one_wherever_it_begins(text: str) -> None:
     with pytest.raises(VManageProtocolError, match="a page instead of JSON"):
         parse(text)
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 400, 404, 500])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_error_object_is_a_rejection_under_any_status(status: int, method: str) -> None:
+def test_error_object_is_a_rejection_under_any_status(status: int, method: str) -> None:
     error = {"message": "Delete users request failed", "details": "No user XYZ", "code": "USER0006", "type": "error"}
     with pytest.raises(VManageRejectedError, match="Delete users request failed") as caught:
         parse({"error": error, "data": []}, method=method, status=status)
@@ -132,7 +132,7 @@ def test_an_error_object_is_a_rejection_under_any_status(status: int, method: st
         (True, "True", None, None),
     ],
 )
-def test_an_error_of_any_shape_is_a_rejection(error: Any, message: str, code: str | None, details: str | None) -> None:
+def test_error_of_any_shape_is_a_rejection(error: Any, message: str, code: str | None, details: str | None) -> None:
     with pytest.raises(VManageRejectedError, match="refused the request") as caught:
         parse({"error": error}, method="POST")
     assert caught.value.message == f"The manager refused the request: {message}"
@@ -140,12 +140,12 @@ def test_an_error_of_any_shape_is_a_rejection(error: Any, message: str, code: st
 
 
 @pytest.mark.parametrize("error", [None, "", False])
-def test_an_error_that_says_there_is_none_is_none(error: Any) -> None:
+def test_error_that_says_there_is_none_is_none(error: Any) -> None:
     assert parse({"error": error, "data": []}).rows == []
     assert error_of(json.dumps({"error": error})) is None
 
 
-def test_a_member_of_a_bare_answer_must_be_there() -> None:
+def test_member_of_a_bare_response_must_be_there() -> None:
     assert parse({"id": "software_install-1"}).member("id") == "software_install-1"
     for body in ({}, {"id": ""}, {"id": None}, [], "7"):
         with pytest.raises(VManageProtocolError, match='has no "id"'):

@@ -82,7 +82,7 @@ def test_every_error_belongs_to_one_of_four_families(kind: type[VManageError]) -
 @pytest.mark.parametrize(
     ("status", "retryable"), [(None, False), (200, False), (404, False), (499, False), (500, True)]
 )
-def test_a_rejection_is_worth_a_retry_only_under_5xx(status: int | None, *, retryable: bool) -> None:
+def test_rejection_is_worth_a_retry_only_under_5xx(status: int | None, *, retryable: bool) -> None:
     assert errors.VManageRejectedError("No", status=status).retryable is retryable
 
 
@@ -101,5 +101,5 @@ def test_the_fields_of_an_error_are_plain_json() -> None:
         ({"status": 400, "details": "It broke"}, "It broke [HTTP 400]"),
     ],
 )
-def test_the_text_of_an_error_carries_the_call_and_the_managers_words(fields: dict[str, Any], text: str) -> None:
+def test_text_of_an_error_has_call_and_details(fields: dict[str, Any], text: str) -> None:
     assert str(VManageError("It broke", **fields)) == text

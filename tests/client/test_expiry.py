@@ -43,7 +43,7 @@ def opening(vm: Simulator) -> list[str]:
 
 @pytest.mark.parametrize("shape", DEAD)
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_dead_session_is_renewed_once_and_silently(
+def test_dead_session_is_renewed_once_and_silently(
     vm_of_release: Simulator,
     connect: Connect,
     calls: Calls,
@@ -68,7 +68,7 @@ def test_a_dead_session_is_renewed_once_and_silently(
 
 
 @pytest.mark.parametrize("shape", DEAD)
-def test_a_session_that_is_dead_from_its_login_on_is_renewed_too(
+def test_session_that_is_dead_after_its_login_is_renewed_too(
     vm_of_release: Simulator, connect: Connect, calls: Calls, shape: str
 ) -> None:
     vm = vm_of_release
@@ -80,7 +80,7 @@ def test_a_session_that_is_dead_from_its_login_on_is_renewed_too(
 
 @pytest.mark.parametrize("shape", DEAD)
 @pytest.mark.parametrize("path", [SOFTWARE, "client/server"])
-def test_a_session_that_dies_twice_in_one_call_is_an_error(
+def test_session_that_dies_twice_in_one_call_is_an_error(
     vm_of_release: Simulator, connect: Connect, shape: str, path: str
 ) -> None:
     vm = vm_of_release
@@ -105,7 +105,7 @@ def test_each_call_has_a_renewal_of_its_own(vm: Simulator, connect: Connect) -> 
 
 
 @pytest.mark.parametrize("shape", "abcde")
-def test_a_session_that_really_ended_is_renewed_before_a_change(
+def test_session_that_really_ended_is_renewed_before_a_change(
     simulate: Callable[..., Simulator], connect: Connect, release: str, shape: str
 ) -> None:
     vm = simulate(release, dead_session=shape)
@@ -116,7 +116,7 @@ def test_a_session_that_really_ended_is_renewed_before_a_change(
     assert vm.counters.logins == 2
 
 
-def test_a_stale_token_is_asked_for_again_without_a_login(
+def test_stale_token_is_asked_for_again_without_a_login(
     vm_of_release: Simulator, connect: Connect, calls: Calls
 ) -> None:
     vm = vm_of_release
@@ -130,9 +130,7 @@ def test_a_stale_token_is_asked_for_again_without_a_login(
     assert (vm.counters.logins, vm.counters.logouts) == (1, 1)
 
 
-def test_a_token_that_is_stale_twice_is_an_error_and_the_session_is_still_logged_out(
-    vm_of_release: Simulator, connect: Connect
-) -> None:
+def test_session_whose_token_is_stale_twice_is_logged_out(vm_of_release: Simulator, connect: Connect) -> None:
     vm = vm_of_release
     session, image = open_for(vm, connect)
     vm.faults.add("expired_f", times=2)
@@ -143,7 +141,7 @@ def test_a_token_that_is_stale_twice_is_an_error_and_the_session_is_still_logged
     assert (vm.counters.logins, vm.counters.logouts, vm.counters.open_sessions) == (1, 1, 0)
 
 
-def test_a_stale_token_of_a_dead_session_leads_to_a_login(vm_of_release: Simulator, connect: Connect) -> None:
+def test_stale_token_of_a_dead_session_leads_to_a_login(vm_of_release: Simulator, connect: Connect) -> None:
     session, image = open_for(vm_of_release, connect)
     vm_of_release.faults.add("expired_f", killed=True)
     session.request("DELETE", image)
@@ -152,7 +150,7 @@ def test_a_stale_token_of_a_dead_session_leads_to_a_login(vm_of_release: Simulat
 
 
 @pytest.mark.parametrize("auth", ["session", "jwt", "api_key"])
-def test_a_stale_token_is_replaced_under_every_login(
+def test_stale_token_is_replaced_under_every_login(
     simulate: Callable[..., Simulator], connect: Connect, auth: str
 ) -> None:
     vm = simulate("20.18.2")
@@ -165,9 +163,7 @@ def test_a_stale_token_is_replaced_under_every_login(
 
 
 @pytest.mark.parametrize("shape", DEAD)
-def test_a_dead_jwt_is_replaced_by_a_new_login(
-    simulate: Callable[..., Simulator], connect: Connect, shape: str
-) -> None:
+def test_dead_jwt_is_replaced_by_a_new_login(simulate: Callable[..., Simulator], connect: Connect, shape: str) -> None:
     vm = simulate("20.18.2")
     session, image = open_for(vm, connect, auth="jwt")
     vm.faults.add(shape)
@@ -177,7 +173,7 @@ def test_a_dead_jwt_is_replaced_by_a_new_login(
     assert (vm.counters.logins, vm.counters.logouts, vm.counters.open_sessions) == (2, 1, 0)
 
 
-def test_an_api_key_that_dies_on_the_way_is_an_authentication_error(
+def test_api_key_that_is_revoked_meanwhile_is_an_authentication_error(
     simulate: Callable[..., Simulator], connect: Connect
 ) -> None:
     vm = simulate("20.18.2")
@@ -190,7 +186,7 @@ def test_an_api_key_that_dies_on_the_way_is_an_authentication_error(
     assert len(vm.requests) == before + 1
 
 
-def test_a_renewal_that_is_refused_is_not_repeated(vm_of_release: Simulator, connect: Connect) -> None:
+def test_renewal_that_is_refused_is_not_repeated(vm_of_release: Simulator, connect: Connect) -> None:
     session, _ = open_for(vm_of_release, connect)
     vm_of_release.faults.add("login_refused", times=None)
     vm_of_release.expire_sessions()
@@ -206,9 +202,7 @@ PAGES = ("expired_a", "expired_b", "expired_c")
 
 
 @pytest.mark.parametrize("shape", [*DEAD, "expired_f"])
-def test_a_body_that_met_a_dead_session_is_not_sent_again_and_the_next_call_works(
-    vm_of_release: Simulator, connect: Connect, shape: str
-) -> None:
+def test_body_for_a_dead_session_is_not_sent_again(vm_of_release: Simulator, connect: Connect, shape: str) -> None:
     vm = vm_of_release
     session, _ = open_for(vm, connect)
     vm.faults.add(shape)

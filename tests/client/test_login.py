@@ -71,7 +71,7 @@ def assert_refused_for_good(vm: Simulator, session: ManagerSession, calls: Calls
     return caught.value
 
 
-def test_a_wrong_password_is_tried_once(vm_of_release: Simulator, connect: Connect, calls: Calls) -> None:
+def test_wrong_password_is_tried_once(vm_of_release: Simulator, connect: Connect, calls: Calls) -> None:
     session = connect(vm_of_release, password=PASSWORD)
     error = assert_refused_for_good(vm_of_release, session, calls, LOGIN)
     assert vm_of_release.counters.refused_logins == 1
@@ -84,14 +84,14 @@ def test_a_wrong_password_is_tried_once(vm_of_release: Simulator, connect: Conne
 
 
 @pytest.mark.parametrize("shape", REFUSALS)
-def test_a_login_refused_in_any_shape_is_tried_once(vm: Simulator, connect: Connect, calls: Calls, shape: str) -> None:
+def test_login_refused_in_any_shape_is_tried_once(vm: Simulator, connect: Connect, calls: Calls, shape: str) -> None:
     vm.faults.add("status", times=None, path=LOGIN, **REFUSALS[shape])
     error = assert_refused_for_good(vm, connect(vm, password=PASSWORD), calls, LOGIN)
     assert error.status == REFUSALS[shape]["status"]
 
 
 @pytest.mark.parametrize("shape", JWT_REFUSALS)
-def test_a_jwt_login_refused_in_any_shape_is_tried_once(
+def test_jwt_login_refused_in_any_shape_is_tried_once(
     simulate: Callable[..., Simulator], connect: Connect, calls: Calls, shape: str
 ) -> None:
     vm = simulate("20.18.2")
@@ -99,7 +99,7 @@ def test_a_jwt_login_refused_in_any_shape_is_tried_once(
     assert_refused_for_good(vm, connect(vm, auth="jwt", password=PASSWORD), calls, JWT)
 
 
-def test_a_jwt_login_with_a_wrong_password_is_tried_once(
+def test_jwt_login_with_a_wrong_password_is_tried_once(
     simulate: Callable[..., Simulator], connect: Connect, calls: Calls
 ) -> None:
     vm = simulate("20.18.2")
@@ -109,16 +109,12 @@ def test_a_jwt_login_with_a_wrong_password_is_tried_once(
 
 
 @pytest.mark.parametrize("release", ["16.3.1", "20.9.4", "20.12.4"])
-def test_a_jwt_login_before_release_20_18_says_what_mends_it(
-    vm_of_release: Simulator, connect: Connect, calls: Calls
-) -> None:
+def test_jwt_login_before_release_20_18_names_the_fix(vm_of_release: Simulator, connect: Connect, calls: Calls) -> None:
     error = assert_refused_for_good(vm_of_release, connect(vm_of_release, auth="jwt"), calls, JWT)
     assert '20.18.1 or newer: set auth to "session"' in str(error)
 
 
-def test_an_api_key_that_is_not_accepted_is_tried_once(
-    vm_of_release: Simulator, connect: Connect, calls: Calls
-) -> None:
+def test_api_key_that_is_not_accepted_is_tried_once(vm_of_release: Simulator, connect: Connect, calls: Calls) -> None:
     session = connect(vm_of_release, auth="api_key", api_key=PASSWORD)
     for _ in range(2):
         with pytest.raises(VManageAuthenticationError, match="API key") as caught:
@@ -131,7 +127,7 @@ def test_an_api_key_that_is_not_accepted_is_tried_once(
     assert PASSWORD not in str(caught.value) + repr(caught.value)
 
 
-def test_a_locked_account_is_left_alone(vm: Simulator, connect: Connect, calls: Calls) -> None:
+def test_locked_account_is_left_alone(vm: Simulator, connect: Connect, calls: Calls) -> None:
     for _ in range(5):
         with pytest.raises(VManageAuthenticationError):
             list_images(connect(vm, password=PASSWORD))
@@ -139,7 +135,7 @@ def test_a_locked_account_is_left_alone(vm: Simulator, connect: Connect, calls: 
     assert_refused_for_good(vm, connect(vm), lambda vm: calls(vm)[10:], LOGIN)
 
 
-def test_a_password_that_has_to_be_changed_is_named(vm: Simulator, connect: Connect, calls: Calls) -> None:
+def test_password_that_has_to_be_changed_is_named(vm: Simulator, connect: Connect, calls: Calls) -> None:
     vm.faults.add("redirect", path=LOGIN, location="/passwordReset.html?user=admin")
     session = connect(vm)
     for _ in range(2):
@@ -150,7 +146,7 @@ def test_a_password_that_has_to_be_changed_is_named(vm: Simulator, connect: Conn
 
 @pytest.mark.parametrize("auth", ["session", "jwt"])
 @pytest.mark.parametrize("fault", ["http_500", "http_502", "http_503", "http_504", "error_500"])
-def test_a_login_that_could_not_be_processed_is_left_to_the_next_try(
+def test_unprocessed_login_is_left_to_the_next_try(
     simulate: Callable[..., Simulator], connect: Connect, auth: str, fault: str
 ) -> None:
     vm = simulate("20.18.2")
@@ -165,7 +161,7 @@ def test_a_login_that_could_not_be_processed_is_left_to_the_next_try(
 
 @pytest.mark.parametrize("fault", ["reset_before", "short_body"])
 @pytest.mark.parametrize("auth", ["session", "jwt"])
-def test_a_login_without_an_answer_is_not_repeated_and_changes_nothing(
+def test_login_without_a_response_is_not_repeated(
     simulate: Callable[..., Simulator], connect: Connect, recorded_sleeps: list[float], fault: str, auth: str
 ) -> None:
     vm = simulate("20.18.2")
@@ -177,7 +173,7 @@ def test_a_login_without_an_answer_is_not_repeated_and_changes_nothing(
     assert recorded_sleeps == []
 
 
-def test_a_rate_limited_login_is_sent_again(
+def test_rate_limited_login_is_sent_again(
     vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float]
 ) -> None:
     vm_of_release.faults.add("http_429", times=2, path=LOGIN, retry_after=3)
@@ -187,12 +183,12 @@ def test_a_rate_limited_login_is_sent_again(
 
 
 @pytest.mark.parametrize("auth", ["session", "jwt", "api_key"])
-def test_the_three_logins_work_and_their_secrets_are_told(
+def test_three_logins_work_and_report_their_secrets(
     simulate: Callable[..., Simulator], connect: Connect, auth: str
 ) -> None:
     vm = simulate("20.18.2")
-    told: list[str] = []
-    session = connect(vm, auth=auth, api_key=vm.api_key, on_secret=told.append)
+    reported: list[str] = []
+    session = connect(vm, auth=auth, api_key=vm.api_key, on_secret=reported.append)
     image = vm.add_image("a-20.18.2.tar.gz")
     session.request("DELETE", f"device/action/software/{image.version_id}")
     session.close()
@@ -204,9 +200,9 @@ def test_the_three_logins_work_and_their_secrets_are_told(
         if auth == "session"
         else headers["authorization"].removeprefix("Bearer ")
     )
-    assert sent == set(told)
+    assert sent == set(reported)
     assert ("authorization" in headers) is (auth != "session")
-    assert not any(secret in repr(session) + repr(vars(session)) for secret in (*told, vm.password))
+    assert not any(secret in repr(session) + repr(vars(session)) for secret in (*reported, vm.password))
 
 
 @pytest.mark.parametrize(
@@ -220,21 +216,21 @@ def test_the_three_logins_work_and_their_secrets_are_told(
         (200, "", "OTHER", False),
     ],
 )
-def test_a_success_has_all_three_signs(
+def test_success_has_all_three_signs(
     vm: Simulator, settings_of: Callable[..., Any], status: int, body: str, cookie: str, *, is_success: bool
 ) -> None:
-    answer = requests.Response()
-    answer.status_code, answer._content = status, body.encode()
-    answer.cookies.set(cookie, "abc")
+    response = requests.Response()
+    response.status_code, response._content = status, body.encode()
+    response.cookies.set(cookie, "abc")
     login = SessionLogin(settings_of(vm))
     if is_success:
-        assert login.open(lambda *_, **__: answer).secrets == ("abc",)
+        assert login.open(lambda *_, **__: response).secrets == ("abc",)
         return
     with pytest.raises((VManageAuthenticationError, VManageUnavailableError)):
-        login.open(lambda *_, **__: answer)
+        login.open(lambda *_, **__: response)
 
 
-def test_a_password_of_any_characters_arrives(simulate: Callable[..., Simulator], connect: Connect) -> None:
+def test_password_of_any_characters_arrives(simulate: Callable[..., Simulator], connect: Connect) -> None:
     for password in ("p&=+%/?# ü€", " leading", "ключ"):
         vm = simulate(password=password, username="user@example.com")
         assert list_images(connect(vm, password=password)) == []

@@ -58,7 +58,7 @@ def test_only_a_200_with_a_body_is_a_refusal(
     "location", ["https://sso.example.com/?SAMLRequest=secret", "/welcome.html", "http://[bad", ""]
 )
 @pytest.mark.parametrize("path", [LOGIN, JWT])
-def test_a_redirected_login_is_unavailable_and_not_followed(
+def test_redirected_login_is_unavailable_and_not_followed(
     simulate: Callable[..., Simulator], connect: Connect, location: str, path: str
 ) -> None:
     vm = simulate("20.18.2")
@@ -80,7 +80,7 @@ def test_a_redirected_login_is_unavailable_and_not_followed(
         ("reset_before", {}),
     ],
 )
-def test_a_refusal_by_a_manager_that_is_not_ready_is_none(
+def test_refusal_by_a_manager_that_is_not_ready_is_none(
     vm: Simulator, connect: Connect, fault: str, options: dict[str, Any]
 ) -> None:
     vm.faults.add("status", path=LOGIN, status=200, body=PAGE)
@@ -93,7 +93,7 @@ def test_a_refusal_by_a_manager_that_is_not_ready_is_none(
     assert list_images(session) == []
 
 
-def test_no_login_is_sent_again_while_the_manager_is_not_ready(vm: Simulator, connect: Connect) -> None:
+def test_login_is_not_repeated_while_the_manager_is_not_ready(vm: Simulator, connect: Connect) -> None:
     vm.faults.add("status", path=LOGIN, times=None, status=200, body=PAGE)
     vm.faults.add("http_503", path=READY, times=20)
     session = connect(vm)
@@ -106,9 +106,7 @@ def test_no_login_is_sent_again_while_the_manager_is_not_ready(vm: Simulator, co
 
 
 @pytest.mark.parametrize("body", ['{"isServerReady": true}', "{}", "<html>login</html>", "", "[]"])
-def test_a_refusal_by_a_manager_that_does_not_say_it_is_starting_is_final(
-    vm: Simulator, connect: Connect, body: str
-) -> None:
+def test_refusal_is_final_unless_the_manager_reports_that_it_starts(vm: Simulator, connect: Connect, body: str) -> None:
     vm.faults.add("status", path=LOGIN, status=200, body=PAGE)
     vm.faults.add("status", path=READY, status=200 if body else 404, body=body)
     with pytest.raises(VManageAuthenticationError):
@@ -116,7 +114,7 @@ def test_a_refusal_by_a_manager_that_does_not_say_it_is_starting_is_final(
     assert paths(vm) == [LOGIN, READY]
 
 
-def test_a_jwt_login_that_is_missing_while_the_manager_starts_is_unavailable(
+def test_missing_jwt_login_of_a_starting_manager_is_unavailable(
     simulate: Callable[..., Simulator], connect: Connect
 ) -> None:
     vm = simulate("20.18.2")
@@ -139,14 +137,14 @@ def test_many_sessions_with_a_wrong_password_are_one_refusal(vm: Simulator, conn
     assert list_images(connect(vm)) == []  # the account is not locked
 
 
-def test_a_login_that_changed_is_sent_at_once(vm: Simulator, connect: Connect) -> None:
+def test_login_that_changed_is_sent_at_once(vm: Simulator, connect: Connect) -> None:
     vm.faults.add("login_refused")
     with pytest.raises(VManageAuthenticationError):
         list_images(connect(vm, password="old-word"))
     assert list_images(connect(vm)) == []
 
 
-def test_a_refusal_is_forgotten_after_fifteen_minutes(
+def test_refusal_is_forgotten_after_fifteen_minutes(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert refused_logins.REFUSAL_S == 900

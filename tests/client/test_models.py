@@ -67,7 +67,7 @@ def test_the_managers_own_address_is_no_url_entry(url: str | None, version_type:
         ),
     ],
 )
-def test_the_place_of_a_file_is_told_by_type_and_server(
+def test_type_and_server_decide_where_a_file_is(
     record: dict[str, Any], *, on_manager: bool, is_entry: bool, unknown_place: bool
 ) -> None:
     image = one(**record)
@@ -78,7 +78,7 @@ def test_the_place_of_a_file_is_told_by_type_and_server(
     )
 
 
-def test_one_unreadable_record_hides_no_other_and_is_kept_raw() -> None:
+def test_unreadable_record_is_kept_raw_and_affects_no_other() -> None:
     odd = {"versionName": {"major": 20}, "versionId": "id-1", "availableFiles": "a.bin"}
     unreadable, image = parse_images([odd, {"versionName": "20.12", "availableFiles": "b.bin"}])
     assert image == SoftwareImage(version="20.12", file_name="b.bin", uploaded_name="b.bin", record_files=("b.bin",))
@@ -129,7 +129,7 @@ def test_available_files_come_bare_bracketed_joined_or_as_a_list(text: Any, name
         (["a=b"], {}),
     ],
 )
-def test_a_java_map_is_read_as_far_as_it_goes(text: Any, pairs: dict[str, str]) -> None:
+def test_java_map_is_read_as_far_as_it_goes(text: Any, pairs: dict[str, str]) -> None:
     assert parse_java_map(text) == pairs
 
 
@@ -148,7 +148,7 @@ def test_a_java_map_is_read_as_far_as_it_goes(text: Any, pairs: dict[str, str]) 
         ("a.bin", "{x=}", [("a.bin", "a.bin")]),
     ],
 )
-def test_an_upload_is_found_by_the_right_hand_side_of_the_name_map(
+def test_upload_is_found_by_its_name_in_the_map(
     files: str, name_map: str | None, expected: list[tuple[str, str]]
 ) -> None:
     found = parse_images([{"availableFiles": files, "fileNameMap": name_map, "versionId": "1"}])
@@ -160,7 +160,7 @@ def test_an_upload_is_found_by_the_right_hand_side_of_the_name_map(
         assert not image.has_file_name(str(image.file_name)[:-1])
 
 
-def test_the_id_of_a_file_is_found_by_its_listed_or_uploaded_name() -> None:
+def test_id_is_found_by_listed_or_uploaded_name() -> None:
     record = {"availableFiles": "[x, b]", "fileNameMap": "{x=a, y=b}", "versionIdMap": "{a=id-a, b=id-b}"}
     assert [image.version_id for image in parse_images([{**record, "versionId": "group"}])] == ["id-a", "id-b"]
 
@@ -179,7 +179,7 @@ def test_the_id_of_a_file_is_found_by_its_listed_or_uploaded_name() -> None:
         ("[canonical.bin]", "{canonical.bin=a,b.bin}", "{a,b.bin=9}", ["canonical.bin"]),
     ],
 )
-def test_a_comma_in_a_name_is_told_by_the_maps(
+def test_maps_show_which_names_contain_a_comma(
     files: str, name_map: str | None, ids: str | None, names: list[str]
 ) -> None:
     found = parse_images([{"availableFiles": files, "fileNameMap": name_map, "versionIdMap": ids, "versionId": "1"}])
@@ -191,14 +191,14 @@ def test_a_comma_in_a_name_is_told_by_the_maps(
 @pytest.mark.parametrize(
     ("files", "ids"), [("[a, b.bin, c.bin]", "{x, b.bin=9}"), ("[a, b, a, b]", "{a=1, b=2, a, b=3}")]
 )
-def test_names_with_commas_that_cannot_be_told_apart_are_kept_as_they_came(files: str, ids: str) -> None:
+def test_ambiguous_names_with_commas_are_kept_unchanged(files: str, ids: str) -> None:
     image = one(availableFiles=files, versionIdMap=ids, versionId="1")
     assert (image.file_name, image.version_id, image.names_unsure) == (files.strip("[]"), None, True)
 
 
 @pytest.mark.parametrize("field", ["versionName", "versionId", "versionType", "versionURL", "imageType"])
 @pytest.mark.parametrize("value", [{}, [], {"a": 1}, ["20.12"]])
-def test_a_field_of_a_wrong_type_is_a_protocol_error(field: str, value: Any) -> None:
+def test_field_of_a_wrong_type_is_a_protocol_error(field: str, value: Any) -> None:
     with pytest.raises(VManageProtocolError, match=field):
         one(**{field: value})
 

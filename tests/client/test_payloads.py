@@ -31,7 +31,7 @@ def test_each_sample_payload_names_its_public_source(path: Path) -> None:
     assert path.parent.name in ("16.3", "20.9", "20.12", "20.18")
 
 
-def test_a_record_of_release_16_3_has_six_fields() -> None:
+def test_record_of_release_16_3_has_six_fields() -> None:
     (image,) = images("16.3/software")
     assert image.as_row() == {
         "version": "16.3.1",
@@ -66,7 +66,7 @@ def test_the_two_lists_show_the_same_image_under_two_ids() -> None:
     assert not grouped.has_id("a6a9ce11")
 
 
-def test_a_record_of_several_files_gives_one_image_each_with_its_own_id() -> None:
+def test_record_of_several_files_is_several_images_with_own_ids() -> None:
     first, second = images("20.12/software_several_files")
     assert (first.file_name, second.file_name) == first.record_files == second.record_files
     assert first.shares_record
@@ -80,14 +80,14 @@ def test_a_record_of_several_files_gives_one_image_each_with_its_own_id() -> Non
     )
 
 
-def test_a_file_without_an_own_id_in_a_shared_record_has_no_id_to_delete_by() -> None:
+def test_file_without_own_id_in_shared_record_cannot_be_deleted() -> None:
     first, second = images("16.3/software_several_files")
     assert [first.version_id, second.version_id] == [None, None]
     assert first.record_id == "6b46230d-484c-4566-9e23-2b42bd12b403"
     assert first.record_id in first.describe()
 
 
-def test_url_entries_are_told_from_files() -> None:
+def test_repository_urls_differ_from_files() -> None:
     entry, remote = images("20.12/software_url_entry")
     assert (entry.is_repository_url, entry.file_name, entry.url) == (True, None, "ftp://1.1.1.1/builds/16.1/")
     assert (remote.is_repository_url, remote.file_name, remote.version) == (False, "abc.bin", "--")
@@ -113,7 +113,7 @@ def test_the_server_of_each_release_is_read(
     assert str(info.token) not in repr(info) or not has_token
 
 
-def test_a_refused_login_of_release_20_18_is_an_error_object() -> None:
+def test_refused_login_of_release_20_18_is_an_error_object() -> None:
     error = error_of(json.dumps(payload("20.18/login_refused")))
     assert error is not None
     assert error["message"] == "Login Error"

@@ -31,7 +31,7 @@ def list_images(session: ManagerSession) -> Any:
 
 
 class Proxy:
-    """A proxy that tunnels, or answers every CONNECT with a refusal."""
+    """A proxy that tunnels, or refuses every CONNECT."""
 
     def __init__(self, refusal: bytes = b"") -> None:
         self.seen: list[str] = []
@@ -95,7 +95,7 @@ def test_no_proxy_of_the_environment_is_honoured(
     assert proxy.seen == []
 
 
-def test_an_abort_works_behind_a_proxy_too(vm: Simulator, connect: Connect, proxy: Proxy) -> None:
+def test_abort_works_behind_a_proxy_too(vm: Simulator, connect: Connect, proxy: Proxy) -> None:
     session = connect(vm)
     list_images(session)
     vm.faults.add("slow", delay=30, path=SOFTWARE)
@@ -111,7 +111,7 @@ def test_an_abort_works_behind_a_proxy_too(vm: Simulator, connect: Connect, prox
 
 
 @pytest.mark.parametrize("refusal", [b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b"HTTP/1.1 503 No\r\n\r\n"])
-def test_a_proxy_that_refuses_means_that_nothing_was_sent(
+def test_proxy_that_refuses_means_that_nothing_was_sent(
     vm: Simulator, connect: Connect, recorded_sleeps: list[float], monkeypatch: pytest.MonkeyPatch, refusal: bytes
 ) -> None:
     session = connect(vm)
@@ -127,7 +127,7 @@ def test_a_proxy_that_refuses_means_that_nothing_was_sent(
 
 
 @pytest.mark.parametrize("proxy_url", ["socks5://127.0.0.1:1", "foo://127.0.0.1:1", "http://"])
-def test_a_proxy_that_cannot_be_used_is_a_configuration_error(
+def test_proxy_that_cannot_be_used_is_a_configuration_error(
     vm: Simulator, connect: Connect, recorded_sleeps: list[float], monkeypatch: pytest.MonkeyPatch, proxy_url: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy_url)

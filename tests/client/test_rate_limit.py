@@ -42,7 +42,7 @@ def near(seconds: list[float]) -> Any:
     return pytest.approx(seconds, abs=1e-6)
 
 
-def test_a_burst_goes_out_at_once_and_what_follows_is_spread() -> None:
+def test_burst_is_sent_at_once_and_later_requests_are_spread() -> None:
     clock = Clock()
     limit = RateLimit(10, clock=clock)
     assert waits(limit, clock, BURST + 50) == near([0] * BURST + [0.1] * 50)
@@ -52,7 +52,7 @@ def test_a_burst_goes_out_at_once_and_what_follows_is_spread() -> None:
     assert waits(limit, clock, BURST + 1) == near([0] * BURST + [0.1])
 
 
-def test_no_second_has_more_requests_than_half_of_what_managers_document() -> None:
+def test_rate_stays_below_half_of_the_documented_limit() -> None:
     """Cisco: 100 requests per second from release 20.6 on, for all clients together."""
     clock = Clock()
     limit = RateLimit(ManagerSettings("https://vm").requests_per_second, clock=clock)
@@ -66,23 +66,23 @@ def test_no_second_has_more_requests_than_half_of_what_managers_document() -> No
 def test_all_threads_of_a_process_share_one_limit() -> None:
     clock = Clock()
     limit = RateLimit(10, clock=clock)
-    told: list[float] = []
-    threads = [threading.Thread(target=lambda: told.extend(limit.reserve() for _ in range(10))) for _ in range(8)]
+    seconds: list[float] = []
+    threads = [threading.Thread(target=lambda: seconds.extend(limit.reserve() for _ in range(10))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told) == near([0.0] * BURST + [0.1 * place for place in range(1, 81 - BURST)])
+    assert sorted(seconds) == near([0.0] * BURST + [0.1 * place for place in range(1, 81 - BURST)])
 
 
-def test_sessions_with_the_same_manager_share_a_limit_and_others_do_not() -> None:
+def test_sessions_share_the_limit_of_their_manager_only() -> None:
     one = limit_for("https://vm:8443", 20)
     assert limit_for("https://vm:8443", 20) is one
     assert limit_for("https://other:8443", 20) is not one
     assert limit_for("https://vm:8443", 5) is not one
 
 
-def test_a_session_waits_before_it_sends_too_fast(
+def test_session_waits_before_it_sends_too_fast(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded_sleeps: list[float] = []
@@ -98,7 +98,7 @@ def test_a_session_waits_before_it_sends_too_fast(
     ]  # each later one of a burst waits longer; a logout does not wait
 
 
-def test_a_wait_for_ones_turn_ends_with_an_abort(vm: Simulator, connect: Connect) -> None:
+def test_wait_for_the_rate_limit_ends_with_an_abort(vm: Simulator, connect: Connect) -> None:
     session = connect(vm, requests_per_second=0.001)
     for _ in range(BURST - 2):
         session.request("GET", "device/action/software")
@@ -117,6 +117,6 @@ def test_the_connection_sets_the_rate(given: dict[str, Any], rate: float) -> Non
 
 
 @pytest.mark.parametrize("value", [0, -1, 101, "fast", True, "nan"])
-def test_a_rate_that_no_manager_takes_is_an_error(value: Any) -> None:
+def test_rate_that_no_manager_takes_is_an_error(value: Any) -> None:
     with pytest.raises(VManageConfigurationError, match=r"requests_per_second is .* above 0, at most 100"):
         read_settings(host="vm", login="admin", password="secret", extra={"requests_per_second": value})

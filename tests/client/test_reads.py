@@ -33,7 +33,7 @@ def reads(vm: Simulator) -> int:
 
 
 @pytest.mark.parametrize("fault", AWAY)
-def test_a_read_that_finds_the_manager_busy_or_away_is_repeated(
+def test_read_of_a_busy_or_unavailable_manager_is_repeated(
     vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float], fault: str
 ) -> None:
     vm = vm_of_release
@@ -47,7 +47,7 @@ def test_a_read_that_finds_the_manager_busy_or_away_is_repeated(
 
 
 @pytest.mark.parametrize("fault", AWAY)
-def test_a_read_is_repeated_five_times_at_most(
+def test_read_is_repeated_five_times_at_most(
     vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float], fault: str
 ) -> None:
     vm_of_release.faults.add(fault, times=None)
@@ -67,7 +67,7 @@ def test_a_read_is_repeated_five_times_at_most(
 
 @pytest.mark.parametrize("path", ["client/server", "client/token"])
 @pytest.mark.parametrize("fault", AWAY)
-def test_what_a_new_session_asks_first_is_repeated_without_another_login(
+def test_first_calls_of_a_session_are_repeated_without_another_login(
     vm: Simulator, connect: Connect, path: str, fault: str
 ) -> None:
     vm.faults.add("no_token", path="client/server")
@@ -106,7 +106,7 @@ def test_retry_after_as_a_date_is_obeyed(vm: Simulator, connect: Connect, record
 
 
 @pytest.mark.parametrize("fault", ["http_429", "http_503"])
-def test_a_retry_after_beyond_the_budget_is_left_to_airflow(
+def test_retry_after_beyond_the_budget_is_left_to_airflow(
     vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float], fault: str
 ) -> None:
     vm_of_release.faults.add(fault, times=None, retry_after=600)
@@ -130,7 +130,7 @@ def test_a_retry_after_beyond_the_budget_is_left_to_airflow(
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_an_error_object_is_a_rejection_and_never_repeated(
+def test_error_object_is_a_rejection_and_never_repeated(
     vm_of_release: Simulator,
     connect: Connect,
     recorded_sleeps: list[float],
@@ -164,7 +164,7 @@ def test_an_error_object_is_a_rejection_and_never_repeated(
         (501, "<html>", "refused the request"),
     ],
 )
-def test_a_status_without_an_error_object_is_a_rejection_with_a_hint(
+def test_status_without_an_error_object_is_rejection_with_a_hint(
     vm: Simulator, connect: Connect, status: int, body: str, words: str
 ) -> None:
     vm.faults.add("status", status=status, body=body)
@@ -200,7 +200,7 @@ PAGE = {"status": 203, "body": "<html>maintenance</html>"}
         ("status", {"status": 304}),
     ],
 )
-def test_an_answer_that_no_manager_should_give_is_a_protocol_error_and_never_an_empty_list(
+def test_malformed_response_is_a_protocol_error_never_an_empty_list(
     vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float], fault: str, options: dict[str, Any]
 ) -> None:
     vm_of_release.add_image("vmanage-20.12.5.tar.gz")
@@ -217,7 +217,7 @@ def test_an_answer_that_no_manager_should_give_is_a_protocol_error_and_never_an_
     assert vm_of_release.counters.logins == 1
 
 
-def test_html_instead_of_data_ends_as_an_error_after_one_renewal(vm_of_release: Simulator, connect: Connect) -> None:
+def test_html_instead_of_data_is_an_error_after_one_renewal(vm_of_release: Simulator, connect: Connect) -> None:
     vm_of_release.faults.add("html_200", times=None)
     with pytest.raises(VManageError) as caught:
         list_images(connect(vm_of_release))
@@ -226,21 +226,21 @@ def test_html_instead_of_data_ends_as_an_error_after_one_renewal(vm_of_release: 
     assert vm_of_release.counters.logins == 2
 
 
-def test_an_answer_that_comes_too_late_is_unavailable(vm_of_release: Simulator, connect: Connect) -> None:
+def test_response_that_is_too_late_is_unavailable(vm_of_release: Simulator, connect: Connect) -> None:
     vm_of_release.faults.add("slow", times=1, delay=3)
     session = connect(vm_of_release, read=0.2)
     assert list_images(session) == []
     assert reads(vm_of_release) == 2
 
 
-def test_answers_that_always_come_too_late_are_unavailable(vm: Simulator, connect: Connect) -> None:
+def test_responses_that_are_always_too_late_are_unavailable(vm: Simulator, connect: Connect) -> None:
     vm.faults.add("slow", times=None, delay=3)
     with pytest.raises(VManageUnavailableError, match="timed out"):
         list_images(connect(vm, read=0.1))
     assert reads(vm) == 6
 
 
-def test_a_manager_that_is_down_is_waited_for(
+def test_manager_that_is_down_is_waited_for(
     vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float]
 ) -> None:
     session = connect(vm_of_release)
@@ -255,7 +255,7 @@ def test_a_manager_that_is_down_is_waited_for(
     assert vm_of_release.counters.logins == 1
 
 
-def test_a_manager_that_is_down_at_the_login_is_waited_for(vm: Simulator, connect: Connect) -> None:
+def test_manager_that_is_down_at_the_login_is_waited_for(vm: Simulator, connect: Connect) -> None:
     vm.stop()
     session = connect(vm)
     session.sleep = lambda _: vm.start()  # type: ignore[method-assign]
@@ -263,14 +263,14 @@ def test_a_manager_that_is_down_at_the_login_is_waited_for(vm: Simulator, connec
     assert vm.counters.logins == 1
 
 
-def test_compressed_and_non_ascii_answers_are_read(vm_of_release: Simulator, connect: Connect) -> None:
+def test_compressed_and_non_ascii_responses_are_read(vm_of_release: Simulator, connect: Connect) -> None:
     vm_of_release.add_image("büro-ключ-20.12.5.tar.gz")
     session = connect(vm_of_release)
     vm_of_release.faults.add("gzip")
     assert list_images(session)[0]["availableFiles"].strip("[]") == "büro-ключ-20.12.5.tar.gz"
 
 
-def test_a_compressed_answer_that_is_broken_is_a_protocol_error(
+def test_broken_compressed_response_is_a_protocol_error(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gzip.compress", lambda _: b"no gzip at all")

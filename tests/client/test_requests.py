@@ -18,13 +18,13 @@ SOFTWARE = "device/action/software"
 @pytest.mark.parametrize(
     "path", [SOFTWARE, f"/{SOFTWARE}", f"/dataservice/{SOFTWARE}", f"dataservice/{SOFTWARE}", f"  {SOFTWARE} "]
 )
-def test_a_path_may_be_written_with_or_without_its_root(vm: Simulator, connect: Connect, path: str) -> None:
+def test_path_may_be_written_with_or_without_its_root(vm: Simulator, connect: Connect, path: str) -> None:
     envelope = connect(vm).request("get", path)
     assert (envelope.method, envelope.path) == ("GET", f"/dataservice/{SOFTWARE}")
     assert vm.requests[-1].path == f"/dataservice/{SOFTWARE}"
 
 
-def test_a_query_in_the_path_is_sent_and_kept_out_of_errors(vm: Simulator, connect: Connect) -> None:
+def test_query_in_the_path_is_sent_but_not_in_errors(vm: Simulator, connect: Connect) -> None:
     vm.faults.add("error_4xx", path=SOFTWARE)
     with pytest.raises(VManageRejectedError) as caught:
         connect(vm).request("GET", f"{SOFTWARE}?imageType=software&key=s3cret", params={"more": "1"})
@@ -53,7 +53,7 @@ def test_a_query_in_the_path_is_sent_and_kept_out_of_errors(vm: Simulator, conne
         ("GET\r\n", SOFTWARE),
     ],
 )
-def test_a_path_or_method_that_leads_elsewhere_is_refused_and_nothing_is_sent(
+def test_path_or_method_that_leads_elsewhere_is_not_sent(
     vm: Simulator, connect: Connect, method: str, path: str
 ) -> None:
     with pytest.raises(VManageConfigurationError, match=r"^(path|method) is "):
@@ -61,7 +61,7 @@ def test_a_path_or_method_that_leads_elsewhere_is_refused_and_nothing_is_sent(
     assert vm.requests == []
 
 
-def test_a_body_that_is_no_json_is_a_configuration_error(vm: Simulator, connect: Connect) -> None:
+def test_body_that_is_no_json_is_a_configuration_error(vm: Simulator, connect: Connect) -> None:
     with pytest.raises(VManageConfigurationError, match="json cannot be sent"):
         connect(vm).request("POST", SOFTWARE, json={"a": float("nan")})
 

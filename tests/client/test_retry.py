@@ -126,7 +126,7 @@ def test_retry_after_as_a_date_counts_from_now() -> None:
     assert parse_retry_after(formatdate(time.time() + 30, usegmt=True)) in (29, 30, 31)
 
 
-def test_retry_after_as_a_date_is_relative_to_the_date_of_the_response() -> None:
+def test_retry_after_as_a_date_is_relative_to_the_response() -> None:
     sent = 1_000_000_000
     date = formatdate(sent, usegmt=True)
     assert parse_retry_after(formatdate(sent + 5, usegmt=True), date=date) == 5

@@ -27,9 +27,7 @@ def ours(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [one.message for one in caplog.records if one.name.startswith("airflow_provider_vmanage.client")]
 
 
-def test_a_task_sends_login_server_its_own_calls_and_logout_in_this_order(
-    vm_of_release: Simulator, connect: Connect, calls: Calls
-) -> None:
+def test_task_sends_login_server_own_calls_and_logout(vm_of_release: Simulator, connect: Connect, calls: Calls) -> None:
     vm = vm_of_release
     image = vm.add_image("vmanage-20.12.5.tar.gz")
     with connect(vm) as session:
@@ -60,7 +58,7 @@ def test_nothing_is_sent_without_a_call(vm: Simulator, connect: Connect) -> None
     assert vm.requests == []
 
 
-def test_a_session_is_logged_out_once_and_can_be_used_again(vm: Simulator, connect: Connect, calls: Calls) -> None:
+def test_session_is_logged_out_once_and_can_be_reused(vm: Simulator, connect: Connect, calls: Calls) -> None:
     session = connect(vm)
     session.request("GET", SOFTWARE)
     session.close()
@@ -73,7 +71,7 @@ def test_a_session_is_logged_out_once_and_can_be_used_again(vm: Simulator, conne
 
 
 @pytest.mark.parametrize("fault", ["error_500", "data_null", "reset_before", "http_503"])
-def test_a_session_is_logged_out_after_errors_too(vm_of_release: Simulator, connect: Connect, fault: str) -> None:
+def test_session_is_logged_out_after_errors_too(vm_of_release: Simulator, connect: Connect, fault: str) -> None:
     vm_of_release.faults.add(fault, times=6, path=SOFTWARE)
     with pytest.raises(VManageError), connect(vm_of_release) as session:
         session.request("GET", SOFTWARE)
@@ -81,16 +79,14 @@ def test_a_session_is_logged_out_after_errors_too(vm_of_release: Simulator, conn
 
 
 @pytest.mark.parametrize("fault", ["error_500", "data_null", "reset_before", "http_503"])
-def test_a_session_that_never_got_ready_is_logged_out_too(
-    vm_of_release: Simulator, connect: Connect, fault: str
-) -> None:
+def test_session_that_never_got_ready_is_logged_out_too(vm_of_release: Simulator, connect: Connect, fault: str) -> None:
     vm_of_release.faults.add(fault, times=6, path="client/server")
     with pytest.raises(VManageError), connect(vm_of_release) as session:
         session.request("GET", SOFTWARE)
     assert (vm_of_release.counters.logouts, vm_of_release.counters.open_sessions) == (1, 0)
 
 
-def test_a_session_of_an_unknown_release_is_logged_out_with_either_verb(
+def test_session_of_unknown_release_is_logged_out_with_either_verb(
     vm_of_release: Simulator, connect: Connect, calls: Calls
 ) -> None:
     vm = vm_of_release
@@ -104,7 +100,7 @@ def test_a_session_of_an_unknown_release_is_logged_out_with_either_verb(
     assert vm.counters.open_sessions == 0
 
 
-def test_a_stale_token_does_not_keep_the_session_open(vm_of_release: Simulator, connect: Connect) -> None:
+def test_stale_token_does_not_keep_the_session_open(vm_of_release: Simulator, connect: Connect) -> None:
     session = connect(vm_of_release)
     session.request("GET", SOFTWARE)
     vm_of_release.faults.add("expired_f", path="/logout", method=vm_of_release.release.logout_verb)
@@ -112,7 +108,7 @@ def test_a_stale_token_does_not_keep_the_session_open(vm_of_release: Simulator, 
     assert vm_of_release.counters.open_sessions == 0
 
 
-def test_a_logout_whose_token_stays_stale_is_given_up(
+def test_logout_whose_token_stays_stale_is_not_repeated(
     vm: Simulator, connect: Connect, calls: Calls, caplog: pytest.LogCaptureFixture
 ) -> None:
     session = connect(vm)
@@ -125,7 +121,7 @@ def test_a_logout_whose_token_stays_stale_is_given_up(
 
 
 @pytest.mark.parametrize("fault", ["http_429", "http_503", "reset_before"])
-def test_a_logout_is_repeated_where_the_manager_is_busy(vm_of_release: Simulator, connect: Connect, fault: str) -> None:
+def test_logout_is_repeated_while_the_manager_is_busy(vm_of_release: Simulator, connect: Connect, fault: str) -> None:
     session = connect(vm_of_release)
     session.request("GET", SOFTWARE)
     vm_of_release.faults.add(fault, times=2, path="/logout", method=vm_of_release.release.logout_verb)
@@ -133,7 +129,7 @@ def test_a_logout_is_repeated_where_the_manager_is_busy(vm_of_release: Simulator
     assert vm_of_release.counters.open_sessions == 0
 
 
-def test_a_slow_logout_is_sent_once_and_holds_a_task_for_seconds_only(
+def test_slow_logout_is_sent_once_and_delays_for_seconds_only(
     vm: Simulator, connect: Connect, calls: Calls, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_provider_vmanage.client.http.connection.LOGOUT_S", 0.4)
@@ -148,7 +144,7 @@ def test_a_slow_logout_is_sent_once_and_holds_a_task_for_seconds_only(
 
 
 @pytest.mark.parametrize("asked", [3, 11])
-def test_a_logout_waits_for_a_busy_manager_for_seconds_only(
+def test_logout_waits_for_a_busy_manager_for_seconds_only(
     vm: Simulator, connect: Connect, calls: Calls, recorded_sleeps: list[float], asked: int
 ) -> None:
     session = connect(vm)
@@ -160,7 +156,7 @@ def test_a_logout_waits_for_a_busy_manager_for_seconds_only(
 
 
 @pytest.mark.parametrize(("fault", "sent"), [("http_503", 3), ("reset_before", 3), ("forbidden", 1)])
-def test_a_failed_logout_is_repeated_twice_at_most_and_only_logged(
+def test_failed_logout_is_repeated_at_most_twice_and_only_logged(
     vm: Simulator, connect: Connect, calls: Calls, caplog: pytest.LogCaptureFixture, fault: str, sent: int
 ) -> None:
     session = connect(vm)
@@ -172,7 +168,7 @@ def test_a_failed_logout_is_repeated_twice_at_most_and_only_logged(
     assert not session.is_open
 
 
-def test_a_session_that_died_unnoticed_ends_quietly(
+def test_session_that_died_unnoticed_ends_quietly(
     vm_of_release: Simulator, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     session = connect(vm_of_release)
@@ -185,7 +181,7 @@ def test_a_session_that_died_unnoticed_ends_quietly(
     assert [line for line in ours(caplog) if "failed" in line] == []
 
 
-def test_an_api_key_is_never_logged_out(simulate: Callable[..., Simulator], connect: Connect, calls: Calls) -> None:
+def test_api_key_is_never_logged_out(simulate: Callable[..., Simulator], connect: Connect, calls: Calls) -> None:
     vm = simulate("20.18.2")
     session = connect(vm, auth="api_key", api_key=vm.api_key, username=None, password=None)
     session.request("GET", SOFTWARE)
@@ -196,7 +192,7 @@ def test_an_api_key_is_never_logged_out(simulate: Callable[..., Simulator], conn
     assert "cookie" not in vm.requests[0].headers
 
 
-def test_a_jwt_is_logged_out(simulate: Callable[..., Simulator], connect: Connect, calls: Calls) -> None:
+def test_jwt_is_logged_out(simulate: Callable[..., Simulator], connect: Connect, calls: Calls) -> None:
     vm = simulate("20.18.2")
     with connect(vm, auth="jwt") as session:
         session.request("GET", SOFTWARE)
@@ -205,7 +201,7 @@ def test_a_jwt_is_logged_out(simulate: Callable[..., Simulator], connect: Connec
     assert vm.counters.open_sessions == 0
 
 
-def test_an_old_session_is_replaced_before_something_long(
+def test_old_session_is_replaced_before_something_long(
     vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = connect(vm)
@@ -230,8 +226,8 @@ def test_no_secret_shows_up_in_errors_logs_or_texts(
 ) -> None:
     caplog.set_level("DEBUG", "airflow_provider_vmanage.client")
     vm = simulate("20.18.2")
-    told: list[str] = []
-    session = connect(vm, auth=auth, api_key=vm.api_key, on_secret=told.append)
+    reported: list[str] = []
+    session = connect(vm, auth=auth, api_key=vm.api_key, on_secret=reported.append)
     session.request("GET", SOFTWARE)
     vm.faults.add(fault, times=None, method="GET")
     with pytest.raises(VManageError) as caught:
@@ -248,8 +244,8 @@ def test_no_secret_shows_up_in_errors_logs_or_texts(
     texts += ours(caplog)
     vm.faults.clear()
     session.close()
-    assert len(told) >= 2
-    assert [secret for secret in (*told, vm.password) if any(secret in text for text in texts)] == []
+    assert len(reported) >= 2
+    assert [secret for secret in (*reported, vm.password) if any(secret in text for text in texts)] == []
 
 
 def test_after_an_abort_only_the_logout_is_sent(vm_of_release: Simulator, connect: Connect) -> None:

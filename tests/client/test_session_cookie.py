@@ -19,7 +19,7 @@ SOFTWARE = "device/action/software"
 
 @pytest.mark.parametrize("expired", [False, True])
 @pytest.mark.parametrize("path", [SOFTWARE, "client/server"])
-def test_a_cookie_with_a_good_answer_changes_nothing(
+def test_cookie_with_a_good_response_changes_nothing(
     vm_of_release: Simulator, connect: Connect, path: str, *, expired: bool
 ) -> None:
     vm = vm_of_release
@@ -33,21 +33,21 @@ def test_a_cookie_with_a_good_answer_changes_nothing(
     assert len({one.headers["cookie"] for one in vm.requests[1:]}) == 1
 
 
-def test_a_cookie_that_is_not_ours_is_a_secret_too_but_not_without_end(vm: Simulator, connect: Connect) -> None:
-    told: list[str] = []
-    session = connect(vm, on_secret=told.append)
+def test_first_foreign_session_cookies_are_reported_as_secrets(vm: Simulator, connect: Connect) -> None:
+    reported: list[str] = []
+    session = connect(vm, on_secret=reported.append)
     session.request("GET", SOFTWARE)
-    known = set(told)
+    known = set(reported)
     vm.faults.add("stray_cookie", times=None)
     session.request("GET", SOFTWARE)
-    stray = set(told) - known
+    stray = set(reported) - known
     assert [len(one) for one in stray] == [77]  # 40 characters, a point and a UUID
     for _ in range(20):
         session.request("GET", SOFTWARE)
-    assert len(set(told) - known) == 10
+    assert len(set(reported) - known) == 10
 
 
-def test_a_cookie_that_only_tls_may_carry_is_a_configuration_error_over_plain_http(
+def test_secure_cookie_over_http_is_a_configuration_error(
     simulate: Callable[..., Simulator], connect: Connect, calls: Calls, release: str
 ) -> None:
     vm = simulate(release, tls=False)
@@ -63,7 +63,7 @@ def test_a_cookie_that_only_tls_may_carry_is_a_configuration_error_over_plain_ht
 
 
 @pytest.mark.parametrize("options", [{"tls": False}, {"tls": True}])
-def test_a_session_works_with_and_without_tls(
+def test_session_works_with_and_without_tls(
     simulate: Callable[..., Simulator], connect: Connect, options: dict[str, Any]
 ) -> None:
     vm = simulate(**options)
@@ -84,14 +84,14 @@ def nodes_of(vm: Simulator) -> list[tuple[str, str]]:
     return found
 
 
-def test_a_logout_goes_to_the_node_of_its_login(vm: Simulator, connect: Connect) -> None:
+def test_logout_goes_to_the_node_of_its_login(vm: Simulator, connect: Connect) -> None:
     vm.faults.add("stray_cookie", path="/j_security_check", cookie="SERVERID=node1; path=/")
     with connect(vm) as session:
         session.request("GET", SOFTWARE)
     assert nodes_of(vm)[1:] == [("client/server", "node1"), (SOFTWARE, "node1"), ("/logout", "node1")]
 
 
-def test_the_logout_of_an_old_session_goes_to_the_node_of_that_one(vm: Simulator, connect: Connect) -> None:
+def test_logout_of_an_old_session_goes_to_its_node(vm: Simulator, connect: Connect) -> None:
     with connect(vm) as session:
         for node in ("node1", "node2"):
             vm.faults.add("stray_cookie", path="/j_security_check", cookie=f"SERVERID={node}; path=/")
@@ -101,7 +101,7 @@ def test_the_logout_of_an_old_session_goes_to_the_node_of_that_one(vm: Simulator
     assert [node for path, node in nodes_of(vm) if path == "/j_security_check"] == ["", ""]
 
 
-def test_both_sessions_that_a_page_spoke_against_are_ended_on_their_own_nodes(vm: Simulator, connect: Connect) -> None:
+def test_both_retired_sessions_are_logged_out_on_their_nodes(vm: Simulator, connect: Connect) -> None:
     session = connect(vm)
     vm.faults.add("html_200", path=SOFTWARE, times=2)
     for node in ("node1", "node2"):

@@ -24,7 +24,7 @@ def read(extra: dict[str, Any] | None = None, **fields: Any) -> ManagerSettings:
     return read_settings(**{"host": "vmanage", "login": "admin", "password": "s3cret", "extra": extra, **fields})
 
 
-def test_a_bare_connection_has_safe_defaults() -> None:
+def test_bare_connection_has_safe_defaults() -> None:
     assert read() == ManagerSettings("https://vmanage:443", "admin", "s3cret")
     assert read().tls_verify is True
     assert read().timeouts == Timeouts(10.0, 60.0, 1800.0)
@@ -41,20 +41,20 @@ def test_verify_may_be_a_boolean_a_number_or_text(value: Any, *, expected: bool)
 
 
 @pytest.mark.parametrize("value", ["maybe", "2", 2, -1, 1.5, [], {}, "  ", "/etc/ca.pem", "falsch", "on"])
-def test_any_other_truth_value_is_an_error_that_names_the_field(value: Any) -> None:
+def test_any_other_truth_value_is_an_error_naming_the_field(value: Any) -> None:
     with pytest.raises(VManageConfigurationError, match=r"^verify is .*true or false"):
         read({"verify": value})
 
 
 @pytest.mark.parametrize("name", KNOWN_EXTRAS)
 @pytest.mark.parametrize("empty", [None, ""])
-def test_an_empty_extra_is_as_good_as_none(name: str, empty: Any) -> None:
+def test_empty_extra_is_as_good_as_none(name: str, empty: Any) -> None:
     assert read({name: empty}) == read()
 
 
 @pytest.mark.parametrize("name", ["connect", "read", "upload_read"])
 @pytest.mark.parametrize(("value", "seconds"), [(5, 5.0), ("5", 5.0), (" 2.5 ", 2.5), (0.1, 0.1), (86400, 86400.0)])
-def test_a_timeout_may_be_a_number_or_text(name: str, value: Any, seconds: float) -> None:
+def test_timeout_may_be_a_number_or_text(name: str, value: Any, seconds: float) -> None:
     assert getattr(read({f"{name}_timeout": value}).timeouts, name) == seconds
 
 
@@ -71,7 +71,7 @@ def test_auth_is_read_whatever_its_case(value: str, auth: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["basic", "apikey", 1, True, [], "session,jwt"])
-def test_an_unknown_auth_is_an_error(value: Any) -> None:
+def test_unknown_auth_is_an_error(value: Any) -> None:
     with pytest.raises(VManageConfigurationError, match=r"^auth is .*session, jwt, api_key"):
         read({"auth": value})
 
@@ -97,9 +97,7 @@ def test_an_unknown_auth_is_an_error(value: Any) -> None:
         ({"schema": "ftp"}, {}, "schema"),
     ],
 )
-def test_each_wrong_field_gets_one_error_that_names_it_and_no_secret(
-    fields: dict[str, Any], extra: dict[str, Any], name: str
-) -> None:
+def test_wrong_field_is_one_error_without_secrets(fields: dict[str, Any], extra: dict[str, Any], name: str) -> None:
     with pytest.raises(VManageConfigurationError) as caught:
         read(extra, **fields)
     assert str(caught.value).startswith(f"{name} ")
@@ -107,12 +105,12 @@ def test_each_wrong_field_gets_one_error_that_names_it_and_no_secret(
     assert not caught.value.retryable
 
 
-def test_an_api_key_needs_no_login() -> None:
+def test_api_key_needs_no_login() -> None:
     chosen = read({"auth": "api_key", "api_key": " k.e-y "}, login=None, password=None)
     assert (chosen.api_key, chosen.username, chosen.password) == ("k.e-y", None, None)
 
 
-def test_a_tenant_may_be_a_number() -> None:
+def test_tenant_may_be_a_number() -> None:
     assert read({"tenant": 17}).tenant == "17"
     assert read({"tenant": " Acme "}).tenant == "Acme"
 
@@ -137,18 +135,18 @@ def bundles(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["empty", "text", "binary", "missing"])
-def test_a_ca_bundle_that_cannot_be_used_is_an_error(bundles: dict[str, str], name: str) -> None:
+def test_ca_bundle_that_cannot_be_used_is_an_error(bundles: dict[str, str], name: str) -> None:
     with pytest.raises(VManageConfigurationError, match=r"^ca_bundle .*readable file of PEM"):
         read({"ca_bundle": bundles[name]})
     assert read({"ca_bundle": bundles[name], "verify": "false"}).tls_verify is False
 
 
-def test_a_ca_bundle_with_a_null_byte_is_an_error() -> None:
+def test_ca_bundle_with_a_null_byte_is_an_error() -> None:
     with pytest.raises(VManageConfigurationError, match=r"^ca_bundle "):
         read({"ca_bundle": "/tmp/\x00"})  # noqa: S108
 
 
-def test_a_ca_bundle_may_be_a_file_or_a_folder(vm: Any, tmp_path: Path) -> None:
+def test_ca_bundle_may_be_a_file_or_a_folder(vm: Any, tmp_path: Path) -> None:
     for path in (vm.ca_bundle, str(tmp_path)):
         assert read({"ca_bundle": path}).tls_verify == path
 

@@ -1,4 +1,4 @@
-"""Connections that see an answer before the request is complete."""
+"""Connections that notice a response before the request is complete."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Body:
 
 
 @pytest.mark.parametrize("tls", [True, False])
-def test_an_early_answer_ends_the_transfer(simulate: Callable[..., Simulator], connect: Connect, *, tls: bool) -> None:
+def test_early_response_ends_the_transfer(simulate: Callable[..., Simulator], connect: Connect, *, tls: bool) -> None:
     vm = simulate(tls=tls)
     session = connect(vm)
     _ = session.server
@@ -66,7 +66,7 @@ def test_an_early_answer_ends_the_transfer(simulate: Callable[..., Simulator], c
 
 @pytest.mark.parametrize("tls", [True, False])
 @pytest.mark.parametrize("shape", "abcdef")
-def test_a_session_that_dies_during_the_transfer_is_noticed(
+def test_session_that_dies_during_the_transfer_is_noticed(
     simulate: Callable[..., Simulator], connect: Connect, shape: str, *, tls: bool
 ) -> None:
     vm = simulate(tls=tls)
@@ -82,7 +82,7 @@ def test_a_session_that_dies_during_the_transfer_is_noticed(
 
 
 @pytest.mark.parametrize("tls", [True, False])
-def test_a_reset_during_the_transfer_leaves_the_outcome_unknown(
+def test_reset_during_the_transfer_leaves_the_outcome_unknown(
     simulate: Callable[..., Simulator], connect: Connect, *, tls: bool
 ) -> None:
     vm = simulate(tls=tls)
@@ -94,7 +94,7 @@ def test_a_reset_during_the_transfer_leaves_the_outcome_unknown(
     assert body.taken < 16384
 
 
-def test_a_slow_source_does_not_look_like_an_answer(vm: Simulator, connect: Connect) -> None:
+def test_slow_source_is_not_taken_for_a_response(vm: Simulator, connect: Connect) -> None:
     """TLS tickets arrive after the handshake and make the socket readable."""
     vm.faults.add("status", status=200, path=f"{PACKAGE}", method="POST")
     body = Body(5, b"abc", before=lambda: time.sleep(0.02))
@@ -102,13 +102,13 @@ def test_a_slow_source_does_not_look_like_an_answer(vm: Simulator, connect: Conn
     assert (body.taken, vm.requests[-1].body_bytes) == (5, 15)
 
 
-def test_a_transfer_has_a_timeout_of_its_own_for_the_answer(vm: Simulator, connect: Connect) -> None:
+def test_transfer_has_its_own_timeout_for_the_response(vm: Simulator, connect: Connect) -> None:
     vm.faults.add("status", status=200, path=PACKAGE, method="POST", delay=0.6)
     assert connect(vm, read=0.2).send_body(PACKAGE, b"x" * 10, "text/plain").status == 200
 
 
 @pytest.mark.parametrize("tls", [True, False])
-def test_an_abort_ends_a_transfer_that_nobody_takes(
+def test_abort_ends_a_transfer_that_is_not_received(
     simulate: Callable[..., Simulator], connect: Connect, *, tls: bool
 ) -> None:
     vm = simulate(tls=tls)
@@ -140,7 +140,7 @@ def test_every_connection_is_closed_with_the_session(vm: Simulator, connect: Con
 @pytest.mark.parametrize(
     "error", [VManageChecksumError("wrong"), VManageSourceError("short"), VManageCancelledError("x")]
 )
-def test_an_error_of_the_body_comes_out_as_it_is(vm: Simulator, connect: Connect, error: VManageError) -> None:
+def test_error_of_the_body_comes_out_as_it_is(vm: Simulator, connect: Connect, error: VManageError) -> None:
     def fail() -> None:
         raise error
 
@@ -151,7 +151,7 @@ def test_an_error_of_the_body_comes_out_as_it_is(vm: Simulator, connect: Connect
     assert session.request("GET", "device/action/software").rows == []
 
 
-def test_an_api_key_that_is_refused_during_a_transfer_is_not_tried_again(
+def test_api_key_refused_during_a_transfer_is_not_tried_again(
     simulate: Callable[..., Simulator], connect: Connect
 ) -> None:
     vm = simulate("20.18.2")
@@ -185,7 +185,7 @@ def test_bytes_put_back_come_out_first(first: bytes, rest: bytes, sizes: list[in
     stream.close()
 
 
-def test_a_connection_has_keep_alive_on(vm: Simulator, connect: Connect) -> None:
+def test_connection_has_keep_alive_on(vm: Simulator, connect: Connect) -> None:
     session = connect(vm)
     session.request("GET", "device/action/software")
     sock = next(one.sock for one in connections_of(session) if one.sock)

@@ -50,7 +50,7 @@ from airflow_provider_vmanage.client.urls import (
         ("vm_1", None, None, "https://vm_1:443"),
     ],
 )
-def test_a_host_may_be_written_in_many_ways(host: str, port: int | None, schema: str | None, url: str) -> None:
+def test_host_may_be_written_in_many_ways(host: str, port: int | None, schema: str | None, url: str) -> None:
     assert manager_url(host, port, schema) == url
 
 
@@ -96,7 +96,7 @@ def test_a_host_may_be_written_in_many_ways(host: str, port: int | None, schema:
         ("vm\x00", None, None, "host "),
     ],
 )
-def test_a_host_that_cannot_be_meant_is_an_error_that_names_the_field_and_shows_no_secret(
+def test_impossible_host_is_an_error_without_secrets(
     host: str, port: int | None, schema: str | None, words: str
 ) -> None:
     with pytest.raises(VManageConfigurationError, match=f"^{words}") as caught:
@@ -118,7 +118,7 @@ def test_whatever_the_host_is_only_our_error_comes_out(host: str, port: int | No
 
 
 @pytest.mark.parametrize("scheme", [*REPOSITORY_SCHEMES, "HTTPS"])
-def test_a_repository_url_may_have_any_scheme_the_manager_fetches_by(scheme: str) -> None:
+def test_repository_url_may_have_any_scheme_of_a_manager(scheme: str) -> None:
     url = f"{scheme}://user:pass@images.example.com:8080/20.12/?sig=abc"
     assert check_repository_url(url) == url
 
@@ -142,7 +142,7 @@ def test_a_repository_url_may_have_any_scheme_the_manager_fetches_by(scheme: str
         "javascript:alert()",
     ],
 )
-def test_a_repository_url_that_cannot_work_is_an_error_that_shows_no_secret(url: str) -> None:
+def test_unusable_repository_url_is_an_error_without_secrets(url: str) -> None:
     with pytest.raises(VManageConfigurationError, match=r"^version_url ") as caught:
         check_repository_url(url)
     shown = str(caught.value) + repr(caught.value) + str(caught.value.__cause__)
@@ -189,7 +189,7 @@ def test_what_may_be_secret_in_a_url(url: str, secrets: list[str]) -> None:
 
 @settings(max_examples=100)
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"], exclude_characters="?#"), min_size=1))
-def test_a_password_is_never_shown_whatever_is_in_it(password: str) -> None:
+def test_password_is_never_shown_whatever_is_in_it(password: str) -> None:
     secret = f"s3cret{password}s3cret"
     url = f"ftp://user:{secret}@images/"
     shown = masked_url(url)

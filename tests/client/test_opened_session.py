@@ -1,4 +1,4 @@
-"""What a new session asks first: release, token and tenant."""
+"""The first calls of a new session: release, token and tenant."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def test_the_server_says_release_and_tenancy(vm_of_release: Simulator, connect: 
     assert bool(server.token) is vm_of_release.release.has_token
 
 
-def test_the_token_comes_from_its_own_call_where_the_server_does_not_say_it(
-    vm: Simulator, connect: Connect, calls: Calls
-) -> None:
+def test_token_has_its_own_call_if_the_server_omits_it(vm: Simulator, connect: Connect, calls: Calls) -> None:
     vm.faults.add("no_token", path="client/server")
     image = vm.add_image("vmanage-20.12.5.tar.gz")
     connect(vm).request("DELETE", f"{SOFTWARE}/{image.version_id}")
@@ -45,7 +43,7 @@ def test_the_token_comes_from_its_own_call_where_the_server_does_not_say_it(
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_server_that_says_nothing_of_itself_still_gives_its_token(
+def test_server_without_information_still_gives_its_token(
     vm: Simulator, connect: Connect, calls: Calls, status: int
 ) -> None:
     vm.faults.add("status", path="client/server", status=status, body="<html>no</html>")
@@ -58,7 +56,7 @@ def test_a_server_that_says_nothing_of_itself_still_gives_its_token(
     assert vm.counters.open_sessions == 0
 
 
-def test_a_release_without_any_token_gets_none(vm_of_release: Simulator, connect: Connect) -> None:
+def test_release_without_any_token_gets_none(vm_of_release: Simulator, connect: Connect) -> None:
     vm_of_release.faults.add("no_token", times=2)
     vm_of_release.faults.add("no_token", times=2, path="client/*")
     session = connect(vm_of_release)
@@ -81,9 +79,7 @@ def test_a_release_without_any_token_gets_none(vm_of_release: Simulator, connect
     ],
 )
 @pytest.mark.parametrize("content_type", ["text/plain;charset=UTF-8", "application/json", "text/html"])
-def test_a_token_is_bare_text_or_json(
-    vm: Simulator, connect: Connect, body: str, token: str, content_type: str
-) -> None:
+def test_token_is_bare_text_or_json(vm: Simulator, connect: Connect, body: str, token: str, content_type: str) -> None:
     vm.faults.add("no_token", path="client/server")
     vm.faults.add("status", path="client/token", status=200, body=body, content_type=content_type)
     assert connect(vm).server.token == token
@@ -105,14 +101,14 @@ def test_a_token_is_bare_text_or_json(
         '{"token": "a\\nb: c"}',
     ],
 )
-def test_a_token_of_another_shape_is_a_protocol_error(vm: Simulator, connect: Connect, body: str) -> None:
+def test_token_of_another_shape_is_a_protocol_error(vm: Simulator, connect: Connect, body: str) -> None:
     vm.faults.add("no_token", path="client/server")
     vm.faults.add("status", path="client/token", status=200, body=body, content_type="text/plain;charset=UTF-8")
     with pytest.raises(VManageProtocolError):
         _ = connect(vm).server
 
 
-def test_a_page_instead_of_a_token_is_a_dead_session(vm: Simulator, connect: Connect) -> None:
+def test_page_instead_of_a_token_is_a_dead_session(vm: Simulator, connect: Connect) -> None:
     vm.faults.add("no_token", path="client/server", times=2)
     vm.faults.add("html_200", path="client/token", times=2)
     with pytest.raises(VManageSessionExpiredError):
@@ -120,9 +116,7 @@ def test_a_page_instead_of_a_token_is_a_dead_session(vm: Simulator, connect: Con
 
 
 @pytest.mark.parametrize("token", ["a\r\nX-Evil: b", "ключ", "a\x00b"])
-def test_a_token_that_no_header_can_carry_is_a_protocol_error_that_does_not_show_it(
-    vm: Simulator, connect: Connect, token: str
-) -> None:
+def test_unsendable_token_is_a_protocol_error_without_it(vm: Simulator, connect: Connect, token: str) -> None:
     vm.faults.add("status", path="client/server", status=200, body={"data": {"CSRFToken": token}})
     with pytest.raises(VManageProtocolError, match="XSRF token") as caught:
         _ = connect(vm).server
@@ -130,19 +124,19 @@ def test_a_token_that_no_header_can_carry_is_a_protocol_error_that_does_not_show
 
 
 @pytest.mark.parametrize("data", [[], "text", None, 7, {"platformVersion": {}}, {"CSRFToken": ["a"]}])
-def test_a_server_answer_of_another_shape_is_a_protocol_error(vm: Simulator, connect: Connect, data: Any) -> None:
+def test_server_response_of_another_shape_is_a_protocol_error(vm: Simulator, connect: Connect, data: Any) -> None:
     vm.faults.add("status", path="client/server", status=200, body={"data": data})
     with pytest.raises(VManageProtocolError):
         _ = connect(vm).server
 
 
 @pytest.mark.parametrize("tenant", ["Acme", "acme.example.com", "t-1"])
-def test_a_provider_acts_as_a_tenant_named_in_any_way(
+def test_provider_acts_as_a_tenant_named_in_any_way(
     simulate: Callable[..., Simulator], connect: Connect, calls: Calls, release: str, tenant: str
 ) -> None:
     vm = simulate(release, tenants=TENANTS)
-    told: list[str] = []
-    session = connect(vm, tenant=tenant, on_secret=told.append)
+    reported: list[str] = []
+    session = connect(vm, tenant=tenant, on_secret=reported.append)
     image = vm.add_image("vmanage-20.12.5.tar.gz")
     session.request("GET", SOFTWARE)
     session.request("DELETE", f"{SOFTWARE}/{image.version_id}")
@@ -152,11 +146,11 @@ def test_a_provider_acts_as_a_tenant_named_in_any_way(
         one.headers.get("vsessionid") for one in vm.requests if "/software" in one.path or "/logout" in one.path
     ]
     assert len(set(switched)) == 1
-    assert switched[0] in told
+    assert switched[0] in reported
     assert vm.counters.open_sessions == 0
 
 
-def test_a_tenant_id_may_be_a_number(simulate: Callable[..., Simulator], connect: Connect, calls: Calls) -> None:
+def test_tenant_id_may_be_a_number(simulate: Callable[..., Simulator], connect: Connect, calls: Calls) -> None:
     vm = simulate(tenants=TENANTS)
     with connect(vm, tenant="1567") as session:
         assert session.request("GET", SOFTWARE).rows == []
@@ -164,7 +158,7 @@ def test_a_tenant_id_may_be_a_number(simulate: Callable[..., Simulator], connect
     assert vm.counters.open_sessions == 0
 
 
-def test_a_renewed_session_acts_as_the_tenant_again(simulate: Callable[..., Simulator], connect: Connect) -> None:
+def test_renewed_session_acts_as_the_tenant_again(simulate: Callable[..., Simulator], connect: Connect) -> None:
     vm = simulate(tenants=TENANTS)
     session = connect(vm, tenant="Acme")
     session.request("GET", SOFTWARE)
@@ -179,9 +173,7 @@ def test_a_renewed_session_acts_as_the_tenant_again(simulate: Callable[..., Simu
     assert vm.images == []
 
 
-def test_a_lost_answer_to_the_tenant_switch_is_asked_for_again(
-    simulate: Callable[..., Simulator], connect: Connect
-) -> None:
+def test_tenant_switch_is_repeated_after_a_lost_response(simulate: Callable[..., Simulator], connect: Connect) -> None:
     vm = simulate(tenants=TENANTS)
     vm.faults.add("reply_lost", path="*/vsessionid", method="POST")
     assert connect(vm, tenant="Acme").request("GET", SOFTWARE).rows == []
@@ -196,7 +188,7 @@ def test_a_lost_answer_to_the_tenant_switch_is_asked_for_again(
         ([], "Acme", "no provider"),
     ],
 )
-def test_a_tenant_that_cannot_be_entered_is_a_configuration_error_and_the_session_ends(
+def test_tenant_that_cannot_be_entered_is_a_configuration_error(
     simulate: Callable[..., Simulator], connect: Connect, tenants: Any, tenant: str, words: str
 ) -> None:
     vm = simulate(tenants=tenants)
@@ -210,7 +202,7 @@ def test_a_tenant_that_cannot_be_entered_is_a_configuration_error_and_the_sessio
 
 
 @pytest.mark.parametrize("body", ["{}", '{"VSessionId": ""}', '{"VSessionId": "a\\nb"}', "[]", ""])
-def test_a_tenant_switch_of_another_shape_is_a_protocol_error(
+def test_tenant_switch_of_another_shape_is_a_protocol_error(
     simulate: Callable[..., Simulator], connect: Connect, body: str
 ) -> None:
     vm = simulate(tenants=TENANTS)

@@ -1,4 +1,4 @@
-"""What a manager quotes of our secrets is in no error: not in its text, its fields or what is logged of it."""
+"""Secrets that a manager echoes are in no error: not in its text, its fields or its log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ URL = "https://joe:url-password@images.example.com/20.12/?X-Sig=signed%2F123#par
 IN_URL = ("url-password", "signed%2F123", "signed/123", "part-456")
 
 
-def told(error: VManageError) -> str:
+def text_of(error: VManageError) -> str:
     return f"{error} {error!r} {error.args} {vars(error)} {error.__cause__}"
 
 
@@ -41,7 +41,7 @@ def secrets_of(vm: Simulator) -> list[str]:
 
 
 @pytest.mark.parametrize("auth", ["session", "jwt", "api_key"])
-def test_cookie_tokens_and_password_are_hidden_in_what_the_manager_says(
+def test_cookie_tokens_and_password_are_redacted_in_errors(
     auth: str, simulate: Callable[..., Simulator], connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="airflow_provider_vmanage")
@@ -54,11 +54,11 @@ def test_cookie_tokens_and_password_are_hidden_in_what_the_manager_says(
         vm.faults.add(fault, **echo(*secrets))
         with pytest.raises(VManageError, match=r"you said \*\*\* .* \*\*\*!") as caught:
             session.request("GET", "device/action/software")
-        assert [secret for secret in secrets if secret in told(caught.value) + caplog.text] == []
+        assert [secret for secret in secrets if secret in text_of(caught.value) + caplog.text] == []
     vm.faults.add("status", status=403, body=f"<p>{' '.join(secrets)}</p>")
     with pytest.raises(VManageError, match=r"\*\*\*") as caught:
         session.send_body("device/action/software/package", b"x", "text/plain")
-    assert [secret for secret in secrets if secret in told(caught.value)] == []
+    assert [secret for secret in secrets if secret in text_of(caught.value)] == []
 
 
 @pytest.mark.parametrize(
@@ -68,17 +68,17 @@ def test_cookie_tokens_and_password_are_hidden_in_what_the_manager_says(
         {"name": "status", "status": 503, "body": {"error": echo(*FORMS)}},
     ],
 )
-def test_a_login_that_quotes_the_password_is_hidden(
+def test_login_error_that_quotes_the_password_is_redacted(
     fault: dict[str, Any], simulate: Callable[..., Simulator], connect: Connect
 ) -> None:
     vm = simulate(password=PASSWORD)
     vm.faults.add(path="/j_security_check", **fault)
     with pytest.raises(VManageError, match=r"you said \*\*\*") as caught:
         connect(vm).request("GET", "device/action/software")
-    assert [form for form in FORMS if form in told(caught.value)] == []
+    assert [form for form in FORMS if form in text_of(caught.value)] == []
 
 
-def test_a_session_that_never_got_ready_is_left_without_a_secret_in_the_log(
+def test_logout_of_an_unready_session_logs_no_secret(
     simulate: Callable[..., Simulator], connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="airflow_provider_vmanage")
@@ -89,32 +89,32 @@ def test_a_session_that_never_got_ready_is_left_without_a_secret_in_the_log(
     assert [form for form in FORMS if form in caplog.text] == []
 
 
-def test_what_is_secret_in_an_added_url_is_hidden_and_told(vm: Simulator, connect: Connect) -> None:
+def test_secrets_in_an_added_url_are_redacted_and_reported(vm: Simulator, connect: Connect) -> None:
     secrets: list[str] = []
     repository = SoftwareRepository(connect(vm, on_secret=secrets.append))
     vm.faults.add("error_4xx", method="POST", path="device/action/software", **echo(URL))
     with pytest.raises(VManageError, match=r"you said https://joe:\*\*\*@images") as caught:
         repository.add_url("20.12", URL)
-    assert [secret for secret in IN_URL if secret in told(caught.value)] == []
+    assert [secret for secret in IN_URL if secret in text_of(caught.value)] == []
     assert set(IN_URL) <= set(secrets)
 
 
-def test_the_password_of_a_remote_server_is_hidden(simulate: Callable[..., Simulator], connect: Connect) -> None:
+def test_password_of_a_remote_server_is_redacted(simulate: Callable[..., Simulator], connect: Connect) -> None:
     vm = simulate("20.18.2")
     vm.faults.add("error_4xx", method="POST", path="device/action/remote-server", **echo(*FORMS))
     servers = RemoteServers(SoftwareRepository(connect(vm)))
     with pytest.raises(VManageError, match=r"you said \*\*\*") as caught:
         servers.ensure(RemoteServer("mirror", url="10.0.0.9"), PASSWORD)
-    assert [form for form in FORMS if form in told(caught.value)] == []
+    assert [form for form in FORMS if form in text_of(caught.value)] == []
 
 
-def test_a_short_secret_would_garble_the_text_and_stays() -> None:
+def test_short_secret_would_garble_the_text_and_stays() -> None:
     error = VManageError("It is an admin", details="an", path="/an", code="an")
     redact(error, ["an", None, ""])
     assert str(error) == "It is an admin [/an, code an]"
 
 
-def test_a_secret_that_was_cut_is_hidden_too() -> None:
+def test_secret_that_was_cut_is_redacted_too() -> None:
     error = VManageError("Refused", details="x" * 190 + "a-long-sec")
     redact(error, ["a-long-secret"])
     assert error.details == "x" * 190 + "***"

@@ -1,4 +1,4 @@
-"""Sessions that were given up although nobody knows that they are dead: they are logged out too."""
+"""Sessions that were retired but may be alive: they are logged out too."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def list_images(session: ManagerSession) -> Any:
 
 
 @pytest.mark.parametrize("path", [SOFTWARE, "client/server"])
-def test_a_page_that_always_stands_for_an_answer_leaves_no_session(
+def test_pages_in_place_of_every_response_leave_no_session(
     vm_of_release: Simulator, connect: Connect, path: str
 ) -> None:
     vm = vm_of_release
@@ -45,7 +45,7 @@ def test_a_page_that_always_stands_for_an_answer_leaves_no_session(
 
 
 @pytest.mark.parametrize(("shape", "logouts"), [("a", 2), ("d", 1), ("e", 1)])
-def test_good_response_of_new_session_proves_old_one_dead_but_for_page(
+def test_good_response_proves_retired_session_dead_but_for_page(
     simulate: Callable[..., Simulator], connect: Connect, calls: Calls, shape: str, logouts: int
 ) -> None:
     vm = simulate(dead_session=shape)
@@ -79,7 +79,7 @@ def test_body_met_by_one_page_leaves_no_session(vm: Simulator, connect: Connect)
 
 
 @pytest.mark.parametrize("fault", ["http_429", "http_503", "error_500", "data_null"])
-def test_a_failure_between_two_pages_loses_no_session(vm_of_release: Simulator, connect: Connect, fault: str) -> None:
+def test_failure_between_two_pages_loses_no_session(vm_of_release: Simulator, connect: Connect, fault: str) -> None:
     vm = vm_of_release
     session = connect(vm)
     list_images(session)
@@ -97,9 +97,7 @@ def test_a_failure_between_two_pages_loses_no_session(vm_of_release: Simulator, 
 
 
 @pytest.mark.parametrize("fault", ["http_429", "http_503"])
-def test_a_session_in_doubt_is_logged_out_at_the_end_where_nothing_settled_it(
-    vm: Simulator, connect: Connect, fault: str
-) -> None:
+def test_unconfirmed_retired_session_is_logged_out_at_the_end(vm: Simulator, connect: Connect, fault: str) -> None:
     session = connect(vm)
     list_images(session)
     vm.faults.add("html_200", path=SOFTWARE)
@@ -111,7 +109,7 @@ def test_a_session_in_doubt_is_logged_out_at_the_end_where_nothing_settled_it(
     assert (vm.counters.logins, vm.counters.open_sessions) == (1, 0)
 
 
-def test_bodies_that_are_always_answered_with_a_page_leave_no_session(vm: Simulator, connect: Connect) -> None:
+def test_pages_in_response_to_every_body_leave_no_session(vm: Simulator, connect: Connect) -> None:
     with connect(vm) as session:
         vm.faults.add("html_200", times=None, path="*/package", method="POST")
         for _ in range(3):
@@ -123,7 +121,7 @@ def test_bodies_that_are_always_answered_with_a_page_leave_no_session(vm: Simula
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_a_page_in_place_of_the_response_to_an_upload_leaves_no_session(
+def test_page_in_response_to_an_upload_leaves_no_session(
     vm_of_release: Simulator, connect: Connect, *, stored: bool
 ) -> None:
     vm = vm_of_release
@@ -136,7 +134,7 @@ def test_a_page_in_place_of_the_response_to_an_upload_leaves_no_session(
     assert (vm.counters.logins, vm.counters.open_sessions, len(vm.images)) == (2, 0, 1)
 
 
-def test_a_jwt_that_was_given_up_is_logged_out_too(simulate: Callable[..., Simulator], connect: Connect) -> None:
+def test_retired_jwt_is_logged_out_too(simulate: Callable[..., Simulator], connect: Connect) -> None:
     vm = simulate("20.18.2")
     vm.faults.add("html_200", times=None, path=SOFTWARE)
     with pytest.raises(VManageSessionExpiredError):
@@ -144,7 +142,7 @@ def test_a_jwt_that_was_given_up_is_logged_out_too(simulate: Callable[..., Simul
     assert (vm.counters.logouts, vm.counters.open_sessions) == (2, 0)
 
 
-def test_a_stale_token_and_then_a_dead_session_are_one_recovery_too_many(vm: Simulator, connect: Connect) -> None:
+def test_dead_session_after_a_stale_token_is_an_error(vm: Simulator, connect: Connect) -> None:
     session = connect(vm)
     list_images(session)
     path = f"{SOFTWARE}/{vm.add_image('vmanage-20.12.5.tar.gz').version_id}"
@@ -157,7 +155,7 @@ def test_a_stale_token_and_then_a_dead_session_are_one_recovery_too_many(vm: Sim
     assert vm.counters.open_sessions == 0
 
 
-def test_a_dead_session_and_then_a_stale_token_are_one_recovery_too_many(vm: Simulator, connect: Connect) -> None:
+def test_stale_token_after_a_dead_session_is_an_error(vm: Simulator, connect: Connect) -> None:
     session = connect(vm)
     path = f"{SOFTWARE}/{vm.add_image('vmanage-20.12.5.tar.gz').version_id}"
     vm.faults.add("html_200", method="DELETE")
@@ -171,7 +169,7 @@ def test_a_dead_session_and_then_a_stale_token_are_one_recovery_too_many(vm: Sim
 
 @pytest.mark.parametrize("fault", ["html_200", "expired_d"])
 @pytest.mark.parametrize("path", [SOFTWARE, "client/server"])
-def test_an_api_key_has_no_session_that_a_page_could_end(
+def test_api_key_has_no_session_that_a_page_could_end(
     simulate: Callable[..., Simulator], connect: Connect, calls: Calls, fault: str, path: str
 ) -> None:
     vm = simulate("20.18.2")
@@ -186,7 +184,7 @@ def test_an_api_key_has_no_session_that_a_page_could_end(
 
 
 @pytest.mark.parametrize("fault", ["error_500", "data_null"])
-def test_nothing_is_asked_twice_to_log_out_of_a_session_that_never_got_ready(
+def test_logout_of_an_unready_session_fetches_nothing_twice(
     vm: Simulator, connect: Connect, calls: Calls, fault: str
 ) -> None:
     vm.faults.add(fault, times=None, path="client/server")
@@ -197,7 +195,7 @@ def test_nothing_is_asked_twice_to_log_out_of_a_session_that_never_got_ready(
 
 
 @pytest.mark.parametrize("tenant", ["nobody", "Acme"])
-def test_a_tenant_that_fails_is_not_asked_for_again_to_log_out(
+def test_tenant_that_fails_is_not_requested_again_to_log_out(
     simulate: Callable[..., Simulator], connect: Connect, calls: Calls, tenant: str
 ) -> None:
     vm = simulate(tenants=[{"name": "Acme", "tenantId": "t-1"}])
@@ -209,7 +207,7 @@ def test_a_tenant_that_fails_is_not_asked_for_again_to_log_out(
     assert vm.counters.open_sessions == 0
 
 
-def test_what_is_known_is_not_asked_again_while_a_manager_is_busy(
+def test_known_values_are_not_fetched_again_from_a_busy_manager(
     simulate: Callable[..., Simulator], connect: Connect, calls: Calls
 ) -> None:
     vm = simulate(tenants=[{"name": "Acme", "tenantId": "t-1"}])

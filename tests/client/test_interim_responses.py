@@ -1,4 +1,4 @@
-"""Interim answers (1xx) are no answers: neither while a body is sent nor while an answer is awaited."""
+"""Interim responses (1xx) are skipped while a body is sent and while the response is awaited."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_vmanage.simulator import Simulator
 Connect = Callable[..., ManagerSession]
 
 SOFTWARE = "device/action/software"
-LARGE = bytes(48 * 1024 * 1024)  # more than the kernel buffers: the interim answer comes while it is sent
+LARGE = bytes(48 * 1024 * 1024)  # more than the kernel buffers: the interim response comes while it is sent
 
 
 @pytest.fixture(params=[True, False], ids=["tls", "plain"])
@@ -32,7 +32,7 @@ def session(request: pytest.FixtureRequest, simulate: Callable[..., Simulator], 
 
 @pytest.mark.parametrize("status", [100, 102, 103])
 @pytest.mark.parametrize("content", [LARGE, b"image"], ids=["large", "small"])
-def test_an_interim_answer_does_not_end_an_upload(status: int, content: bytes, session: ManagerSession) -> None:
+def test_interim_response_does_not_end_an_upload(status: int, content: bytes, session: ManagerSession) -> None:
     vm: Simulator = session.vm  # type: ignore[attr-defined]
     vm.faults.add("interim", status=status, path="*/package")
     source = ImageSource("image", len(content), lambda: io.BytesIO(content))
@@ -45,7 +45,7 @@ def test_an_interim_answer_does_not_end_an_upload(status: int, content: bytes, s
 
 @pytest.mark.parametrize("status", [100, 102, 103])
 @pytest.mark.parametrize("path", ["j_security_check", "*/client/server", "*/software"])
-def test_an_interim_answer_is_not_the_answer_of_a_small_call(path: str, status: int, session: ManagerSession) -> None:
+def test_interim_response_is_not_the_response_of_a_small_call(path: str, status: int, session: ManagerSession) -> None:
     vm: Simulator = session.vm  # type: ignore[attr-defined]
     vm.add_image("a.bin")
     vm.faults.add("interim", status=status, path=path if path[0] == "*" else f"/{path}")
@@ -54,9 +54,7 @@ def test_an_interim_answer_is_not_the_answer_of_a_small_call(path: str, status: 
     assert vm.faults.pending == []
 
 
-def test_a_change_of_protocol_that_nobody_asked_for_is_no_answer(
-    session: ManagerSession, recorded_sleeps: list[float]
-) -> None:
+def test_unrequested_change_of_protocol_is_no_response(session: ManagerSession, recorded_sleeps: list[float]) -> None:
     vm: Simulator = session.vm  # type: ignore[attr-defined]
     vm.faults.add("interim", status=101, method="DELETE", path="*/software/*")
     with pytest.raises(VManageOutcomeUnknownError, match="101"):
@@ -75,7 +73,7 @@ HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nX: \r\n\r\n"
 @pytest.mark.parametrize(
     "final", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.0 403 \r\n", b"HTTP/1.1 101 S\r\n", b"<html> nonsense"]
 )
-def test_what_arrives_byte_by_byte_is_final_once_its_status_is(interim: bytes, final: bytes) -> None:
+def test_response_is_final_once_its_status_has_arrived(interim: bytes, final: bytes) -> None:
     received = b""
     for place, byte in enumerate(interim + final, start=1):
         received = without_interim(received + bytes([byte]))
@@ -83,6 +81,6 @@ def test_what_arrives_byte_by_byte_is_final_once_its_status_is(interim: bytes, f
     assert received == final
 
 
-def test_a_head_that_never_ends_is_no_interim_answer() -> None:
+def test_head_that_never_ends_is_no_interim_response() -> None:
     endless = b"HTTP/1.1 102 Processing\r\n" + b"X: y\r\n" * 20_000
     assert is_final(without_interim(endless))
