@@ -1,4 +1,4 @@
-"""An attribute that tells Airflow what is secret in a URL as soon as it is set."""
+"""An attribute that masks the secrets of a URL as soon as it is set."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ def test_it_is_an_attribute_like_any_other() -> None:
         ("s3://conn_id@bucket/a.bin", "s3://conn_id@bucket/a.bin"),
     ],
 )
-def test_what_is_secret_in_a_url_is_masked_from_then_on(url: str, shown: str) -> None:
+def test_secrets_of_a_url_are_masked_once_set(url: str, shown: str) -> None:
     assert redact(url) == url
     Task().source = url
     assert redact(url) == shown
 
 
-def test_a_decoded_secret_is_masked_too() -> None:
+def test_decoded_secret_is_masked_too() -> None:
     Task().source = "https://joe:p%40ssword@host/?sig=a%2Fb%2Fcde"
     assert redact("p@ssword a/b/cde signed") == "*** *** signed"
 
 
 @pytest.mark.parametrize("value", [None, "", "/images/a.bin", "https://host/?x={{ params.secret }}", 5])
-def test_what_is_no_url_or_still_a_template_is_left_alone(value: object) -> None:
+def test_text_without_a_url_and_templates_are_ignored(value: object) -> None:
     task = Task()
     task.source = value
     assert task.source == value

@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> Path:
         lambda file: f"local://{file}",
     ],
 )
-def test_a_file_of_the_worker_may_be_written_in_each_way(write: Any, file: Path) -> None:
+def test_file_may_be_written_as_path_or_url(write: Any, file: Path) -> None:
     source = open_source(write(file))
     assert source.size == 7
     for _ in range(2):
@@ -39,7 +39,7 @@ def test_a_file_of_the_worker_may_be_written_in_each_way(write: Any, file: Path)
 
 
 @pytest.mark.parametrize("write", [str, lambda path: f"file://{path}", lambda path: f"local://{path}"])
-def test_an_object_storage_path_is_used_as_it_is(write: Any, file: Path) -> None:
+def test_object_storage_path_is_used_as_it_is(write: Any, file: Path) -> None:
     from airflow.sdk import ObjectStoragePath
 
     source = open_source(ObjectStoragePath(write(file)))
@@ -47,7 +47,7 @@ def test_an_object_storage_path_is_used_as_it_is(write: Any, file: Path) -> None
         assert (source.size, stream.read()) == (7, b"content")
 
 
-def test_the_home_folder_may_be_abbreviated(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_folder_may_be_abbreviated(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(file.parent))
     assert open_source(f"~/{file.name}").size == 7
 
@@ -71,13 +71,13 @@ def test_what_cannot_be_sent_is_refused_for_good(write: Any, name: str, words: s
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\n"])
-def test_a_blank_source_is_named_with_its_mend(text: str) -> None:
+def test_blank_source_is_named_with_its_fix(text: str) -> None:
     with pytest.raises(VManageConfigurationError, match=r"^source is '': give the path or URL of an image"):
         open_source(text)
 
 
 @pytest.mark.parametrize(
-    ("url", "mend"),
+    ("url", "fix"),
     [
         ("gopher://x/a.bin", r"use a path, file://, http://, https://, s3://"),
         ("nfs://joe:hunter2@x/a.bin?sig=signed-123", r"use a path"),
@@ -87,14 +87,14 @@ def test_a_blank_source_is_named_with_its_mend(text: str) -> None:
         ("sftp://joe:hunter2@host/a.bin", r"install airflow-provider-vmanage\[sftp\]"),
     ],
 )
-def test_a_scheme_that_nobody_here_opens_tells_what_to_install_and_no_secret(
-    url: str, mend: str, monkeypatch: pytest.MonkeyPatch
+def test_unknown_scheme_names_what_to_install_and_no_secret(
+    url: str, fix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow.sdk.io import fs
 
     known = {scheme: how for scheme, how in fs._register_filesystems().items() if scheme in ("file", "local")}
     monkeypatch.setattr(fs, "_register_filesystems", lambda: known)
-    with pytest.raises(VManageConfigurationError, match=rf"^source .* unknown here: {mend}") as caught:
+    with pytest.raises(VManageConfigurationError, match=rf"^source .* unknown here: {fix}") as caught:
         open_source(url)
     assert "hunter2" not in str(caught.value)
     assert "signed-123" not in str(caught.value)
@@ -114,5 +114,5 @@ def test_a_scheme_that_nobody_here_opens_tells_what_to_install_and_no_secret(
         ("s3://bucket", ""),
     ],
 )
-def test_the_last_part_of_a_source_is_the_name_on_the_manager(source: Any, name: str) -> None:
+def test_last_part_of_a_source_is_the_file_name(source: Any, name: str) -> None:
     assert UploadSource.parse(source).file_name == name

@@ -99,7 +99,7 @@ TEMPLATE = f"s3://images@bucket/{{{{ release }}}}/{NAME}"
 
 
 @pytest.mark.parametrize("checksum", [None, f"sha512:{SHA512}", f"sha256:{SHA256}"], ids=["none", "sha512", "sha256"])
-def test_an_object_arrives_intact_and_touches_no_disk_between(
+def test_object_arrives_intact_and_touches_no_disk_between(
     checksum: str | None,
     images: Any,
     vm: Simulator,
@@ -112,7 +112,7 @@ def test_an_object_arrives_intact_and_touches_no_disk_between(
     assert {path.startswith(str(vm.storage)) for path in files_written} == {True}
 
 
-def test_an_object_is_read_by_who_may_not_list_the_bucket(
+def test_object_is_read_without_permission_to_list(
     images: Any, upload: Callable[..., dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A policy for reading alone is usual."""
@@ -132,7 +132,7 @@ def test_an_object_is_read_by_who_may_not_list_the_bucket(
     ],
     ids=["path", "path with conn_id", "upper case", "blanks"],
 )
-def test_a_path_object_is_as_good_as_its_url(
+def test_path_object_is_as_good_as_its_url(
     make: Callable[[], Any], images: Any, vm: Simulator, upload: Callable[..., dict[str, Any]]
 ) -> None:
     upload(make())
@@ -140,7 +140,7 @@ def test_a_path_object_is_as_good_as_its_url(
 
 
 @pytest.mark.parametrize("as_object", [False, True], ids=["url", "path object"])
-def test_a_mapped_task_uploads_its_own_image(
+def test_mapped_task_uploads_its_own_image(
     as_object: bool, images: Any, vm: Simulator, upload: Callable[..., dict[str, Any]]
 ) -> None:
     sources = ["s3://images@bucket/folder/a.bin", S3_URL]
@@ -160,7 +160,7 @@ def test_a_mapped_task_uploads_its_own_image(
 
 
 @pytest.mark.parametrize("scheme", ["file://", "FILE://", "", "object"])
-def test_a_file_of_the_worker_may_be_written_as_path_url_or_object(
+def test_worker_file_may_be_path_url_or_object(
     scheme: str, vm: Simulator, tmp_path: Path, upload: Callable[..., dict[str, Any]]
 ) -> None:
     file = tmp_path / "a b.bin"
@@ -179,7 +179,7 @@ def test_a_file_of_the_worker_may_be_written_as_path_url_or_object(
         ("s3://images@bucket/", "is a folder", False),
     ],
 )
-def test_what_is_no_object_with_bytes_in_it_is_refused_before_anything_is_changed(
+def test_missing_or_empty_object_is_refused_before_any_change(
     source: str, words: str, retryable: bool, images: Any, vm: Simulator, upload: Callable[..., dict[str, Any]]
 ) -> None:
     with pytest.raises(VManageSourceError, match=words) as caught:
@@ -192,7 +192,7 @@ def test_what_is_no_object_with_bytes_in_it_is_refused_before_anything_is_change
 
 
 @pytest.mark.parametrize("form", [str, lambda url: ObjectStoragePath(url)], ids=["text", "path"])
-def test_a_signed_url_of_a_store_is_refused_and_not_told(
+def test_signed_store_url_is_refused_and_masked(
     form: Callable[[str], Any], images: Any, vm: Simulator, upload: Callable[..., dict[str, Any]]
 ) -> None:
     """The libraries of the stores name it in their errors, encoded, where no mask finds it."""
@@ -207,7 +207,7 @@ def test_a_signed_url_of_a_store_is_refused_and_not_told(
     assert vm.requests == []
 
 
-def test_a_store_that_is_away_may_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unavailable_store_is_retryable(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv("AIRFLOW_CONN_IMAGES", connection(f"http://127.0.0.1:{closed.getsockname()[1]}"))
@@ -216,7 +216,7 @@ def test_a_store_that_is_away_may_come_back(monkeypatch: pytest.MonkeyPatch) -> 
     assert caught.value.retryable
 
 
-def test_a_wrong_checksum_leaves_no_image(images: Any, vm: Simulator, upload: Callable[..., dict[str, Any]]) -> None:
+def test_wrong_checksum_leaves_no_image(images: Any, vm: Simulator, upload: Callable[..., dict[str, Any]]) -> None:
     with pytest.raises(
         VManageFailException, match=rf"^checksum mismatch .* expected {SHA512[::-1][:4]}…, got {SHA512[:4]}…"
     ):
@@ -227,7 +227,7 @@ def test_a_wrong_checksum_leaves_no_image(images: Any, vm: Simulator, upload: Ca
 
 @pytest.mark.parametrize(("digest", "right"), [(SHA512, True), (SHA512[::-1], False)], ids=["right", "wrong"])
 @pytest.mark.parametrize("form", ["{1}  {0}\n", "File Name,MD5 Checksum,SHA512 Checksum\r\n{0},,{1}\r\n"])
-def test_a_list_may_lie_in_the_store_too(
+def test_list_may_lie_in_the_store_too(
     form: str, digest: str, right: bool, images: Any, vm: Simulator, upload: Callable[..., dict[str, Any]]
 ) -> None:
     images.put_object(Bucket="bucket", Key="sums.txt", Body=form.format(NAME, digest).encode())
@@ -240,12 +240,12 @@ def test_a_list_may_lie_in_the_store_too(
     assert len(vm.images) == right
 
 
-def test_a_list_that_is_missing_in_the_store_is_told_as_the_checksum(images: Any) -> None:
+def test_missing_list_in_a_store_is_reported_as_the_checksum(images: Any) -> None:
     with pytest.raises(VManageSourceError, match=r"^checksum: source 's3://\*\*\*@bucket/none' .* no such file"):
         open_checksum("file:s3://images@bucket/none", NAME)
 
 
-def test_the_signed_url_of_a_list_is_masked_once_it_is_rendered() -> None:
+def test_signed_url_of_a_list_is_masked_when_rendered() -> None:
     operator = UploadImageOperator(task_id="upload", source="a.bin", checksum="file:{{ url }}")
     url = "https://joe:list-password@host/sums?sig=list-signature"
     operator.render_template_fields({"url": url})  # type: ignore[typeddict-unknown-key]
@@ -254,7 +254,7 @@ def test_the_signed_url_of_a_list_is_masked_once_it_is_rendered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "mend"),
+    ("url", "fix"),
     [
         ("gs://images@bucket/a.bin", r"install airflow-provider-vmanage\[gcs\]"),
         ("abfs://images@container/a.bin", r"install airflow-provider-vmanage\[abfs\]"),
@@ -263,17 +263,17 @@ def test_the_signed_url_of_a_list_is_masked_once_it_is_rendered() -> None:
         ("nonsense://host/a.bin", "use a path, file://"),
     ],
 )
-def test_a_scheme_that_nobody_can_open_names_what_to_install(url: str, mend: str) -> None:
-    with pytest.raises(VManageConfigurationError, match=rf"has the scheme .*, unknown here: {mend}"):
+def test_unknown_scheme_names_what_to_install(url: str, fix: str) -> None:
+    with pytest.raises(VManageConfigurationError, match=rf"has the scheme .*, unknown here: {fix}"):
         open_source(url)
-    with pytest.raises(VManageConfigurationError, match=f"unknown here: {mend}"):
+    with pytest.raises(VManageConfigurationError, match=f"unknown here: {fix}"):
         open_checksum(f"file:{url}", NAME)
 
 
 @pytest.mark.parametrize(
     ("later", "words"), [(b"shorter", "ended 8 bytes before its 15"), (b"x" * 16, "has more than its 15")]
 )
-def test_an_object_that_is_replaced_meanwhile_never_sends_its_last_block(later: bytes, words: str, images: Any) -> None:
+def test_object_replaced_meanwhile_never_sends_its_last_block(later: bytes, words: str, images: Any) -> None:
     images.put_object(Bucket="bucket", Key="changing.bin", Body=b"fifteen letters")
     source = open_source("s3://images@bucket/changing.bin")
     images.put_object(Bucket="bucket", Key="changing.bin", Body=later)
@@ -297,7 +297,7 @@ def test_an_object_that_is_replaced_meanwhile_never_sends_its_last_block(later: 
     ],
     ids=repr,
 )
-def test_a_store_that_fails_is_told_apart_from_a_wrong_path(err: Exception, retryable: bool) -> None:
+def test_failing_store_differs_from_a_wrong_path(err: Exception, retryable: bool) -> None:
     class Failing(MemoryFileSystem):  # type: ignore[misc]
         protocol = "file"
 
@@ -310,7 +310,7 @@ def test_a_store_that_fails_is_told_apart_from_a_wrong_path(err: Exception, retr
     assert caught.value.retryable is retryable
 
 
-def test_the_name_is_the_last_part() -> None:
+def test_name_is_the_last_part() -> None:
     names = {S3_URL: NAME, "https://host/a%20b.bin?sig=/x": "a b.bin", "/images/a.bin": "a.bin", "s3://bucket/": ""}
     assert {source: UploadSource.parse(source).file_name for source in names} == names
 

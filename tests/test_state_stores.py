@@ -1,4 +1,4 @@
-"""What an upload writes into Airflow's task state store for its next try."""
+"""What an upload stores in Airflow's task state store for its next try."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Broken:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def fail(*_: Any, **__: Any) -> None:
-            raise RuntimeError(f"the supervisor did not answer to {name}")
+            raise RuntimeError(f"the supervisor did not respond to {name}")
 
         return fail
 
@@ -58,7 +58,7 @@ def notes_in(store: Any) -> TaskStateNotes:
     return TaskStateNotes({"task_state_store": store})
 
 
-def test_a_note_is_what_another_process_reads_until_it_is_cleared() -> None:
+def test_note_is_readable_until_it_is_cleared() -> None:
     store = Store()
     assert notes_in(store).read() is None
     notes_in(store).write(NOTE)
@@ -80,7 +80,7 @@ def test_without_a_store_nothing_is_noted_and_nothing_is_said(
 
 
 @pytest.mark.parametrize("store", [Broken(), object()])
-def test_a_store_that_fails_is_warned_of_and_counts_as_empty(store: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_store_warns_and_counts_as_empty(store: Any, caplog: pytest.LogCaptureFixture) -> None:
     notes = notes_in(store)
     notes.write(NOTE)
     assert notes.read() is None
@@ -140,7 +140,7 @@ def bodies(vm: Simulator) -> int:
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_the_retry_of_a_killed_task_ends_with_one_image_that_it_calls_its_own(
+def test_retry_of_a_killed_task_ends_with_its_own_image(
     stored: bool, vm: Simulator, upload: Callable[..., dict[str, Any]]
 ) -> None:
     if not stored:
@@ -162,7 +162,7 @@ def test_the_retry_of_a_killed_task_ends_with_one_image_that_it_calls_its_own(
 
 @pytest.mark.parametrize("context", [{}, {"task_state_store": Broken()}, {"task_state_store": object()}])
 @pytest.mark.parametrize("if_exists", ["skip", "replace", "fail"])
-def test_an_upload_needs_no_store(
+def test_upload_needs_no_store(
     if_exists: str, context: dict[str, Any], vm: Simulator, upload: Callable[..., dict[str, Any]]
 ) -> None:
     assert upload(context, if_exists=if_exists)["action"] == "uploaded"

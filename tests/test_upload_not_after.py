@@ -16,7 +16,7 @@ from airflow_provider_vmanage.simulator import Simulator
 
 @pytest.mark.parametrize("as_text", [True, False])
 @pytest.mark.parametrize(("hours", "arrives"), [(2, True), (-2, False)])
-def test_the_operator_renders_the_moment(
+def test_operator_renders_the_moment(
     hours: int, arrives: bool, as_text: bool, vm: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     extra = {"ca_bundle": vm.ca_bundle}

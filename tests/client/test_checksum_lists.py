@@ -49,7 +49,7 @@ def found(text: str | bytes, name: str = NAME) -> str:
         (f"SHA2-256({NAME})= {SHA256}", f"sha256:{SHA256}"),  # openssl dgst 3
     ],
 )
-def test_a_line_of_a_digest_tool_is_understood(line: str, expected: str) -> None:
+def test_line_of_a_digest_tool_is_understood(line: str, expected: str) -> None:
     others = f"{OTHER}  a{NAME}\n{OTHER}  {NAME}.sig\n{OTHER}  {NAME.upper()}\n"
     for start, end in product(("", "\ufeff", "\n\n", "# published 2026-01-31\n"), ("", "\n", "\r\n")):
         assert found(f"{start}{line}{end}") == expected
@@ -69,7 +69,7 @@ def test_a_line_of_a_digest_tool_is_understood(line: str, expected: str) -> None
     ],
 )
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
-def test_a_csv_with_a_header_is_understood_and_the_strongest_digest_wins(header: str, delimiter: str) -> None:
+def test_strongest_digest_of_a_csv_wins(header: str, delimiter: str) -> None:
     rows = [("a" + NAME, MD5, OTHER), (NAME, MD5, SHA512.upper()), (NAME + ".sig", MD5, OTHER), ("short",)]
     for start, end, quote in product(("", "\ufeff"), ("\n", "\r\n"), ("", '"')):
         lines = [header.format(delimiter), *(delimiter.join(f"{quote}{cell}{quote}" for cell in row) for row in rows)]
@@ -95,7 +95,7 @@ def test_a_csv_with_a_header_is_understood_and_the_strongest_digest_wins(header:
         (f"SHA1 ({NAME}) = {'ab' * 20}\nSHA512 ({NAME}) = {SHA512}\n", f"sha512:{SHA512}"),
     ],
 )
-def test_the_strongest_digest_that_is_listed_counts(text: str, expected: str) -> None:
+def test_strongest_digest_that_is_listed_counts(text: str, expected: str) -> None:
     assert found(text) == expected
 
 
@@ -128,7 +128,7 @@ def test_odd_names_are_found_exactly(name: str) -> None:
         (f'File Name,MD5\n"never closed,{MD5}\n' + "x\n" * 200_000, "cannot be read as CSV"),
     ],
 )
-def test_what_does_not_give_exactly_one_digest_is_refused_by_name(text: str | bytes, words: str) -> None:
+def test_list_without_exactly_one_digest_is_refused(text: str | bytes, words: str) -> None:
     with pytest.raises(VManageConfigurationError, match=words) as caught:
         found(text)
     assert caught.value.message.startswith("checksum list 'list' ")
@@ -153,11 +153,11 @@ class Endless(io.RawIOBase):
     ("block", "words"),
     [
         (f"{OTHER}  another-image-of-the-vendor.bin\n".encode() * 50, "does not list"),
-        (b"x" * 8000, "longer than"),  # somebody gave the image itself, and no line ever ends
+        (b"x" * 8000, "longer than"),  # the image itself was given, and no line ever ends
         (b"File Name,SHA512\n" + f"another-image-of-the-vendor.bin,{OTHER}\n".encode() * 50, "does not list"),
     ],
 )
-def test_a_huge_list_is_read_without_being_held(block: bytes, words: str) -> None:
+def test_huge_list_is_read_without_being_held(block: bytes, words: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(VManageConfigurationError, match=words):
@@ -186,7 +186,7 @@ def upload_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 
 
 @pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5"])
-def test_the_operator_takes_the_digest_from_a_list(
+def test_operator_takes_the_digest_from_a_list(
     algorithm: str, vm: Simulator, upload_image: Callable[..., dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     content = b"image" * 1000
@@ -198,7 +198,7 @@ def test_the_operator_takes_the_digest_from_a_list(
 
 @pytest.mark.parametrize("size", [5, 3 << 20], ids=["one block", "several blocks"])
 @pytest.mark.parametrize("algorithm", ["sha512", "md5"])
-def test_a_wrong_digest_leaves_no_complete_image_on_any_release(
+def test_wrong_digest_leaves_no_complete_image_on_any_release(
     algorithm: str, size: int, vm_of_release: Simulator, upload_image: Callable[..., dict[str, Any]]
 ) -> None:
     wrong = hashlib.new(algorithm, b"another image").hexdigest()
@@ -212,7 +212,7 @@ def test_a_wrong_digest_leaves_no_complete_image_on_any_release(
     assert vm_of_release.counters.open_sessions == 0
 
 
-def test_a_file_that_is_not_listed_is_not_sent(vm: Simulator, upload_image: Callable[..., dict[str, Any]]) -> None:
+def test_file_that_is_not_listed_is_not_sent(vm: Simulator, upload_image: Callable[..., dict[str, Any]]) -> None:
     with pytest.raises(VManageFailException, match=f"does not list '{NAME}': correct checksum"):
         upload_image(vm, b"image", f"{SHA512}  other.bin\n")
     assert [one.path for one in vm.requests if one.path.endswith("/package")] == []

@@ -16,7 +16,7 @@ DIGESTS = {name: hashlib.new(name, b"image").hexdigest() for name in ALGORITHMS}
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("write", [str, str.upper, lambda text: f"  {text}\n"])
-def test_a_checksum_is_read_whatever_its_case_and_blanks(algorithm: str, write: object) -> None:
+def test_checksum_is_read_whatever_its_case_and_blanks(algorithm: str, write: object) -> None:
     text = f"{algorithm}:{DIGESTS[algorithm]}"
     assert parse_checksum(write(text)) == Checksum(algorithm, DIGESTS[algorithm])  # type: ignore[operator]
 
@@ -44,7 +44,7 @@ def test_no_checksum_is_none(text: str | None) -> None:
         f"md5:{'٣' * 32}",
     ],
 )
-def test_a_malformed_checksum_is_an_error_that_names_the_field(text: str) -> None:
+def test_malformed_checksum_is_an_error_that_names_the_field(text: str) -> None:
     with pytest.raises(VManageConfigurationError, match=r"^checksum "):
         parse_checksum(text)
     with pytest.raises(VManageConfigurationError, match=r"^image 3 "):
@@ -71,7 +71,7 @@ def test_only_the_promised_digest_passes(algorithm: str) -> None:
 @pytest.mark.parametrize(
     ("promised", "names"), [(None, {"sha512"}), ("sha512", {"sha512"}), ("md5", {"sha512", "md5"})]
 )
-def test_a_transfer_has_its_sha512_and_what_was_promised(promised: str | None, names: set[str]) -> None:
+def test_transfer_has_its_sha512_and_what_was_promised(promised: str | None, names: set[str]) -> None:
     digests = new_digests(Checksum(promised, "") if promised else None)
     assert set(digests) == names
     for name, digest in digests.items():

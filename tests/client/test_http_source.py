@@ -33,18 +33,18 @@ SIZE = len(CONTENT)
 SECRET = "c1a8-signature"
 USER, PASSWORD = "user@corp", "p:ss w/örd"
 URL_LOGIN = "user%40corp:p%3Ass%20w%2F%C3%B6rd"
-Answer = tuple[int, dict[str, str], bytes]
-FILE: Answer = (200, {"Content-Length": str(SIZE)}, CONTENT)
+Response = tuple[int, dict[str, str], bytes]
+FILE: Response = (200, {"Content-Length": str(SIZE)}, CONTENT)
 
 
 class FileServer:
-    """A server of known answers; several for one path are given in turn, the last one for ever.
+    """A server of prepared responses; several for one path are sent in turn, the last one for ever.
 
     :param authority: of its certificate; plain HTTP without one.
     """
 
     def __init__(self, authority: trustme.CA | None) -> None:
-        self.answers: dict[str, list[Answer]] = {"/image.bin": [FILE]}
+        self.responses: dict[str, list[Response]] = {"/image.bin": [FILE]}
         self.asked: list[tuple[str, str | None, str | None]] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         if authority is not None:
@@ -70,8 +70,8 @@ class FileServer:
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
                 server.asked.append((self.path, self.headers["Authorization"], self.headers["Accept-Encoding"]))
-                answers = server.answers.get(path, [(404, {"Content-Length": "0"}, b"")])
-                status, headers, body = answers.pop(0) if len(answers) > 1 else answers[0]
+                responses = server.responses.get(path, [(404, {"Content-Length": "0"}, b"")])
+                status, headers, body = responses.pop(0) if len(responses) > 1 else responses[0]
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -118,7 +118,7 @@ def upload_url(vm: Simulator, connect: Callable[..., ManagerSession]) -> Callabl
     return run
 
 
-def test_an_image_goes_from_its_server_to_the_manager_and_to_no_disk_between(
+def test_image_is_streamed_without_touching_a_disk(
     files: FileServer, vm: Simulator, upload_url: Callable[..., Change], files_written: list[str]
 ) -> None:
     digest = hashlib.sha512(CONTENT).hexdigest()
@@ -129,7 +129,7 @@ def test_an_image_goes_from_its_server_to_the_manager_and_to_no_disk_between(
     assert files.asked == [("/image.bin", None, "identity")] * 2
 
 
-GONE_WRONG: list[tuple[Answer, str, bool]] = [
+GONE_WRONG: list[tuple[Response, str, bool]] = [
     ((200, {}, CONTENT), "has no Content-Length", False),
     ((200, {"Content-Length": "many"}, CONTENT), "has no Content-Length", False),
     ((200, {"Transfer-Encoding": "chunked"}, b"0\r\n\r\n"), "has no Content-Length", False),
@@ -149,11 +149,11 @@ GONE_WRONG: list[tuple[Answer, str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "words", "retryable"), GONE_WRONG, ids=[one[1] for one in GONE_WRONG])
+@pytest.mark.parametrize(("response", "words", "retryable"), GONE_WRONG, ids=[one[1] for one in GONE_WRONG])
 def test_what_is_no_image_of_known_length_is_refused(
-    answer: Answer, words: str, retryable: bool, files: FileServer
+    response: Response, words: str, retryable: bool, files: FileServer
 ) -> None:
-    files.answers["/image.bin"] = [answer]
+    files.responses["/image.bin"] = [response]
     with pytest.raises(VManageSourceError, match=words) as caught:
         http_file(f"{files.url}/image.bin?sig={SECRET}")
     assert caught.value.message.startswith(f"source '{files.url}/image.bin?***' ")
@@ -174,7 +174,7 @@ def test_what_is_no_image_of_known_length_is_refused(
         ("http://.example/x?sig={}", False),
     ],
 )
-def test_an_address_nobody_is_at_may_be_tried_again_and_what_is_none_may_not(url: str, retryable: bool) -> None:
+def test_unreachable_address_is_retryable_and_an_invalid_one_not(url: str, retryable: bool) -> None:
     with pytest.raises(VManageError, match=r"^source ") as caught:
         open_source(url.format(SECRET))
     assert caught.value.retryable is retryable
@@ -182,7 +182,7 @@ def test_an_address_nobody_is_at_may_be_tried_again_and_what_is_none_may_not(url
 
 
 SHORT = (200, {"Content-Length": str(SIZE)}, CONTENT[: SIZE // 2])
-LATER: list[tuple[list[Answer], str]] = [
+LATER: list[tuple[list[Response], str]] = [
     ([(200, {"Content-Length": "9"}, b"x" * 9), FILE], f"had 9 bytes and now has {SIZE}"),
     ([FILE, (200, {"Content-Length": "9"}, b"x" * 9)], f"had {SIZE} bytes and now has 9"),
     ([FILE, SHORT], "was cut off"),
@@ -192,11 +192,11 @@ LATER: list[tuple[list[Answer], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("answers", "words"), LATER, ids=[one[1] for one in LATER])
-def test_a_source_that_changes_or_breaks_off_leaves_no_image(
-    answers: list[Answer], words: str, files: FileServer, vm: Simulator, upload_url: Callable[..., Change]
+@pytest.mark.parametrize(("responses", "words"), LATER, ids=[one[1] for one in LATER])
+def test_source_that_changes_or_is_cut_off_leaves_no_image(
+    responses: list[Response], words: str, files: FileServer, vm: Simulator, upload_url: Callable[..., Change]
 ) -> None:
-    files.answers["/image.bin"] = answers
+    files.responses["/image.bin"] = responses
     with pytest.raises(VManageSourceError, match=words) as caught:
         upload_url(f"{files.url}/image.bin?sig={SECRET}")
     assert caught.value.retryable is (words not in ("has no Content-Length", "is a web page"))
@@ -205,22 +205,22 @@ def test_a_source_that_changes_or_breaks_off_leaves_no_image(
     assert vm.images == []
 
 
-def redirect(to: str) -> list[Answer]:
+def redirect(to: str) -> list[Response]:
     return [(302, {"Content-Length": "0", "Location": to}, b"")]
 
 
-def test_a_redirect_is_followed(files: FileServer, plain: FileServer) -> None:
-    files.answers["/latest"] = redirect("/image.bin")
-    plain.answers["/latest"] = redirect(f"{files.url}/latest")
+def test_redirect_is_followed(files: FileServer, plain: FileServer) -> None:
+    files.responses["/latest"] = redirect("/image.bin")
+    plain.responses["/latest"] = redirect(f"{files.url}/latest")
     for url in (files.url, plain.url):
         with http_file(f"{url}/latest").open() as stream:
             assert stream.read() == CONTENT
 
 
-def test_a_redirect_never_leads_from_https_to_http(files: FileServer, plain: FileServer) -> None:
+def test_redirect_never_leads_from_https_to_http(files: FileServer, plain: FileServer) -> None:
     """Not even for one step, and the question is not sent."""
-    files.answers["/latest"] = redirect(f"{plain.url}/back?sig={SECRET}")
-    plain.answers["/back"] = redirect(f"{files.url}/image.bin")
+    files.responses["/latest"] = redirect(f"{plain.url}/back?sig={SECRET}")
+    plain.responses["/back"] = redirect(f"{files.url}/image.bin")
     with pytest.raises(VManageSourceError, match="redirects from https to http: use the address") as caught:
         http_file(f"{files.url}/latest")
     assert not caught.value.retryable
@@ -233,24 +233,24 @@ def basic(user: str, password: str) -> str:
 
 
 def test_credentials_in_the_url_are_sent_there_and_nowhere_else(files: FileServer, plain: FileServer) -> None:
-    files.answers["/latest"] = redirect("/image.bin")
-    plain.answers["/away"] = redirect(f"{files.url}/image.bin")
+    files.responses["/latest"] = redirect("/image.bin")
+    plain.responses["/elsewhere"] = redirect(f"{files.url}/image.bin")
     http_file(f"https://{URL_LOGIN}@{files.host}/latest")
-    http_file(f"http://{URL_LOGIN}@{plain.host}/away")
+    http_file(f"http://{URL_LOGIN}@{plain.host}/elsewhere")
     http_file(f"https://token@{files.host}/image.bin")
     login = basic(USER, PASSWORD)
     assert [asked[1] for asked in files.asked] == [login, login, None, basic("token", "")]
     assert [asked[1] for asked in plain.asked] == [login]
 
 
-def test_a_netrc_is_never_used(
+def test_netrc_is_never_used(
     files: FileServer, plain: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not beside credentials of the URL, and not where a redirect leads."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login other password secret\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    plain.answers["/latest"] = redirect(f"{files.url}/image.bin")
+    plain.responses["/latest"] = redirect(f"{files.url}/image.bin")
     http_file(f"{files.url}/image.bin")
     http_file(f"{plain.url}/latest")
     http_file(f"https://{URL_LOGIN}@{files.host}/image.bin")
@@ -275,23 +275,23 @@ def test_nothing_of_a_signed_url_is_logged(
     assert [word for word in (SECRET, URL_LOGIN, PASSWORD, USER) if word in caplog.text] == []
 
 
-def test_a_published_list_may_lie_behind_a_url(files: FileServer) -> None:
+def test_published_list_may_lie_behind_a_url(files: FileServer) -> None:
     lines = f"{'0' * 128}  other.bin\n{hashlib.sha512(CONTENT).hexdigest()}  image.bin\n".encode() * 10_000
     length = {"Content-Length": str(len(lines))}
-    files.answers["/sums"] = [(200, length, lines)]
+    files.responses["/sums"] = [(200, length, lines)]
     found = open_checksum(f"file:{files.url}/sums?sig={SECRET}", "image.bin")
     assert found == Checksum("sha512", hashlib.sha512(CONTENT).hexdigest())
 
     broken = [(200, length, lines), (200, length, lines[:-9000])]
-    for answers, words, retryable in ((broken, "was cut off", True), ([], "HTTP 404", False)):
-        files.answers["/sums"] = answers or [(404, {"Content-Length": "0"}, b"")]
+    for responses, words, retryable in ((broken, "was cut off", True), ([], "HTTP 404", False)):
+        files.responses["/sums"] = responses or [(404, {"Content-Length": "0"}, b"")]
         with pytest.raises(VManageSourceError, match=rf"^checksum: source .* {words}") as caught:
             open_checksum(f"file:{files.url}/sums?sig={SECRET}", "image.bin")
         assert caught.value.retryable is retryable
         assert SECRET not in repr(caught.value)
 
 
-def test_a_body_reads_as_a_file_does(files: FileServer) -> None:
+def test_body_reads_as_a_file_does(files: FileServer) -> None:
     stream = http_file(f"{files.url}/image.bin").open()
     assert stream.readable()
     assert stream.read(0) == b""

@@ -43,12 +43,12 @@ def never() -> IO[bytes]:
 
 
 def login_of(vm: Simulator) -> list[str]:
-    """The first requests of a session: before 19.2 nobody has a token, so it is looked for twice."""
+    """The first requests of a session: before 19.2 there is no token, so it is requested twice."""
     token = [] if vm.release.has_token else ["GET client/token"]
     return ["POST /j_security_check", "GET client/server", *token]
 
 
-def test_an_upload_is_login_list_transfer_list_logout_and_nothing_else(
+def test_upload_is_login_list_transfer_list_logout(
     vm: Simulator,
     image: bytes,
     upload: Callable[..., ImageUpload],
@@ -65,7 +65,7 @@ def test_an_upload_is_login_list_transfer_list_logout_and_nothing_else(
     assert change.image.version_id == vm.images[0].version_id
 
 
-def test_the_transfer_has_a_known_length_and_the_form_that_cisco_documents(
+def test_transfer_has_a_length_and_the_documented_form(
     vm: Simulator, image: bytes, upload: Callable[..., ImageUpload]
 ) -> None:
     upload(NAME).run()
@@ -77,7 +77,7 @@ def test_the_transfer_has_a_known_length_and_the_form_that_cisco_documents(
 
 
 @pytest.mark.parametrize("if_exists", ["skip", "fail"])
-def test_the_exact_name_decides_before_a_byte_is_read(
+def test_exact_name_decides_before_a_byte_is_read(
     if_exists: str, vm: Simulator, upload: Callable[..., ImageUpload], calls: Callable[..., list[str]]
 ) -> None:
     there = vm.add_image(NAME, content=b"another content")
@@ -95,7 +95,7 @@ def test_the_exact_name_decides_before_a_byte_is_read(
 
 
 @pytest.mark.parametrize("other", ["a" + NAME, NAME[1:], NAME + ".gz", NAME.upper(), NAME.replace(".", "x")])
-def test_a_name_that_is_only_similar_does_not_count(
+def test_name_that_is_only_similar_does_not_count(
     other: str, vm: Simulator, upload: Callable[..., ImageUpload]
 ) -> None:
     vm.add_image(other)
@@ -103,7 +103,7 @@ def test_a_name_that_is_only_similar_does_not_count(
     assert [image.file_name for image in vm.images] == [other, NAME]
 
 
-def test_the_name_under_which_a_file_was_uploaded_counts_too(vm: Simulator, upload: Callable[..., ImageUpload]) -> None:
+def test_name_under_which_a_file_was_uploaded_counts_too(vm: Simulator, upload: Callable[..., ImageUpload]) -> None:
     record = {"versionId": "id", "versionName": "20.15.1", "availableFiles": "[canonical.bin]"}
     vm.add_record({**record, "fileNameMap": f"{{canonical.bin={NAME}}}"})
     assert upload(NAME, opener=never).run().action == "unchanged"
@@ -117,7 +117,7 @@ def test_running_it_twice_uploads_once(
 
 
 @pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5"])
-def test_a_right_checksum_lets_the_image_through(
+def test_right_checksum_lets_the_image_through(
     algorithm: str, vm: Simulator, image: bytes, upload: Callable[..., ImageUpload]
 ) -> None:
     checksum = Checksum(algorithm, hashlib.new(algorithm, image).hexdigest())
@@ -126,7 +126,7 @@ def test_a_right_checksum_lets_the_image_through(
 
 
 @pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5"])
-def test_a_wrong_checksum_leaves_no_image_behind(
+def test_wrong_checksum_leaves_no_image_behind(
     algorithm: str, vm: Simulator, image: bytes, upload: Callable[..., ImageUpload], repository: SoftwareRepository
 ) -> None:
     checksum = Checksum(algorithm, hashlib.new(algorithm, b"something else").hexdigest())
@@ -144,7 +144,7 @@ def test_a_wrong_checksum_leaves_no_image_behind(
 
 
 @pytest.mark.parametrize(("age", "logins"), [(590, 1), (610, 2)])
-def test_a_session_of_ten_minutes_is_opened_anew_before_the_transfer(
+def test_session_of_ten_minutes_is_renewed_before_the_transfer(
     age: int,
     logins: int,
     vm: Simulator,
@@ -161,14 +161,14 @@ def test_a_session_of_ten_minutes_is_opened_anew_before_the_transfer(
     assert calls(vm) == [*login_of(vm), LIST, *again, PACKAGE, LIST]
 
 
-def test_a_session_that_grows_old_while_the_source_is_read_is_opened_anew_too(
+def test_session_that_ages_while_the_source_is_read_is_renewed(
     vm: Simulator,
     image: bytes,
     upload: Callable[..., ImageUpload],
     repository: SoftwareRepository,
     calls: Callable[..., list[str]],
 ) -> None:
-    """The check of the new image before the old one is given up may take longer than a session lives."""
+    """The check of the new image before the old one is deleted may take longer than a session lives."""
     vm.add_image(NAME)
 
     def open_late() -> IO[bytes]:
@@ -187,7 +187,7 @@ def test_a_session_that_grows_old_while_the_source_is_read_is_opened_anew_too(
 
 
 @pytest.mark.parametrize("shown_after", [1, 3])
-def test_an_image_that_is_listed_late_is_waited_for(
+def test_image_that_is_listed_late_is_waited_for(
     shown_after: int, vm: Simulator, upload: Callable[..., ImageUpload], recorded_sleeps: list[float]
 ) -> None:
     vm.faults.add("late_listing", lists=shown_after)
@@ -198,7 +198,7 @@ def test_an_image_that_is_listed_late_is_waited_for(
     assert recorded_sleeps[0] == 1.0
 
 
-def test_an_image_that_is_never_listed_is_an_error_and_is_not_sent_again(
+def test_image_that_is_never_listed_is_not_sent_again(
     vm: Simulator, upload: Callable[..., ImageUpload], calls: Callable[..., list[str]]
 ) -> None:
     vm.faults.add("never_listing")
@@ -210,9 +210,7 @@ def test_an_image_that_is_never_listed_is_an_error_and_is_not_sent_again(
 
 
 @pytest.mark.parametrize("name", ["a b.bin", "a'b;c.bin", "größe-日本.bin", "a%22b.bin", "a=b&c.bin", "[a].bin"])
-def test_an_odd_name_arrives_exactly_or_not_at_all(
-    name: str, vm: Simulator, upload: Callable[..., ImageUpload]
-) -> None:
+def test_odd_name_arrives_exactly_or_not_at_all(name: str, vm: Simulator, upload: Callable[..., ImageUpload]) -> None:
     if "[" in name:
         with pytest.raises(VManageConfigurationError, match="file_name"):
             upload(name)
@@ -223,7 +221,7 @@ def test_an_odd_name_arrives_exactly_or_not_at_all(
 
 
 @pytest.mark.parametrize("stored", ['a"2.bin', "a%222.bin"])
-def test_a_quote_in_a_name_is_found_however_the_manager_lists_it(
+def test_quote_in_a_name_is_found_in_either_spelling(
     stored: str, vm: Simulator, upload: Callable[..., ImageUpload]
 ) -> None:
     assert upload('a"1.bin').run().image.file_name == "a%221.bin"
@@ -232,7 +230,7 @@ def test_a_quote_in_a_name_is_found_however_the_manager_lists_it(
 
 
 @pytest.mark.parametrize("name", ["größe-日本.bin", 'ä"1.bin'])
-def test_a_name_that_the_manager_shows_as_latin_1_is_found(
+def test_name_shown_as_latin_1_is_found(
     name: str, vm: Simulator, upload: Callable[..., ImageUpload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = name.replace('"', "%22").encode().decode("latin-1")
@@ -244,7 +242,7 @@ def test_a_name_that_the_manager_shows_as_latin_1_is_found(
 
 
 @pytest.mark.parametrize("remote", [{}, {"remoteServerId": "id-of-a-server"}])
-def test_an_image_on_a_remote_server_is_none_on_the_manager(
+def test_image_on_a_remote_server_does_not_count(
     remote: dict[str, str], vm: Simulator, upload: Callable[..., ImageUpload], calls: Callable[..., list[str]]
 ) -> None:
     record = {"versionId": "id-remote", "versionName": "--", "versionType": "remote", "availableFiles": NAME}
@@ -255,15 +253,13 @@ def test_an_image_on_a_remote_server_is_none_on_the_manager(
     assert "DELETE device/action/software/id-remote" not in calls(vm)
 
 
-def test_an_image_of_the_manager_without_a_version_type_counts(
-    vm: Simulator, upload: Callable[..., ImageUpload]
-) -> None:
+def test_image_of_the_manager_without_a_version_type_counts(vm: Simulator, upload: Callable[..., ImageUpload]) -> None:
     vm.add_record({"versionId": "id-1", "versionName": "20.12", "availableFiles": NAME})
     assert upload(NAME).run().action == "unchanged"
 
 
 @pytest.mark.parametrize("more", [-1, 1])
-def test_a_source_that_is_not_as_long_as_it_was_leaves_no_image_and_is_not_sent_again(
+def test_source_of_changed_length_leaves_no_image(
     more: int, vm: Simulator, image: bytes, upload: Callable[..., ImageUpload], calls: Callable[..., list[str]]
 ) -> None:
     with pytest.raises(VManageSourceError, match="changed while it was read") as caught:

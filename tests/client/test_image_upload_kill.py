@@ -32,10 +32,10 @@ def session(repository: SoftwareRepository) -> ManagerSession:
 
 
 class Zeros(io.RawIOBase):
-    """An endless source that tells when the first megabytes are read."""
+    """An endless source that sets an event when the first megabytes are read."""
 
-    def __init__(self, told: threading.Event, after: int = 8 * 1024 * 1024) -> None:
-        self._told, self._left = told, after
+    def __init__(self, reached: threading.Event, after: int = 8 * 1024 * 1024) -> None:
+        self._reached, self._left = reached, after
 
     def readable(self) -> bool:
         return True
@@ -43,7 +43,7 @@ class Zeros(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         self._left -= len(buffer)
         if self._left < 0:
-            self._told.set()
+            self._reached.set()
         buffer[:] = bytes(len(buffer))
         return len(buffer)
 
@@ -103,7 +103,7 @@ def test_it_ends_while_the_manager_takes_nothing(
     assert_ended_well(killed, killed.kill(once=under_way.is_set), vm)
 
 
-def test_it_ends_while_it_waits_for_the_answer(
+def test_it_ends_while_it_waits_for_the_response(
     vm: Simulator, session: ManagerSession, upload: Callable[..., ImageUpload]
 ) -> None:
     vm.faults.add("slow", delay=5, path="*/package")
@@ -111,7 +111,7 @@ def test_it_ends_while_it_waits_for_the_answer(
     assert_ended_well(killed, killed.kill(once=lambda: len(vm.images) == 1), vm)
 
 
-def test_it_ends_while_it_waits_for_the_image_to_be_listed(
+def test_it_ends_while_it_waits_for_the_list(
     vm: Simulator, session: ManagerSession, upload: Callable[..., ImageUpload], calls: Callable[..., list[str]]
 ) -> None:
     vm.faults.add("never_listing")
@@ -120,7 +120,7 @@ def test_it_ends_while_it_waits_for_the_image_to_be_listed(
     assert_ended_well(killed, killed.kill(once=lambda: calls(vm).count(lists) >= 2), vm)
 
 
-def test_it_ends_while_the_manager_may_still_work_on_the_image(
+def test_it_ends_while_the_manager_processes_the_image(
     vm: Simulator, session: ManagerSession, upload: Callable[..., ImageUpload], calls: Callable[..., list[str]]
 ) -> None:
     vm.faults.add("gateway_timeout_not_stored")
@@ -155,10 +155,10 @@ def test_it_ends_while_the_source_hangs(
     assert_ended_well(killed, seconds, vm)
 
 
-def test_the_next_try_finds_out_what_became_of_it(
+def test_next_try_finds_out_what_became_of_it(
     vm: Simulator, session: ManagerSession, upload: Callable[..., ImageUpload], connect: Callable[..., ManagerSession]
 ) -> None:
-    vm.faults.add("slow", delay=2, path="*/package")  # the image is stored, the answer comes late
+    vm.faults.add("slow", delay=2, path="*/package")  # the image is stored, the response comes late
     killed = Killed(upload(NAME), session)
     killed.kill(once=lambda: len(vm.images) == 1)
 

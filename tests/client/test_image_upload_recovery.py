@@ -1,4 +1,4 @@
-"""An upload where something breaks: what is sent again, what is looked up instead, and when it is given up."""
+"""An upload where something breaks: what is sent again, what the list decides, and when it fails."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Counted:
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("fault", ["reset_before", "reset_during_upload"])
-def test_a_reset_sends_the_whole_body_again_from_its_start(
+def test_reset_sends_the_whole_body_again_from_its_start(
     fault: str, times: int, vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
 ) -> None:
     source = Counted(LARGE)  # more than the kernel buffers, or all of it could be gone before the reset is seen
@@ -78,7 +78,7 @@ def test_a_reset_sends_the_whole_body_again_from_its_start(
     assert after_login() == [LIST, *[PACKAGE, LIST] * (times + 1)]
 
 
-def test_a_body_is_sent_three_times_at_most(
+def test_body_is_sent_three_times_at_most(
     vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, recorded_sleeps: list[float]
 ) -> None:
     vm.faults.add("reset_during_upload", times=None)
@@ -103,7 +103,7 @@ def test_all_kinds_of_trouble_count_towards_the_three(
 
 
 @pytest.mark.parametrize("shape", ["a", "b", "c", "d", "e", "f"])
-def test_a_session_that_dies_in_the_middle_ends_the_transfer_at_once_and_begins_another(
+def test_session_that_expires_midway_starts_another_transfer(
     shape: str, vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
 ) -> None:
     source = Counted(LARGE)
@@ -118,7 +118,7 @@ def test_a_session_that_dies_in_the_middle_ends_the_transfer_at_once_and_begins_
     assert after_login().count(PACKAGE) == 2
 
 
-def test_an_early_403_ends_the_transfer_at_once(
+def test_early_403_ends_the_transfer_at_once(
     vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
 ) -> None:
     source = Counted(LARGE)
@@ -132,7 +132,7 @@ def test_an_early_403_ends_the_transfer_at_once(
 
 
 @pytest.mark.parametrize("fault", [*(f"expired_{shape}" for shape in "abcdef"), "html_200"])
-def test_a_session_that_turns_out_dead_after_the_last_byte_sends_the_body_again(
+def test_session_found_expired_after_the_body_sends_it_again(
     fault: str, vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
 ) -> None:
     vm.faults.add(fault, **ON_PACKAGE)
@@ -142,7 +142,7 @@ def test_a_session_that_turns_out_dead_after_the_last_byte_sends_the_body_again(
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, ""), (200, '{"id": "x"}'), (202, ""), (204, "")])
-def test_a_yes_before_all_bytes_were_sent_accepts_nothing(
+def test_early_acceptance_of_a_body_does_not_count(
     status: int,
     body: str,
     vm: Simulator,
@@ -159,7 +159,7 @@ def test_a_yes_before_all_bytes_were_sent_accepts_nothing(
     assert recorded_sleeps == []
 
 
-def test_a_manager_that_always_says_yes_too_early_is_sent_the_body_three_times(
+def test_always_accepting_early_gets_the_body_three_times(
     vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
 ) -> None:
     vm.faults.add("early_answer", times=None)
@@ -168,11 +168,11 @@ def test_a_manager_that_always_says_yes_too_early_is_sent_the_body_three_times(
     assert after_login() == [LIST, *[PACKAGE, LIST] * 3]
 
 
-# -- the answer is lost ----------------------------------------------------------------------------------------------
+# -- the response is lost --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fault", ["reply_lost", "gateway_timeout_stored", "short_body"])
-def test_an_image_that_is_stored_while_its_answer_is_lost_is_found_and_not_sent_again(
+def test_stored_image_with_a_lost_response_is_not_sent_again(
     fault: str, image: bytes, upload: Callable[..., ImageUpload], vm: Simulator, after_login: Any
 ) -> None:
     options = {"method": "POST"} if fault == "short_body" else {}
@@ -189,7 +189,7 @@ UPLOAD_READ = 20.0  # of the sessions of these tests
 
 
 @pytest.mark.parametrize("fault", [*LOST, "html_200"])
-def test_an_image_that_appears_late_after_a_lost_answer_is_waited_for(
+def test_image_listed_late_after_a_lost_response_is_awaited(
     fault: str, vm: Simulator, upload: Callable[..., ImageUpload], repository: SoftwareRepository, after_login: Any
 ) -> None:
     """The manager still works on the image behind a proxy that gave up."""
@@ -205,7 +205,7 @@ def test_an_image_that_appears_late_after_a_lost_answer_is_waited_for(
 @pytest.mark.parametrize(
     ("fault", "options"), [*((fault, {}) for fault in LOST), ("status", CUT)], ids=lambda value: str(value)[:30]
 )
-def test_after_all_bytes_and_no_response_nothing_is_sent_again_in_this_try(
+def test_after_silence_nothing_is_sent_again_in_this_try(
     fault: str,
     options: dict[str, Any],
     vm: Simulator,
@@ -225,7 +225,7 @@ def test_after_all_bytes_and_no_response_nothing_is_sent_again_in_this_try(
     assert vm.images == []
 
 
-def test_a_proxys_504_costs_one_transfer_while_the_manager_works_on(
+def test_proxys_504_costs_one_transfer(
     vm: Simulator, image: bytes, upload: Callable[..., ImageUpload], after_login: Any, recorded_sleeps: list[float]
 ) -> None:
     vm.faults.add("gateway_timeout_stored", lists=4)
@@ -237,7 +237,7 @@ def test_a_proxys_504_costs_one_transfer_while_the_manager_works_on(
 
 
 @pytest.mark.parametrize("fault", ["data_null", "http_503"])
-def test_a_list_that_fails_to_the_end_leaves_the_outcome_unknown(
+def test_list_that_keeps_failing_leaves_the_outcome_unknown(
     fault: str, vm: Simulator, upload: Callable[..., ImageUpload], repository: SoftwareRepository, after_login: Any
 ) -> None:
     """Not unavailable: that would say that nothing was changed."""
@@ -251,7 +251,7 @@ def test_a_list_that_fails_to_the_end_leaves_the_outcome_unknown(
     assert after_login().count(PACKAGE) == 1
 
 
-def test_a_page_in_place_of_the_response_sends_the_body_again_once_the_list_shows_nothing(
+def test_page_as_response_sends_an_unlisted_body_again(
     vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, recorded_sleeps: list[float]
 ) -> None:
     vm.faults.add("html_200", **ON_PACKAGE)
@@ -274,7 +274,7 @@ def test_there_are_never_two_copies(
     assert [one.file_name for one in vm.images] == [NAME]
 
 
-def test_a_second_copy_that_the_manager_refuses_because_the_first_arrived_is_a_success(
+def test_second_copy_refused_because_of_the_first_is_success(
     vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
 ) -> None:
     """The first was listed after the listing timeout, while the body went out again."""
@@ -307,7 +307,7 @@ def test_a_second_copy_that_the_manager_refuses_because_the_first_arrived_is_a_s
         ("status", {"status": 413}, False),
     ],
 )
-def test_a_refusal_is_final_within_the_call(
+def test_refusal_is_final_within_the_call(
     fault: str,
     options: dict[str, Any],
     retryable: bool,
@@ -326,14 +326,14 @@ def test_a_refusal_is_final_within_the_call(
 
 @pytest.mark.parametrize("if_exists", ["skip", "fail", "replace"])
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_a_refusal_of_all_bytes_stands_although_the_file_is_listed(
+def test_refusal_of_all_bytes_stands_although_it_is_listed(
     status: int,
     if_exists: str,
     vm: Simulator,
     upload: Callable[..., ImageUpload],
     after_login: Any,
 ) -> None:
-    """What is listed may be these bytes, half processed: no success, and nobody else's doing."""
+    """What is listed may be these bytes, half processed: no success, and not the image of another upload."""
     vm.faults.add("error_stored", status=status, message="Signature check failed", code="SIM-1", details="bad image")
     with pytest.raises(VManageRejectedError, match=r"Signature check failed.*the list shows the file") as caught:
         upload(NAME, if_exists=if_exists).run()
@@ -343,9 +343,7 @@ def test_a_refusal_of_all_bytes_stands_although_the_file_is_listed(
     assert after_login() == [LIST, PACKAGE, LIST]
 
 
-def test_a_refusal_of_a_second_copy_stands_although_the_first_is_listed_by_now(
-    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
-) -> None:
+def test_refusal_of_a_second_copy_stands(vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any) -> None:
     vm.faults.add("html_200", **ON_PACKAGE)
     vm.faults.add("error_stored", status=400, message="Disk full")
     with pytest.raises(VManageRejectedError, match="Disk full"):
@@ -363,7 +361,7 @@ def test_a_refusal_of_a_second_copy_stands_although_the_first_is_listed_by_now(
         ("Failed to upload", "the file is already present", ""),
     ],
 )
-def test_a_refusal_that_says_that_the_name_is_taken_is_no_failure_where_it_is(
+def test_refusal_because_the_name_is_taken_is_success(
     message: str, details: str, code: str, vm: Simulator, upload: Callable[..., ImageUpload]
 ) -> None:
     vm.faults.add("error_stored", status=400, message=message, details=details, code=code)
@@ -373,17 +371,13 @@ def test_a_refusal_that_says_that_the_name_is_taken_is_no_failure_where_it_is(
 @pytest.mark.parametrize(
     "message", ["Folder does not exist", "An upload is already in progress", "not already present"]
 )
-def test_a_refusal_that_says_something_like_it_stands(
-    message: str, vm: Simulator, upload: Callable[..., ImageUpload]
-) -> None:
+def test_refusal_with_similar_words_stands(message: str, vm: Simulator, upload: Callable[..., ImageUpload]) -> None:
     vm.faults.add("error_stored", message=message)
     with pytest.raises(VManageRejectedError, match=message):
         upload(NAME).run()
 
 
-def test_a_refusal_stands_where_the_list_cannot_be_read_after_it(
-    vm: Simulator, upload: Callable[..., ImageUpload]
-) -> None:
+def test_refusal_stands_if_the_list_fails(vm: Simulator, upload: Callable[..., ImageUpload]) -> None:
     transfer = upload(NAME)
     _ = transfer.repository.list_images()
     vm.faults.add("error_4xx", code="NO", **ON_PACKAGE)
@@ -394,7 +388,7 @@ def test_a_refusal_stands_where_the_list_cannot_be_read_after_it(
     assert caught.value.code == "NO"
 
 
-def test_a_busy_manager_is_sent_the_body_again_after_the_time_it_asks_for(
+def test_busy_manager_gets_the_body_again_after_retry_after(
     vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, recorded_sleeps: list[float]
 ) -> None:
     vm.faults.add("http_429", retry_after=7, **ON_PACKAGE)
@@ -405,7 +399,7 @@ def test_a_busy_manager_is_sent_the_body_again_after_the_time_it_asks_for(
 
 
 @pytest.mark.parametrize(("retry_after", "times", "sent"), [(61, 1, 1), (1, None, 3)])
-def test_a_manager_that_stays_busy_is_an_error_that_a_retry_may_mend(
+def test_manager_that_stays_busy_is_a_retryable_error(
     retry_after: int, times: int | None, sent: int, vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
 ) -> None:
     vm.faults.add("http_429", times=times, retry_after=retry_after, **ON_PACKAGE)
@@ -415,7 +409,7 @@ def test_a_manager_that_stays_busy_is_an_error_that_a_retry_may_mend(
     assert after_login() == [LIST, *[PACKAGE] * sent]
 
 
-def test_a_refused_connection_is_tried_again(
+def test_refused_connection_is_tried_again(
     vm: Simulator, upload: Callable[..., ImageUpload], repository: SoftwareRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
@@ -430,7 +424,7 @@ def test_a_refused_connection_is_tried_again(
     assert waits == [1.0]
 
 
-def test_a_login_that_the_manager_could_not_process_is_not_sent_again_at_once(
+def test_unprocessed_login_is_not_sent_again_at_once(
     vm: Simulator, upload: Callable[..., ImageUpload], repository: SoftwareRepository, calls: Callable[..., list[str]]
 ) -> None:
     """Whether a 5xx counts towards the lockout of the account is not documented."""
@@ -442,7 +436,7 @@ def test_a_login_that_the_manager_could_not_process_is_not_sent_again_at_once(
     assert calls(vm).count("POST /j_security_check") == 2  # the first one, and one
 
 
-def test_a_body_that_was_refused_by_name_is_not_waited_for(
+def test_body_refused_by_status_is_not_awaited(
     vm: Simulator,
     upload: Callable[..., ImageUpload],
     after_login: Callable[[], list[str]],

@@ -1,4 +1,4 @@
-"""Replacing an image: the old one is given up last, and only where nothing speaks against it."""
+"""Replacing an image: the old one is deleted last, and only once the new one is known to be good."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def stored(vm: Simulator) -> list[str | None]:
 
 
 @pytest.mark.parametrize("checked", [True, False])
-def test_the_old_image_is_deleted_and_confirmed_gone_before_the_new_one_is_sent(
+def test_old_image_is_deleted_before_the_new_one_is_sent(
     checked: bool,
     vm: Simulator,
     image: bytes,
@@ -95,11 +95,11 @@ def break_off() -> IO[bytes]:
 
 class Broken(io.BytesIO):
     def readinto(self, buffer: Any, /) -> int:
-        raise OSError("the store went away")
+        raise OSError("the store is unavailable")
 
 
 @pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5"])
-def test_a_wrong_checksum_costs_no_image(
+def test_wrong_checksum_costs_no_image(
     algorithm: str, vm: Simulator, replace: Callable[..., ImageUpload], after_login: Callable[[], list[str]]
 ) -> None:
     wrong = Checksum(algorithm, hashlib.new(algorithm, b"something else").hexdigest())
@@ -110,7 +110,7 @@ def test_a_wrong_checksum_costs_no_image(
 
 
 @pytest.mark.parametrize("opener", [break_off, lambda: Broken(b"x"), lambda: io.BytesIO(b"short")])
-def test_a_source_that_cannot_be_read_costs_no_image(
+def test_source_that_cannot_be_read_costs_no_image(
     opener: Callable[[], IO[bytes]],
     vm: Simulator,
     image: bytes,
@@ -164,7 +164,7 @@ def test_what_a_device_runs_or_boots_is_not_replaced(
 
 
 @pytest.mark.parametrize("allow_in_use", [True, False])
-def test_a_use_that_begins_while_the_source_is_read_keeps_the_image(
+def test_use_that_begins_during_the_check_keeps_the_image(
     vm: Simulator, image: bytes, replace: Callable[..., ImageUpload], *, allow_in_use: bool
 ) -> None:
     devices: list[Any] = []
@@ -183,7 +183,7 @@ def test_a_use_that_begins_while_the_source_is_read_keeps_the_image(
     assert stored(vm) == [digest_of(OLD)]
 
 
-def test_a_list_that_still_shows_the_old_image_does_not_confirm_the_new_one(
+def test_late_list_of_the_old_image_confirms_nothing(
     vm: Simulator, image: bytes, replace: Callable[..., ImageUpload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, listed, late = vm.images, vm.repository.listed, [1, 2]
@@ -225,7 +225,7 @@ def test_allow_in_use_replaces_without_asking_the_devices(
         ("truncated_json", "controller"),
     ],
 )
-def test_a_device_list_that_cannot_be_read_counts_as_in_use(
+def test_unreadable_device_list_counts_as_in_use(
     fault: str, kind: str, vm: Simulator, replace: Callable[..., ImageUpload]
 ) -> None:
     vm.faults.add(fault, path=f"*/devices/{kind}")
@@ -235,7 +235,7 @@ def test_a_device_list_that_cannot_be_read_counts_as_in_use(
     assert stored(vm) == [digest_of(OLD)]
 
 
-def test_a_name_that_is_listed_twice_is_ambiguous(vm: Simulator, replace: Callable[..., ImageUpload]) -> None:
+def test_name_that_is_listed_twice_is_ambiguous(vm: Simulator, replace: Callable[..., ImageUpload]) -> None:
     vm.add_record({"versionId": "other", "versionName": "20.15.1", "availableFiles": NAME})
     with pytest.raises(VManageAmbiguousError, match="listed 2 times") as caught:
         replace(allow_in_use=True).run()
@@ -244,7 +244,7 @@ def test_a_name_that_is_listed_twice_is_ambiguous(vm: Simulator, replace: Callab
     assert stored(vm) == [digest_of(OLD)]
 
 
-def test_of_a_record_with_other_files_only_this_one_is_replaced(
+def test_of_several_files_only_this_one_is_replaced(
     vm: Simulator, image: bytes, replace: Callable[..., ImageUpload], after_login: Callable[[], list[str]]
 ) -> None:
     neighbour = vm.add_image("neighbour.bin", version="20.15.1", group=vm.images[0].version_id)
@@ -262,7 +262,7 @@ def test_of_a_record_with_other_files_only_this_one_is_replaced(
     assert stored(vm) == [neighbour.sha512, digest_of(image)]
 
 
-def test_a_transfer_that_fails_after_the_deletion_is_an_upload_at_the_next_try(
+def test_failed_transfer_after_the_deletion_is_uploaded_next_try(
     vm: Simulator, image: bytes, replace: Callable[..., ImageUpload]
 ) -> None:
     vm.faults.add("error_4xx", path="*/package")

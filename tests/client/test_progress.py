@@ -24,20 +24,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """What was logged since the last look."""
+    """What was logged since the last call."""
     caplog.set_level(logging.INFO, logger=progress.__name__)
 
-    def look() -> list[str]:
+    def read() -> list[str]:
         said = caplog.messages.copy()
         caplog.clear()
         return said
 
-    return look
+    return read
 
 
-def test_each_tenth_is_logged_once_with_percent_rate_and_time_left(
-    clock: SimpleNamespace, lines: Callable[[], list[str]]
-) -> None:
+def test_each_tenth_is_logged_once(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
     bar = Progress("a.bin", 200 * MB)
     for sent in range(0, 199 * MB, MB):
         clock.now = 1000 + sent / (2 * MB)  # 2 MB/s
@@ -49,7 +47,7 @@ def test_each_tenth_is_logged_once_with_percent_rate_and_time_left(
     assert said[-1] == "a.bin: 90 % of 200.0 MB at 2.0 MB/s, 10 s left"
 
 
-def test_a_fast_transfer_is_logged_every_three_seconds(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
+def test_fast_transfer_is_logged_every_three_seconds(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
     bar = Progress("a.bin", 200 * MB)
     for sent in range(0, 199 * MB, MB):
         clock.now = 1000 + sent / (10 * MB)  # 10 MB/s
@@ -57,7 +55,7 @@ def test_a_fast_transfer_is_logged_every_three_seconds(clock: SimpleNamespace, l
     assert [line.split()[1] for line in lines()] == ["15", "30", "45", "60", "75", "90"]
 
 
-def test_a_slow_transfer_is_logged_every_thirty_seconds(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
+def test_slow_transfer_is_logged_every_thirty_seconds(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
     bar = Progress("a.bin", 1000 * MB)
     for second in range(91):
         clock.now = 1000.0 + second
@@ -65,7 +63,7 @@ def test_a_slow_transfer_is_logged_every_thirty_seconds(clock: SimpleNamespace, 
     assert [line.split()[1] for line in lines()] == ["0", "0", "0"]
 
 
-def test_a_block_that_jumps_over_several_tenths_is_logged_once(
+def test_block_that_jumps_over_several_tenths_is_logged_once(
     clock: SimpleNamespace, lines: Callable[[], list[str]]
 ) -> None:
     bar = Progress("a.bin", 10 * MB)
@@ -75,7 +73,7 @@ def test_a_block_that_jumps_over_several_tenths_is_logged_once(
     assert [line.split()[1] for line in lines()] == ["40", "50"]
 
 
-def test_a_clock_that_stands_still_divides_nothing_by_zero(
+def test_clock_that_stands_still_divides_nothing_by_zero(
     clock: SimpleNamespace, lines: Callable[[], list[str]]
 ) -> None:
     bar = Progress("a.bin", MB)
@@ -84,7 +82,7 @@ def test_a_clock_that_stands_still_divides_nothing_by_zero(
     assert len(lines()) == 1
 
 
-def test_the_end_tells_size_duration_and_rate(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
+def test_end_is_logged_with_size_duration_and_rate(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
     bar = Progress("a.bin", 30 * MB)
     clock.now += 2
     bar.done()

@@ -19,7 +19,7 @@ def nothing(path: Path) -> None:
     """Leave the path empty: there is no such file."""
 
 
-def test_a_file_tells_its_name_and_size_and_opens_at_its_start_each_time(tmp_path: Path) -> None:
+def test_file_has_name_and_size_and_opens_at_its_start(tmp_path: Path) -> None:
     file = tmp_path / "image.bin"
     file.write_bytes(b"an image")
 
@@ -41,7 +41,7 @@ def test_a_file_tells_its_name_and_size_and_opens_at_its_start_each_time(tmp_pat
         (os.mkfifo, "not a file"),  # opened, a pipe without a writer would block for ever
     ],
 )
-def test_what_is_no_file_with_bytes_in_it_is_refused_for_good(
+def test_missing_or_empty_file_is_refused_without_retry(
     make: Callable[[Path], Any], reason: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "image.bin"
@@ -66,7 +66,7 @@ def test_what_is_no_file_with_bytes_in_it_is_refused_for_good(
         (errno.ECONNRESET, True),
     ],
 )
-def test_a_file_system_that_is_away_may_come_back_and_a_wrong_path_may_not(
+def test_unavailable_file_system_is_retryable_and_a_wrong_path_not(
     number: int, retryable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "image.bin"
@@ -82,7 +82,7 @@ def test_a_file_system_that_is_away_may_come_back_and_a_wrong_path_may_not(
 
 
 @pytest.mark.parametrize("size", [None, -1, "8", 8.0])
-def test_a_source_that_does_not_tell_its_size_is_refused(size: Any) -> None:
+def test_source_without_a_size_is_refused(size: Any) -> None:
     with pytest.raises(VManageSourceError, match="source 's3://b/k' has no size"):
         checked_source("s3://b/k", size, io.BytesIO)
 
@@ -90,7 +90,7 @@ def test_a_source_that_does_not_tell_its_size_is_refused(size: Any) -> None:
 @pytest.mark.parametrize(
     "err", [FileNotFoundError(errno.ENOENT, "gone"), RuntimeError("gone"), ConnectionError("gone")]
 )
-def test_a_source_that_cannot_be_opened_any_more_is_an_error_that_a_retry_may_mend(err: Exception) -> None:
+def test_source_that_cannot_be_reopened_is_retryable(err: Exception) -> None:
     def fail() -> IO[bytes]:
         raise err
 
@@ -100,7 +100,7 @@ def test_a_source_that_cannot_be_opened_any_more_is_an_error_that_a_retry_may_me
     assert caught.value.__cause__ is err
 
 
-def test_an_error_without_words_is_named_by_its_type() -> None:
+def test_error_without_words_is_named_by_its_type() -> None:
     def fail() -> IO[bytes]:
         raise KeyError
 
@@ -108,5 +108,5 @@ def test_an_error_without_words_is_named_by_its_type() -> None:
         ImageSource("image", 8, fail).open()
 
 
-def test_the_opener_of_a_source_does_not_show() -> None:
+def test_opener_of_a_source_does_not_show() -> None:
     assert repr(ImageSource("image", 8, io.BytesIO)) == "ImageSource(name='image', size=8)"

@@ -54,7 +54,7 @@ def read(body: MultipartImage) -> bytes:
 
 
 class Stream(io.BytesIO):
-    """Content that may fail, or wait for somebody, once it is read so far."""
+    """Content that may fail, or wait, once a number of bytes is read."""
 
     def __init__(self, content: bytes, *, at: int, then: Callable[[], Any]) -> None:
         super().__init__(content)
@@ -72,12 +72,12 @@ class Stream(io.BytesIO):
 
 
 def break_off() -> None:
-    raise ConnectionResetError("store went away")
+    raise ConnectionResetError("store unavailable")
 
 
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("size", SIZES)
-def test_the_body_is_one_part_named_file_with_every_byte_and_a_known_length(size: int) -> None:
+def test_body_is_one_part_of_known_length(size: int) -> None:
     content = bytes_of(size)
     body = MultipartImage(source_of(content), "a.tar.gz")
 
@@ -102,7 +102,7 @@ def test_each_body_has_a_boundary_of_its_own() -> None:
     assert one != other
 
 
-def test_a_body_is_never_read_twice() -> None:
+def test_body_is_never_read_twice() -> None:
     body = MultipartImage(source_of(b"x"), "a.bin")
     read(body)
     with pytest.raises(VManageSourceError, match="sent once"):
@@ -112,7 +112,7 @@ def test_a_body_is_never_read_twice() -> None:
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5"])
 @pytest.mark.parametrize("size", SIZES)
-def test_the_last_block_leaves_only_where_the_checksum_agrees(algorithm: str, size: int) -> None:
+def test_last_block_leaves_only_where_the_checksum_agrees(algorithm: str, size: int) -> None:
     content = bytes_of(size)
     assert read(MultipartImage(source_of(content), "a", checksum=checksum_of(content, algorithm)))
 
@@ -141,7 +141,7 @@ def test_the_last_block_leaves_only_where_the_checksum_agrees(algorithm: str, si
         (lambda content: content + b"!", "has more than its"),
     ],
 )
-def test_a_source_that_shrinks_or_grows_never_sends_its_last_block(
+def test_source_that_changes_size_never_sends_its_last_block(
     announced: int, change: Callable[[bytes], bytes], words: str
 ) -> None:
     body = MultipartImage(source_of(change(bytes_of(announced)), size=announced), "a")
@@ -152,16 +152,16 @@ def test_a_source_that_shrinks_or_grows_never_sends_its_last_block(
     assert sum(map(len, pieces[1:])) <= announced - (announced % SMALL or SMALL)
 
 
-def test_a_source_that_breaks_off_is_an_error_in_its_own_words() -> None:
+def test_source_that_is_cut_off_gives_the_reason() -> None:
     source = ImageSource(
         "s3://b/k", 3 * upload.BLOCK_BYTES, lambda: Stream(b"x" * 3 * upload.BLOCK_BYTES, at=1, then=break_off)
     )
-    with pytest.raises(VManageSourceError, match=r"'s3://b/k' cannot be read \(store went away\)") as caught:
+    with pytest.raises(VManageSourceError, match=r"'s3://b/k' cannot be read \(store unavailable\)") as caught:
         read(MultipartImage(source, "a"))
     assert caught.value.retryable
 
 
-def test_a_source_that_cannot_be_opened_sends_no_byte_of_it() -> None:
+def test_source_that_cannot_be_opened_sends_no_byte() -> None:
     body = MultipartImage(ImageSource("gone", 9, break_off), "a")  # type: ignore[arg-type]
     with pytest.raises(VManageSourceError, match="'gone'"):
         read(body)
@@ -186,7 +186,7 @@ class Plain:
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_a_stream_that_gives_little_at_a_time_is_sent_whole_and_closed() -> None:
+def test_slow_stream_is_sent_whole_and_closed() -> None:
     content = bytes_of(300)
     stream = Plain(content)
     body = MultipartImage(ImageSource("image", 300, lambda: stream), "a")  # type: ignore[arg-type,return-value]
@@ -195,7 +195,7 @@ def test_a_stream_that_gives_little_at_a_time_is_sent_whole_and_closed() -> None
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_the_reader_stays_a_few_blocks_ahead_however_slow_the_network_is() -> None:
+def test_reader_stays_few_blocks_ahead_of_a_slow_network() -> None:
     far_ahead = threading.Event()
     limit = (upload.BLOCKS_AHEAD + 4) * SMALL
     source = ImageSource("image", 100 * SMALL, lambda: Stream(b"x" * 100 * SMALL, at=limit, then=far_ahead.set))
@@ -208,7 +208,7 @@ def test_the_reader_stays_a_few_blocks_ahead_however_slow_the_network_is() -> No
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_a_transfer_that_ends_early_stops_the_reader_and_closes_the_source_at_once() -> None:
+def test_transfer_that_ends_early_closes_the_source() -> None:
     stream = io.BytesIO(b"x" * 1000 * SMALL)
     blocks = iter(MultipartImage(ImageSource("image", 1000 * SMALL, lambda: stream), "a"))
     list(islice(blocks, 3))
@@ -216,8 +216,8 @@ def test_a_transfer_that_ends_early_stops_the_reader_and_closes_the_source_at_on
     assert stream.closed
 
 
-def test_a_stopped_reader_does_not_fill_what_is_still_free() -> None:
-    """A store that is slow must not be asked for six more blocks that nobody wants."""
+def test_stopped_reader_does_not_fill_what_is_still_free() -> None:
+    """A slow store must not be asked for six more blocks that are not needed."""
     asked, go_on = threading.Semaphore(0), threading.Semaphore(0)
 
     def wait() -> None:
@@ -237,28 +237,28 @@ def test_a_stopped_reader_does_not_fill_what_is_still_free() -> None:
 
 
 class Stop:
-    """Tells a body to stop, from the moment somebody says so."""
+    """Stops a body once ``requested`` is set."""
 
     def __init__(self) -> None:
-        self.told = False
+        self.requested = False
 
     def __call__(self) -> None:
-        if self.told:
+        if self.requested:
             raise VManageCancelledError("Stopped")
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_a_body_that_is_told_to_stop_stops_before_its_next_block() -> None:
+def test_stop_request_stops_before_the_next_block() -> None:
     stop = Stop()
     blocks = iter(MultipartImage(source_of(bytes_of(100 * SMALL)), "a", raise_if_stopped=stop))
     list(islice(blocks, 3))
-    stop.told = True
+    stop.requested = True
     with pytest.raises(VManageCancelledError):
         list(islice(blocks, 2))
 
 
 @pytest.mark.parametrize("take", ["send", "digest"])
-def test_a_source_that_hangs_can_be_stopped(take: str) -> None:
+def test_source_that_hangs_can_be_stopped(take: str) -> None:
     stop, hangs, release = Stop(), threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -280,7 +280,7 @@ def test_a_source_that_hangs_can_be_stopped(take: str) -> None:
     worker = threading.Thread(target=run)
     worker.start()
     assert hangs.wait(5)
-    stop.told = True
+    stop.requested = True
     worker.join(2.5)
     release.set()
     assert len(ended) == 1

@@ -1,4 +1,4 @@
-"""A source that is read once to its end before anything is given up for it."""
+"""A source that is read once to its end before anything is deleted for it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def checksum_of(content: bytes, algorithm: str = "sha512") -> Checksum:
 
 
 def break_off() -> IO[bytes]:
-    raise ConnectionResetError("store went away")
+    raise ConnectionResetError("store unavailable")
 
 
 class Broken(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
-        raise ConnectionResetError("store went away")
+        raise ConnectionResetError("store unavailable")
 
 
 @pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5"])
-def test_a_source_can_be_checked_without_sending_it(algorithm: str) -> None:
+def test_source_can_be_checked_without_sending_it(algorithm: str) -> None:
     content = bytes(2_100_000)
     check_digest(source_of(content), checksum_of(content, algorithm), lambda: None)
     with pytest.raises(VManageChecksumError):
@@ -45,11 +45,11 @@ def test_a_source_can_be_checked_without_sending_it(algorithm: str) -> None:
     [
         (lambda: io.BytesIO(b"x" * 9), "ended 1 bytes before"),
         (lambda: io.BytesIO(b"x" * 11), "has more than its 10"),
-        (Broken, "store went away"),
-        (break_off, "store went away"),
+        (Broken, "store unavailable"),
+        (break_off, "store unavailable"),
     ],
 )
-def test_a_source_that_changed_does_not_pass_the_check(opener: Callable[[], IO[bytes]], words: str) -> None:
+def test_source_that_changed_does_not_pass_the_check(opener: Callable[[], IO[bytes]], words: str) -> None:
     with pytest.raises(VManageSourceError, match=words) as caught:
         check_digest(ImageSource("image", 10, opener), checksum_of(b"x" * 10), lambda: None)
     assert caught.value.retryable

@@ -92,10 +92,10 @@ def names_and_digests(vm: Simulator) -> list[tuple[str | None, str | None]]:
 
 
 @pytest.mark.parametrize("if_exists", ["skip", "fail", "replace"])
-def test_after_a_kill_the_next_try_finds_what_was_sent_and_sends_nothing(
+def test_next_try_after_a_kill_sends_nothing(
     if_exists: str, vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
 ) -> None:
-    """Not even where `fail` and `replace` would take the image for that of somebody else."""
+    """Not even if `fail` and `replace` would take the image for that of another upload."""
     vm.faults.add("late_listing", lists=2)
     notes = Notes(kills=True)
     with pytest.raises(Killed):
@@ -110,7 +110,7 @@ def test_after_a_kill_the_next_try_finds_what_was_sent_and_sends_nothing(
     assert notes.note is None
 
 
-def test_after_a_kill_of_a_replace_the_next_try_tells_of_a_replace(
+def test_next_try_after_a_killed_replace_reports_a_replace(
     vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
 ) -> None:
     vm.add_image("a.bin", b"old", version="1.1.1")
@@ -126,7 +126,7 @@ def test_after_a_kill_of_a_replace_the_next_try_tells_of_a_replace(
 
 @pytest.mark.parametrize("if_exists", ["skip", "fail", "replace"])
 @pytest.mark.parametrize("fault", ["reset_after_body", "gateway_timeout_not_stored", "error_4xx"])
-def test_where_the_manager_kept_nothing_the_next_try_sends_again(
+def test_next_try_sends_again_if_nothing_was_stored(
     fault: str, if_exists: str, vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
 ) -> None:
     vm.faults.add(fault, path="device/action/software/package")
@@ -150,7 +150,7 @@ def test_where_the_manager_kept_nothing_the_next_try_sends_again(
         (replace(NOTE, sha512="0" * 128), Checksum("sha512", SHA512)),
     ],
 )
-def test_a_note_of_another_image_is_ignored(
+def test_note_of_another_image_is_ignored(
     note: UploadNote,
     checksum: Checksum | None,
     vm: Simulator,
@@ -174,7 +174,7 @@ def test_a_note_of_another_image_is_ignored(
 
 
 @pytest.mark.parametrize("algorithm", ["sha512", "sha256", "md5", None])
-def test_a_note_counts_if_its_bytes_were_checked_against_the_same_checksum(
+def test_note_counts_if_it_has_the_same_checksum(
     algorithm: str | None, vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
 ) -> None:
     checksum = Checksum(algorithm, hashlib.new(algorithm, CONTENT).hexdigest()) if algorithm else None
@@ -185,7 +185,7 @@ def test_a_note_counts_if_its_bytes_were_checked_against_the_same_checksum(
 
 
 @pytest.mark.parametrize("noted", ["", f"sha256:{'0' * 64}", f"md5:{'0' * 32}"])
-def test_a_note_of_other_bytes_of_the_same_size_proves_nothing(
+def test_note_of_other_bytes_proves_nothing(
     noted: str, vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
 ) -> None:
     vm.add_image("a.bin", b"other" * 100_000)
@@ -198,7 +198,7 @@ def test_a_note_of_other_bytes_of_the_same_size_proves_nothing(
 
 
 @pytest.mark.parametrize(("age", "waited"), [(0, 20), (15, 5), (100, 2), (-1000, 20)])
-def test_after_a_kill_the_manager_has_the_rest_of_its_time_to_work_on_the_image(
+def test_after_a_kill_the_manager_keeps_its_processing_time(
     age: int,
     waited: int,
     vm: Simulator,
@@ -214,7 +214,7 @@ def test_after_a_kill_the_manager_has_the_rest_of_its_time_to_work_on_the_image(
     assert sum(recorded_sleeps) == pytest.approx(waited, abs=2)
 
 
-def test_without_notes_a_killed_try_is_found_by_its_name_alone(
+def test_without_notes_only_the_name_is_found(
     vm: Simulator, try_with: Callable[..., Change], sent: Callable[[], int]
 ) -> None:
     vm.add_image("a.bin", CONTENT)
@@ -224,9 +224,7 @@ def test_without_notes_a_killed_try_is_found_by_its_name_alone(
     assert sent() == 0
 
 
-def test_the_note_is_written_once_all_bytes_are_gone_and_cleared_by_success(
-    vm: Simulator, try_with: Callable[..., Change]
-) -> None:
+def test_note_is_written_after_the_body_and_cleared_by_success(vm: Simulator, try_with: Callable[..., Change]) -> None:
     notes = Notes()
     assert try_with(notes).action == "uploaded"
     assert [bytes_of(one) for one in notes.written] == [NOTE]
@@ -277,7 +275,7 @@ def test_no_note_is_written_where_the_checksum_is_wrong(vm: Simulator, try_with:
     ],
     ids=str,
 )
-def test_what_is_left_open_keeps_the_note_and_what_was_refused_does_not(
+def test_open_outcome_keeps_the_note_and_a_refusal_clears_it(
     faults: list[str], kept: bool, vm: Simulator, repository: SoftwareRepository
 ) -> None:
     for fault in faults:

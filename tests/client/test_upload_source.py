@@ -13,7 +13,7 @@ from airflow_provider_vmanage.client.upload.upload_source import UploadSource
 SIGNED = "https://joe:hunter2@host/a%20b.bin?sig=signed-123"
 
 
-def test_a_signed_url_shows_no_secret() -> None:
+def test_signed_url_shows_no_secret() -> None:
     source = UploadSource.parse(f" {SIGNED}\n")
     assert (source.text, source.file_name) == (SIGNED, "a b.bin")
     assert source.shown == "https://***@host/a%20b.bin?***"
@@ -22,19 +22,19 @@ def test_a_signed_url_shows_no_secret() -> None:
 
 
 @pytest.mark.parametrize("text", ["/images/a?b#c.bin", "a@b.bin"])
-def test_a_path_has_no_secrets(text: str) -> None:
+def test_path_has_no_secrets(text: str) -> None:
     source = UploadSource.parse(text)
     assert (source.shown, source.path, source.secrets) == (text, text, ())
 
 
 @pytest.mark.parametrize("write", ["{}", "file://{}", "FILE://{}"])
-def test_the_client_opens_files_itself(write: str, tmp_path: Path) -> None:
+def test_client_opens_files_itself(write: str, tmp_path: Path) -> None:
     file = tmp_path / "a.bin"
     file.write_bytes(b"image")
     assert UploadSource.parse(write.format(file)).open().size == 5
 
 
-def test_a_store_is_opened_by_the_given_function() -> None:
+def test_store_is_opened_by_the_given_function() -> None:
     def open_store(source: UploadSource) -> ImageSource:
         return ImageSource(source.shown, 5, lambda: Path(source.path).open("rb"))
 

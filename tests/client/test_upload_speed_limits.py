@@ -66,8 +66,8 @@ def peak_of(size: int, sink: tuple[str, str], folder: Path) -> int:
     return int(peak)
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of a process")
-def test_an_upload_of_gigabytes_peaks_where_one_of_ten_megabytes_does(sink: tuple[str, str], tmp_path: Path) -> None:
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux reports the peak of a process")
+def test_memory_peak_does_not_depend_on_the_size(sink: tuple[str, str], tmp_path: Path) -> None:
     small, large = (peak_of(size, sink, tmp_path) for size in (10 * MB, LARGE))
     print(f"peak memory: {small / MB:.1f} MB for 10 MB, {large / MB:.1f} MB for {LARGE / MB:.0f} MB")  # noqa: T201
     assert large - small < 16 * MB

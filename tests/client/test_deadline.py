@@ -30,17 +30,17 @@ PACKAGE = "POST device/action/software/package"
 
 
 class Clock:
-    """Time that passes only when somebody says so, or some seconds each time the pace is looked at."""
+    """Time that passes only when it is set, or some seconds each time the rate is read."""
 
-    def __init__(self, *, per_look: float = 0.0) -> None:
+    def __init__(self, *, per_reading: float = 0.0) -> None:
         self.seconds = 0.0
-        self._per_look = per_look
+        self._per_reading = per_reading
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self.seconds)
 
     def monotonic(self) -> float:
-        self.seconds += self._per_look
+        self.seconds += self._per_reading
         return self.seconds
 
     def deadline(self, not_after: datetime, **options: Any) -> Deadline:
@@ -91,9 +91,7 @@ def upload_to(session: ManagerSession, source: ImageSource, *, seconds: float, *
         (10.0, 1e-9, MEGA, True),  # would end after the last year that there is
     ],
 )
-def test_an_attempt_begins_only_where_it_can_end_in_time(
-    left: float, rate: float | None, size: int, refused: bool
-) -> None:
+def test_attempt_starts_only_if_it_can_end_in_time(left: float, rate: float | None, size: int, refused: bool) -> None:
     deadline = Clock().deadline(START + timedelta(seconds=left), rate=rate)
     if not refused:
         deadline.start(size)
@@ -106,7 +104,7 @@ def test_an_attempt_begins_only_where_it_can_end_in_time(
 @pytest.mark.parametrize(
     ("seconds", "sent", "stopped"),
     [
-        (RATE_WARMUP_S - 0.1, 1, False),  # too early to tell
+        (RATE_WARMUP_S - 0.1, 1, False),  # too early to measure
         (RATE_WARMUP_S, 1, True),
         (RATE_WARMUP_S, 50 * MEGA, False),  # 10 MB/s: 950 MB take 95 s
         (RATE_WARMUP_S, 49 * MEGA, True),
@@ -115,7 +113,7 @@ def test_an_attempt_begins_only_where_it_can_end_in_time(
         (100.1, 1000 * MEGA, True),
     ],
 )
-def test_an_attempt_is_stopped_as_soon_as_its_pace_is_too_slow(seconds: float, sent: int, stopped: bool) -> None:
+def test_attempt_is_stopped_once_its_rate_is_too_slow(seconds: float, sent: int, stopped: bool) -> None:
     clock = Clock()
     clock.seconds = 1000.0  # an attempt that is not the first one has its own pace
     deadline = clock.deadline(START + timedelta(seconds=1100))
@@ -128,7 +126,7 @@ def test_an_attempt_is_stopped_as_soon_as_its_pace_is_too_slow(seconds: float, s
         deadline.update(sent, 1000 * MEGA)
 
 
-def test_the_error_tells_when_it_would_have_ended_and_at_what_pace() -> None:
+def test_error_shows_the_estimated_end_and_the_rate() -> None:
     clock = Clock()
     deadline = clock.deadline(START + timedelta(minutes=1))
     deadline.start(1000 * MEGA)
@@ -156,7 +154,7 @@ def test_the_error_tells_when_it_would_have_ended_and_at_what_pace() -> None:
         (START.astimezone(timezone(timedelta(hours=-5))), START),
     ],
 )
-def test_a_moment_may_be_a_datetime_or_its_text(given: datetime | str | None, expected: datetime | None) -> None:
+def test_moment_may_be_a_datetime_or_its_text(given: datetime | str | None, expected: datetime | None) -> None:
     assert parse_not_after(given) == expected
 
 
@@ -173,7 +171,7 @@ def test_a_moment_may_be_a_datetime_or_its_text(given: datetime | str | None, ex
         (1769896800, "is 1769896800: write it as"),
     ],
 )
-def test_what_is_no_moment_is_refused_with_the_field_its_value_and_the_mend(given: Any, words: str) -> None:
+def test_invalid_moment_is_refused_with_field_value_and_fix(given: Any, words: str) -> None:
     with pytest.raises(VManageConfigurationError, match=words) as caught:
         parse_not_after(given)
     assert caught.value.message.startswith("not_after ")
@@ -187,7 +185,7 @@ def test_past_the_moment_nothing_but_reads_is_sent(
     calls: Callable[[Simulator], list[str]],
     use: Callable[[Clock], None],
 ) -> None:
-    """A replace too: the old image is not given up for one that comes too late."""
+    """A replace too: the old image is not deleted for one that comes too late."""
     use(Clock())
     opened = threading.Event()
     source = ImageSource("image", 1, lambda: opened.set())  # type: ignore[arg-type,return-value]
@@ -202,7 +200,7 @@ def test_past_the_moment_nothing_but_reads_is_sent(
     assert len(vm.images) == (if_exists == "replace")
 
 
-def test_a_check_of_the_source_that_takes_too_long_costs_no_old_image(
+def test_check_that_takes_too_long_costs_no_old_image(
     vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
 ) -> None:
     clock = Clock()
@@ -215,15 +213,15 @@ def test_a_check_of_the_source_that_takes_too_long_costs_no_old_image(
     assert [(image.file_name, image.size) for image in vm.images] == [("a.bin", 3)]
 
 
-def test_a_transfer_that_is_too_slow_is_stopped_and_leaves_no_image(
+def test_transfer_that_is_too_slow_leaves_no_image(
     vm: Simulator,
     connect: Callable[..., ManagerSession],
     calls: Callable[[Simulator], list[str]],
     use: Callable[[Clock], None],
 ) -> None:
-    use(Clock(per_look=2.6))
-    told = f"{2 * SMALL} of {BLOCKS * SMALL} bytes were sent"  # 5 s are over at the second look
-    with pytest.raises(VManageDeadlineError, match=told):
+    use(Clock(per_reading=2.6))
+    progress = f"{2 * SMALL} of {BLOCKS * SMALL} bytes were sent"  # 5 s are over at the second reading
+    with pytest.raises(VManageDeadlineError, match=progress):
         upload_to(connect(vm), source_of(BLOCKS * SMALL), seconds=30).run()
     assert calls(vm).count(PACKAGE) == 1
     vm.stop()
@@ -231,7 +229,7 @@ def test_a_transfer_that_is_too_slow_is_stopped_and_leaves_no_image(
 
 
 @pytest.mark.parametrize("size", [1, SMALL, 3 * SMALL], ids=str)
-def test_the_last_bytes_do_not_leave_past_the_moment(
+def test_last_bytes_do_not_leave_past_the_moment(
     size: int, vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
 ) -> None:
     clock = Clock()
@@ -243,7 +241,7 @@ def test_the_last_bytes_do_not_leave_past_the_moment(
     assert vm.images == []
 
 
-def test_a_source_that_hangs_past_the_moment_is_not_waited_for(
+def test_source_that_hangs_past_the_moment_is_abandoned(
     vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
 ) -> None:
     clock, release, came = Clock(), threading.Event(), threading.Event()
@@ -262,13 +260,13 @@ def test_a_source_that_hangs_past_the_moment_is_not_waited_for(
     assert vm.images == []
 
 
-def test_a_repeat_is_refused_before_its_first_byte_at_the_pace_of_the_attempt_before(
+def test_repeat_is_refused_at_the_rate_of_the_first_attempt(
     vm: Simulator,
     connect: Callable[..., ManagerSession],
     calls: Callable[[Simulator], list[str]],
     use: Callable[[Clock], None],
 ) -> None:
-    use(Clock(per_look=1.0))
+    use(Clock(per_reading=1.0))
     vm.faults.add("html_200", path="*/package")  # a page: what is absent is sent again
     task = upload_to(connect(vm), source_of(BLOCKS * SMALL), seconds=BLOCKS + 10, listing_timeout=0.01)
     with pytest.raises(VManageDeadlineError, match=r"MB/s would end .*; no byte was sent"):
@@ -277,9 +275,9 @@ def test_a_repeat_is_refused_before_its_first_byte_at_the_pace_of_the_attempt_be
     assert vm.images == []
 
 
-def test_a_transfer_that_keeps_its_pace_arrives(
+def test_transfer_that_keeps_its_rate_arrives(
     vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
 ) -> None:
-    use(Clock(per_look=1.0))
+    use(Clock(per_reading=1.0))
     upload_to(connect(vm), source_of(BLOCKS * SMALL), seconds=BLOCKS + 2).run()
     assert [image.size for image in vm.images] == [BLOCKS * SMALL]
