@@ -134,7 +134,7 @@ def _output(operator: VManageOperator, row: Row) -> Any:
 def _inputs(operator: VManageOperator, rows: list[Row]) -> Iterator[Any]:
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
-    sources = [operator.source_of(row) for row in rows if row.get("size") is not None]  # null: nothing was sent
+    sources = [operator.find_source(row) for row in rows if row.get("size") is not None]  # null: nothing was sent
     for source in dict.fromkeys(one for one in sources if one):
         namespace, name = _place_of(source)
         yield Dataset(namespace=namespace, name=name)

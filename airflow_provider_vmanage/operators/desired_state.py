@@ -135,7 +135,7 @@ class ApplyRepositoryOperator(VManageOperator):
             self.log.info("%s: added %s, deleted %s", row["action"], added, deleted)
         return row
 
-    def source_of(self, row: Mapping[str, Any]) -> str | None:
+    def find_source(self, row: Mapping[str, Any]) -> str | None:
         """Return the source that the plan names for the file of the row."""
         return self._sources.get(row["file_name"])
 

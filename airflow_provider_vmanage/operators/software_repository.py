@@ -179,7 +179,7 @@ class UploadImageOperator(VManageOperator):
         )
         return self.report(change.as_row())
 
-    def source_of(self, row: Mapping[str, Any]) -> str:
+    def find_source(self, row: Mapping[str, Any]) -> str:
         """Return the source."""
         return str(self.source)
 

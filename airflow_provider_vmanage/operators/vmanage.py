@@ -94,7 +94,7 @@ class VManageOperator(BaseOperator):
             self.log.info("check mode: %s: %s", action, text)
         return row
 
-    def source_of(self, row: Mapping[str, Any]) -> str | None:
+    def find_source(self, row: Mapping[str, Any]) -> str | None:
         """Return where the bytes of a row came from, for lineage.
 
         :param row: one change of what the operator returns, in which something was sent.
