@@ -1,7 +1,7 @@
 """Tasks per minute on a cluster with one worker and with two: ``make bench-cluster``.
 
 The fleet example uploads one image to every simulated manager, in turn with one worker and with two, all on this
-machine. Managers answer at once (then the processors are the limit), or ``--slow`` seconds after the last byte, as a
+machine. Managers respond at once (then the processors are the limit), or ``--slow`` seconds after the last byte, as a
 real one does that works on the image (then the slots of the workers are).
 """
 
@@ -23,7 +23,7 @@ from tests.cluster.airflow_cluster import ROOT, AirflowCluster
 from tests.cluster.fleet import Fleet, RateWatch, connections_to, fleet_of
 
 DAG, WAITS = "fleet_upload", "await_fleet"
-#: seconds that a cluster is looked at which has no upload to do
+#: seconds of measuring a cluster that has nothing to upload
 QUIET = 60
 PACKAGE = "/dataservice/device/action/software/package"
 
@@ -31,12 +31,12 @@ PACKAGE = "/dataservice/device/action/software/package"
 def main() -> None:
     """Run all rounds and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--managers", type=int, default=96, help="that answer at once; 98 at most")
+    parser.add_argument("--managers", type=int, default=96, help="that respond at once; 98 at most")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--concurrency", type=int, default=4, help="tasks of one worker at once")
     parser.add_argument("--megabytes", type=int, default=16, help="size of the image")
     parser.add_argument("--slow-managers", type=int, default=32)
-    parser.add_argument("--slow", type=float, default=15.0, help="seconds from the last byte to the manager's answer")
+    parser.add_argument("--slow", type=float, default=15.0, help="seconds from the last byte to the manager's response")
     options = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="bench-cluster-"))
     for folder in ("home", "dags"):
@@ -97,9 +97,9 @@ class Bench:
         requests = self._requests()
         with Meter(self._airflow) as meter:
             time.sleep(QUIET)
-        looks = self._requests() - requests
+        polls = self._requests() - requests
         print(
-            f"{len(self._fleet)} deferred waits for {QUIET} s, {looks} looks\n{meter.report(QUIET / 60, 'minute')}",
+            f"{len(self._fleet)} deferred waits for {QUIET} s, {polls} polls\n{meter.report(QUIET / 60, 'minute')}",
             flush=True,
         )
         for vm in self._fleet.values():
@@ -119,7 +119,7 @@ class Bench:
         seconds = max(end for _, end in uploads) - min(start for start, _ in uploads)
         mean = sum(end - start for start, end in uploads) / len(uploads)
         return (
-            f"{workers} worker(s), answer after {slow:.0f} s: {len(uploads) / seconds * 60:.0f} tasks per minute, "
+            f"{workers} worker(s), response after {slow:.0f} s: {len(uploads) / seconds * 60:.0f} tasks per minute, "
             f"{mean:.1f} s each, {sent:.1f} requests each, at most "
             f"{max(watch.most_requests_in_a_second().values())} in a second to a manager, "
             f"{max(watch.most_sessions().values())} session(s) at once\n{meter.report(len(uploads), 'task')}"
@@ -138,9 +138,9 @@ class Bench:
         end = time.monotonic() + 1800
         while (state := self._airflow.call("GET", path)["state"]) not in ("success", "failed"):
             if time.monotonic() > end or self._airflow.has_ended():
-                raise SystemExit(self._airflow.last_words())
+                raise SystemExit(self._airflow.log_tail())
             time.sleep(1)
-        assert state == "success", self._airflow.last_words()
+        assert state == "success", self._airflow.log_tail()
         image.unlink()
         found = self._airflow.call("GET", f"{path}/taskInstances?limit=100&order_by=map_index")["task_instances"]
         tasks = [task for task in found if task["task_id"] == "upload"]

@@ -10,8 +10,8 @@ import psutil
 
 from tests.cluster.airflow_cluster import AirflowCluster
 
-#: seconds between two looks at the memory, which cost processor time themselves
-LOOK = 2.0
+#: seconds between two measurements of the memory, which cost processor time themselves
+MEASURE_INTERVAL_S = 2.0
 
 
 class Meter:
@@ -91,7 +91,7 @@ class Meter:
                 self._memory.setdefault(name, []).append(size)
             backends = "count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
             self._connections = max(self._connections, self._database(backends))
-            if self._over.wait(LOOK):
+            if self._over.wait(MEASURE_INTERVAL_S):
                 return
 
 

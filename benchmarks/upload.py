@@ -30,7 +30,7 @@ class Round:
     :param seconds: the upload itself, without start-up and login.
     :param cpu: seconds of CPU of the whole process.
     :param peak: resident memory of the whole process in MB at its peak.
-    :param sending: seconds of CPU of the upload itself, where the process tells them.
+    :param sending: seconds of CPU of the upload itself, where the process reports them.
     """
 
     seconds: float
@@ -188,8 +188,8 @@ def _flat_memory(folder: Path, megabytes: int) -> None:
 def _from_s3(source: Path, folder: Path, rounds: int) -> None:
     """Compare ours from an S3 server with its two halves: the download alone, and the upload alone.
 
-    Store, sink and sender share the machine, so the CPU seconds of all three are told beside the time: where they fill
-    the cores, the processors are the limit, not the waiting of one half for the other.
+    Store, sink and sender share the machine, so the CPU seconds of all three are printed beside the time: where they
+    fill the cores, the processors are the limit, not the waiting of one half for the other.
     """
     from upload_s3 import bucket_with
 

@@ -86,13 +86,13 @@ def requests_files(url: str, ca: str, source: str) -> Taken:
 
     with Path(source).open("rb") as file:
         watch = Stopwatch()
-        answer = requests.post(
+        response = requests.post(
             f"{url}/dataservice/device/action/software/package",
             files={"file": ("image.bin", file, "application/x-gzip")},
             verify=ca,
             timeout=600,
         )
-        answer.raise_for_status()
+        response.raise_for_status()
         return watch.taken
 
 

@@ -1,4 +1,4 @@
-"""A manager that takes uploads and throws them away as fast as Python's TLS can: what the contenders push against.
+"""A manager that accepts uploads and discards them as fast as Python's TLS can: what the contenders push against.
 
 Knows just enough of the API for our client and catalystwan to log in, list, upload and log out. A file is listed from
 the end of its upload until the next login. Run as a process of its own; prints its port.
@@ -23,30 +23,30 @@ class Sink(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """Answer the reads of a login and a list."""
+        """Respond to the reads of a login and a list."""
         path = self.path.partition("?")[0]
         if path == "/dataservice/client/server":
             self._json({"data": {"platformVersion": "20.12.4", "CSRFToken": "A" * 96, "tenancyMode": "SingleTenant"}})
         elif path == "/dataservice/client/token":
-            self._answer(b"A" * 96, "text/plain")
+            self._respond(b"A" * 96, "text/plain")
         elif path.startswith("/dataservice/device/action/software"):
             self._json({"header": {}, "data": [_record(name) for name in listed]})
         else:
-            self._answer(b"<html>welcome</html>", "text/html")
+            self._respond(b"<html>welcome</html>", "text/html")
 
     def do_POST(self) -> None:
         """Log in, log out, or take an image."""
         if self.path == "/logout":
             self._drain()
-            self._answer(b"", "text/html", 302, {"Location": "/welcome.html"})
+            self._respond(b"", "text/html", 302, {"Location": "/welcome.html"})
         elif self.path == "/j_security_check":
             self._drain()
             listed.clear()
-            self._answer(b"", "text/html", 200, {"Set-Cookie": "JSESSIONID=sink; path=/"})
+            self._respond(b"", "text/html", 200, {"Set-Cookie": "JSESSIONID=sink; path=/"})
         else:
             found = re.search(rb'filename="([^"]*)"', self._drain())
             listed.append(found[1].decode() if found else "unknown")
-            self._answer(b"", "text/html")
+            self._respond(b"", "text/html")
 
     def _drain(self) -> bytes:
         left = int(self.headers["Content-Length"])
@@ -62,9 +62,9 @@ class Sink(BaseHTTPRequestHandler):
         return first
 
     def _json(self, body: Any) -> None:
-        self._answer(json.dumps(body).encode(), "application/json")
+        self._respond(json.dumps(body).encode(), "application/json")
 
-    def _answer(self, body: bytes, kind: str, status: int = 200, headers: dict[str, str] | None = None) -> None:
+    def _respond(self, body: bytes, kind: str, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)

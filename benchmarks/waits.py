@@ -2,7 +2,7 @@
 
 The simulated manager is in this process and the event loop in another, over TLS. Each wait is for one of 100 images,
 which appear one after the other within one interval; ours are found in the manager's list, those of the peer at a plain
-page that answers 200 or 404.
+page that responds with 200 or 404.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--waits", default="1,100,1000,5000", help="sizes of ours")
     parser.add_argument("--peer", default="1,100,1000", help="sizes of HttpSensor")
-    parser.add_argument("--interval", type=float, default=5.0, help="seconds between two looks")
+    parser.add_argument("--interval", type=float, default=5.0, help="seconds between two polls")
     options = parser.parse_args()
     print(f"interval {options.interval:.0f} s; event: seconds from the image to the trigger's event")
     print(f"{'':10} {'waits':>6} {'calls per':>9} {'sessions':>8} {'KB per':>7} {'CPU ms per wait':>15}", end=" ")
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def match(*, images: int, waits: int) -> str:
-    """Measure what is made of a long list, and return the line that tells it."""
+    """Measure the reading of a long list, and return a line with the result."""
     command = [sys.executable, str(HERE / "waits_contenders.py"), "match", str(images), str(waits)]
     parsed, indexed, matched = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-3:]
     return (

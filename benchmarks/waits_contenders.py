@@ -67,7 +67,7 @@ def http_sensor(number: int, interval: float) -> Any:
 
 
 async def one(trigger: Any) -> float:
-    """Wait as the triggerer does, and tell when the event came."""
+    """Wait as the triggerer does, and return when the event came."""
     try:
         async for _ in trigger.run():
             return time.time()
@@ -87,7 +87,7 @@ def triggers(kind: str, waits: int, interval: float) -> Iterator[Any]:
 
 
 async def main(kind: str, waits: int, interval: float) -> None:
-    """Begin all waits, let them go on, and tell when each event came."""
+    """Begin all waits, let them go on, and return when each event came."""
     heart = Heart()
     helpers = [asyncio.create_task(heart.beat()), asyncio.create_task(heart.watch())]
     # One wait first, with its imports, its session and its threads: what is measured is what more waits cost.
@@ -117,7 +117,7 @@ async def main(kind: str, waits: int, interval: float) -> None:
 
 
 async def match(images: int, waits: int) -> None:
-    """Tell what a poll of a long list costs, without its transfer: reading the records, and asking for each wait."""
+    """Return what a poll of a long list costs, without its transfer: reading the records, and asking for each wait."""
     records = [
         {"versionId": f"id-{n}", "versionName": f"20.{n}.1", "availableFiles": f"{n}.bin", "platformFamily": ["c8000v"]}
         for n in range(images)

@@ -2,8 +2,8 @@
 
 The list of each manager is written to a file of its own (JSON lines, with the same columns for every release). Then it
 replaces this manager's rows of the table ``vmanage_images``, in one transaction, so that a rerun doubles nothing and
-what was deleted on the manager goes from the table too. A manager that is away keeps the rows it had and stops no
-other; its name stands red in the grid.
+what was deleted on the manager goes from the table too. A manager that is unavailable keeps the rows it had and stops
+no other; its name stands red in the grid.
 
 Wants the provider of the database: here ``apache-airflow-providers-sqlite``, and a connection to a file:
 ``airflow connections add vmanage_inventory_db --conn-type sqlite --conn-host /tmp/inventory.db``.
@@ -98,7 +98,7 @@ with DAG(
         load = SQLExecuteQueryOperator(
             task_id="load",
             conn_id="{{ params.database }}",
-            sql=[FORGET, LOAD],  # one transaction: nobody finds the table without this manager's rows
+            sql=[FORGET, LOAD],  # one transaction: the table is never seen without this manager's rows
             parameters={"connection": manager, "rows": rows_of(written.output)},
             hook_params={"log_sql": False},  # the log would hold all rows
             map_index_template="{{ task.parameters.connection }}",

@@ -2,9 +2,9 @@
 
 The plan is shown to whoever approves, and applied only if the manager is still as the plan saw it. Nothing that a
 device runs or boots is removed. The upload has to end before the window does (``not_after``), and nothing is removed
-before the manager lists the new image; nobody holds a worker meanwhile.
+before the manager lists the new image; no worker is held meanwhile.
 
-Wants Airflow's human-in-the-loop operators (Airflow 3.1 and the standard provider): answer under *Required actions*.
+Wants Airflow's human-in-the-loop operators (Airflow 3.1 and the standard provider): respond under *Required actions*.
 """
 
 from __future__ import annotations

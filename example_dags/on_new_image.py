@@ -1,6 +1,6 @@
-"""Wake up when an image appears on the manager, whoever put it there: no schedule, no polling task.
+"""Wake up when an image appears on the manager, however it got there: no schedule, no polling task.
 
-The triggerer looks at the list once a minute; each new image of release 20.15 starts a run. See docs/waits.md for what
+The triggerer polls the list once a minute; each new image of release 20.15 starts a run. See docs/waits.md for what
 a restart of the triggerer does on which Airflow.
 """
 
@@ -34,7 +34,7 @@ new_images = Asset(
     tags=["vmanage", "example"],
 )
 def on_new_image() -> None:
-    """Tell which images started the run."""
+    """Log which images started the run."""
 
     @task
     def new_rows(triggering_asset_events: Any) -> list[dict[str, Any]]:

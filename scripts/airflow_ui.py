@@ -84,7 +84,7 @@ class AirflowUI:
         self.connection_row(conn_id).wait_for()
 
     def test_connection(self, conn_id: str) -> tuple[str, str]:
-        """Press *Test* of a connection; return heading and text of the answer."""
+        """Press *Test* of a connection; return heading and text of the response."""
         self.connection_row(conn_id).get_by_role("button", name="Test Connection").click()
         toast = self.page.locator("[data-scope=toast][data-part=root]").filter(has_text="Test Connection")
         heading, text = (toast.locator(f"[data-part={part}]").inner_text() for part in ("title", "description"))
@@ -97,11 +97,12 @@ class AirflowUI:
         form = self.page.get_by_role("dialog")
         form.get_by_text(f"Unpause {dag_id} on trigger").wait_for()  # a quick click leaves it paused
         with (
-            self.page.expect_response(lambda answer: _unpauses(answer, dag_id)),  # or the next page comes before that
-            self.page.expect_response(lambda answer: _makes_run(answer, dag_id)) as told,
+            # Without waiting for this one, the next page comes before it.
+            self.page.expect_response(lambda response: _unpauses(response, dag_id)),
+            self.page.expect_response(lambda response: _makes_run(response, dag_id)) as created,
         ):
             form.get_by_role("button", name="Trigger", exact=True).click()
-        return str(told.value.json()["dag_run_id"])
+        return str(created.value.json()["dag_run_id"])
 
     def open_run(self, dag_id: str, run_id: str) -> None:
         """Show a run."""
@@ -132,14 +133,14 @@ class AirflowUI:
         return opened.value
 
     def visible_text(self) -> str:
-        """Return everything that the page tells: its text, its source and the values of its fields."""
+        """Return everything that the page shows: its text, its source and the values of its fields."""
         values = self.page.locator("input, textarea").evaluate_all("fields => fields.map(field => field.value)")
         return f"{self.page.content()}\n{json.dumps(values)}"
 
 
-def _unpauses(answer: Any, dag_id: str) -> bool:
-    return bool(answer.request.method == "PATCH" and urlsplit(answer.url).path.endswith(f"/dags/{dag_id}"))
+def _unpauses(response: Any, dag_id: str) -> bool:
+    return bool(response.request.method == "PATCH" and urlsplit(response.url).path.endswith(f"/dags/{dag_id}"))
 
 
-def _makes_run(answer: Any, dag_id: str) -> bool:
-    return answer.request.method == "POST" and answer.url.endswith(f"/dags/{dag_id}/dagRuns") and answer.ok
+def _makes_run(response: Any, dag_id: str) -> bool:
+    return response.request.method == "POST" and response.url.endswith(f"/dags/{dag_id}/dagRuns") and response.ok

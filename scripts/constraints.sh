@@ -1,7 +1,7 @@
 #!/bin/sh
 # Resolve constraints.in and the package's own dependencies for every supported Python into constraints.txt, the same
 # with each older line of Airflow into constraints-<line>.txt, and with the lowest versions that pyproject.toml allows
-# into constraints-lowest.txt. Pins that still fit are kept; UPGRADE=1 looks for newer releases of everything.
+# into constraints-lowest.txt. Pins that still fit are kept; UPGRADE=1 takes newer releases of everything.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
@@ -10,7 +10,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # Resolve $2 (and more inputs) and write the pins to $1.
-# A constraint that applies where nobody asked is harmless, a long marker is not readable: drop the lines for
+# A constraint that nothing requires is harmless, a long marker is not readable: drop the lines for
 # other systems than POSIX, for PyPy, and for Pythons which Airflow refuses (3.15), and the clauses that exclude them.
 resolve() {
   output=$1
@@ -33,20 +33,20 @@ resolve() {
 }
 
 # What constraints.in says of the older lines in its comments that begin so.
-told() {
+annotated() {
   sed -n "s/^# $1[^:]*: *//p" constraints.in
 }
 
 # What constraints.in asks for, with Airflow $1.
 with_airflow() {
   sed "s/^apache-airflow==.*/apache-airflow==$1/" constraints.in
-  told "and there"
+  annotated "and there"
 }
 
 pythons=--universal
 resolve constraints.txt constraints.in pyproject.toml
 
-for release in $(told "tested too"); do
+for release in $(annotated "tested too"); do
   with_airflow "$release" >"$scratch/constraints.in"
   resolve "constraints-${release%.*}.txt" "$scratch/constraints.in" pyproject.toml
 done
@@ -54,7 +54,7 @@ done
 # Only the oldest Python that we support: the lowest releases of some dependencies know no newer one.
 .venv/bin/uv pip compile --quiet --no-deps --resolution lowest-direct --python-version 3.10 --no-annotate --no-header \
   --no-emit-index-url pyproject.toml --all-extras >"$scratch/lowest.in"
-told "and" >>"$scratch/lowest.in"
+annotated "and" >>"$scratch/lowest.in"
 [ -f constraints-lowest.txt ] || cp constraints-3.1.txt constraints-lowest.txt
 pythons=
 resolve constraints-lowest.txt "$scratch/lowest.in" pyproject.toml

@@ -84,7 +84,7 @@ def prepare_upgrade(vm: Any, home: Path, image: Path, checksum: str) -> tuple[di
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
         AIRFLOW_CONN_VMANAGE_DEFAULT=json.dumps(connection_to(vm)),
     )
-    say("Making the database of a throw-away Airflow")
+    say("Creating the database of a temporary Airflow")
     airflow("db", "migrate", log=home / "migrate.log")
     say("Running example_dags/upgrade_prep.py")
     conf = {"image": str(image), "checksum": checksum, "version": NEW, "previous_version": OLD}
@@ -158,7 +158,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
 
 
 def say(text: str) -> None:
-    """Tell what happens now."""
+    """Print what happens now."""
     console.print(f"== {text}")
 
 

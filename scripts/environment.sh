@@ -1,4 +1,4 @@
-# Sourced by the other scripts: take away what the caller's shell may hold that would lead Python, pip, uv or
+# Sourced by the other scripts: unset what the caller's shell may hold that would lead Python, pip, uv or
 # Airflow away from this clone's .venv, and carry pip's settings for a mirror or a private authority over to uv.
 # shellcheck shell=sh
 

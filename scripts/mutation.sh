@@ -13,7 +13,7 @@ if [ ! -x "$peer/bin/python" ] || ! "$peer/bin/python" -c 'import coverage, mutm
   .venv/bin/uv pip install --quiet --python "$peer/bin/python" --constraints constraints.txt mutmut==3.8.1 coverage
 fi
 
-# Without mutants: the tests must pass, and tell which lines each of them reaches, and in how many seconds.
+# Without mutants: the tests must pass, and record which lines each of them reaches, and in how many seconds.
 work=.tmp/mutation
 made_from=$(git ls-files -co --exclude-standard airflow_provider_vmanage tests pyproject.toml | sort |
   xargs cat | cksum)

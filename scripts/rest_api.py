@@ -26,9 +26,9 @@ class RestApi:
         """Get a token for all calls that follow; without a user from an Airflow that takes anybody for an admin."""
         address = f"{self.url}/auth/token"
         login = {"username": user, "password": password}
-        answer = self._http.post(address, json=login) if user else self._http.get(address)
-        answer.raise_for_status()
-        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        response = self._http.post(address, json=login) if user else self._http.get(address)
+        response.raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
 
     def healthy(self) -> bool:
         """Whether all parts but the workers, of which the API says nothing, are up."""
@@ -63,32 +63,32 @@ class RestApi:
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """Call the REST API."""
-        answer = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, headers=headers, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
+        response = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, headers=headers, timeout=30)
+        response.raise_for_status()
+        return response.json()
 
-    def wait(self, look: Callable[[], Any], seconds: float, what: str) -> Any:
-        """Return the first true value that ``look`` gives."""
+    def wait(self, check: Callable[[], Any], seconds: float, what: str) -> Any:
+        """Return the first true value that ``check`` gives."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if found := look():
+            if found := check():
                 return found
             if self.has_ended():
                 break
             time.sleep(0.2)
-        raise TimeoutError(f"no {what} within {seconds:.0f} s:\n{self.last_words()}")
+        raise TimeoutError(f"no {what} within {seconds:.0f} s:\n{self.log_tail()}")
 
     def has_ended(self) -> bool:
         """Whether a part of Airflow has ended by itself, so that waiting is vain."""
         raise NotImplementedError
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """Return the end of what Airflow wrote."""
         raise NotImplementedError
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
+    """Return a port of 127.0.0.1 that is free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -23,7 +23,7 @@ MEGABYTE = 1024 * 1024
 
 
 class ScriptError(Exception):
-    """Something a person has to mend, in one line."""
+    """A problem that a person has to fix, in one line."""
 
 
 def chosen_ports(variable: str, count: int = 1) -> list[int]:
@@ -44,7 +44,7 @@ def chosen_ports(variable: str, count: int = 1) -> list[int]:
 
 
 def check_port(port: int) -> None:
-    """Do nothing where a port of 127.0.0.1 can be had.
+    """Raise OSError if a port of 127.0.0.1 is taken.
 
     :raises OSError: It is taken.
     :raises OverflowError: There is no such port.
@@ -55,7 +55,7 @@ def check_port(port: int) -> None:
 
 
 def check_disk(folder: Path, needed: int) -> None:
-    """Refuse to begin what cannot end."""
+    """Raise ScriptError if the disk has less free space than needed."""
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if free < needed:

@@ -132,7 +132,7 @@ class Standalone(RestApi):
         """Whether Airflow has ended by itself."""
         return self._process.poll() is not None
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """Return the end of what Airflow wrote."""
         return self.log.read_text()[-4000:]
 

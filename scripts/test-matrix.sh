@@ -13,15 +13,15 @@ constraints_of() {
   [ "$1" = 3.3 ] && echo constraints.txt || echo "constraints-$1.txt"
 }
 
-# pyenv's shims do not run for versions that are switched off, so look where it keeps them as well.
+# pyenv's shims do not run for versions that are switched off, so check where it keeps them as well.
 find_python() {
   for python in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/python; do
     "$python" -c 'import ssl, sqlite3' >/dev/null 2>&1 && echo "$python" && return
   done
-  echo "$1" # uv looks further, and fetches it where it can
+  echo "$1" # uv searches further, and fetches it where it can
 }
 
-# The environment of a cell, made anew only when something that it is made from has changed.
+# The environment of a cell, made again only when something that it is made from has changed.
 make_environment() {
   folder=.tmp/matrix/$1
   pins=$(constraints_of "${1%-*}")

@@ -1,32 +1,32 @@
 #!/bin/sh
-# `make up` as a person uses it: until Airflow answers at the address that it tells; then Ctrl-C, which ends all of it.
+# `make up` as a person uses it: until Airflow responds at its address; then Ctrl-C, which stops all of it.
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p .tmp
-told=.tmp/up.log
+output=.tmp/up.log
 
 fail() {
-  cat "$told"
+  cat "$output"
   echo "make up: $1" >&2
   exit 1
 }
 
 address() {
-  sed -n 's/^Airflow  *\(http[^ ]*\) .*/\1/p' "$told"
+  sed -n 's/^Airflow  *\(http[^ ]*\) .*/\1/p' "$output"
 }
 
-answers() {
+is_up() {
   [ -n "$(address)" ] && curl --silent --fail --noproxy '*' --output /dev/null "$(address)/api/v2/version"
 }
 
-setsid make up >"$told" 2>&1 &
+setsid make up >"$output" 2>&1 &
 group=$!
 trap 'kill -TERM "-$group" 2>/dev/null || :' EXIT
 
 seconds=0
-until answers; do
+until is_up; do
   kill -0 "$group" 2>/dev/null || fail "has ended by itself"
-  [ "$seconds" -lt 300 ] || fail "nothing answers after $seconds s"
+  [ "$seconds" -lt 300 ] || fail "nothing responds after $seconds s"
   sleep 1
   seconds=$((seconds + 1))
 done
@@ -38,6 +38,6 @@ while kill -0 "-$group" 2>/dev/null; do
   sleep 1
   seconds=$((seconds + 1))
 done
-grep -q '^== Ended' "$told" || fail "did not end in its own way"
-if answers; then fail "Airflow still answers"; fi
-cat "$told"
+grep -q '^== Ended' "$output" || fail "did not stop cleanly"
+if is_up; then fail "Airflow still responds"; fi
+cat "$output"

@@ -102,7 +102,7 @@ def site(state: Path, ports: list[int]) -> Iterator[Site]:
 
 
 def sample_images(state: Path) -> dict[str, str]:
-    """Make the images that the example DAGs upload; return what tells the DAGs of them."""
+    """Make the images that the example DAGs upload; return the variables through which DAGs find them."""
     check_disk(state, 6 * IMAGE_SIZE)
     images = state / "images"
     images.mkdir(exist_ok=True)
@@ -146,9 +146,9 @@ def connections(managers: Mapping[str, Simulator], state: Path) -> list[dict[str
             {**fields, "connection_id": name, "description": about, "extra": json.dumps(fields["extra"])},
         )
     database = {"conn_type": "sqlite", "host": str(state / "inventory.db"), "description": "Table of inventory_export"}
-    # The managers only note where it is: nobody fetches from it.
-    server = {"conn_type": "generic", "host": "images.example.com", "login": "sdwan", "password": "made-up"}
-    about = "Image server of repository_upkeep, made up"
+    # The managers only note where it is: nothing is fetched from it.
+    server = {"conn_type": "generic", "host": "images.example.com", "login": "sdwan", "password": "placeholder"}
+    about = "Image server of repository_upkeep, a placeholder"
     return [
         *found,
         {**database, "connection_id": "vmanage_inventory_db"},
@@ -165,14 +165,14 @@ def pools(managers: Mapping[str, Simulator]) -> list[dict[str, Any]]:
 def write(airflow: Standalone, what: str, entities: list[dict[str, Any]]) -> None:
     """Make entities of Airflow's database, or bring them to this state."""
     action = {"action": "create", "action_on_existence": "overwrite", "entities": entities}
-    answer = airflow.call("PATCH", what, {"actions": [action]})
-    if errors := answer["create"]["errors"]:
+    response = airflow.call("PATCH", what, {"actions": [action]})
+    if errors := response["create"]["errors"]:
         raise ScriptError(f"Airflow takes no {what}: {errors}")
 
 
 @contextmanager
 def alone(state: Path) -> Iterator[None]:
-    """Let nobody else use the folder."""
+    """Lock the folder against other processes."""
     state.mkdir(exist_ok=True)
     with (state / "lock").open("w") as lock:
         try:
@@ -233,7 +233,7 @@ def _end(number: int, frame: object) -> None:
 
 
 def say(text: str) -> None:
-    """Tell what happens now."""
+    """Print what happens now."""
     print(f"== {text}", flush=True)
 
 

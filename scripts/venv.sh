@@ -21,7 +21,7 @@ find_python() {
   without_venv=
   for python in ${wanted:+"$wanted"} python3 python3.13 python3.12 python3.11 python3.10 python3.14 python; do
     if ! suits "$python"; then
-      [ "$python" != "$wanted" ] || echo "make venv: $wanted does not run as Python 3.10 to 3.14, looking further" >&2
+      [ "$python" != "$wanted" ] || echo "make venv: $wanted does not run as Python 3.10 to 3.14, trying the next" >&2
     elif "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
       return 0
     else

@@ -1,6 +1,6 @@
 """Runs a task as a worker does, with Airflow's own task runner, through every reschedule and deferral to its end.
 
-Only the supervisor is missing: what the runner would tell it is answered here. Triggers run in a real event loop, and
+Only the supervisor is missing: what the supervisor would send is sent here. Triggers run in a real event loop, and
 all that Airflow would keep in its database meanwhile goes through its own serialization.
 """
 
@@ -31,7 +31,7 @@ START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 class Supervisor:
-    """Answers what a task asks; keeps the XCom and every message.
+    """Responds to what a task asks; keeps the XCom and every message.
 
     :param since: when the task was rescheduled first.
     """

@@ -91,7 +91,7 @@ def loaded_after(code: str) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("module", modules_of("client"))
-def test_the_client_names_no_airflow_and_no_other_part_of_the_package(module: str) -> None:
+def test_client_imports_no_airflow_and_no_other_part(module: str) -> None:
     assert imports_from_elsewhere(module) == []
 
 
@@ -119,7 +119,7 @@ def test_no_http_library_is_used_outside_the_client(module: str) -> None:
 
 
 @pytest.mark.parametrize("part", [part for part in AT_PARSE_TIME if modules_of(part)])
-def test_a_dag_file_pays_for_nothing_that_only_a_task_needs(part: str) -> None:
+def test_dag_file_pays_for_nothing_that_only_a_task_needs(part: str) -> None:
     with_part = loaded_after(f"import airflow.sdk, {', '.join(modules_of(part))}")
     assert with_part.issuperset(modules_of(part))
     added = with_part - loaded_after("import airflow.sdk")
@@ -134,23 +134,23 @@ def test_the_provider_info_imports_nothing() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_is_named_for_what_it_holds(module: str) -> None:
+def test_module_is_named_for_what_it_holds(module: str) -> None:
     names = {name.strip("_") for name in module.split(".")}
     assert names & {"util", "utils", "helper", "helpers", "common", "base", "misc", "core"} == set()
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_file_is_short(module: str) -> None:
+def test_file_is_short(module: str) -> None:
     lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
     assert lines <= FEWER_LINES.get(module, MOST_LINES)
 
 
-def test_a_folder_holds_few_files() -> None:
+def test_folder_holds_few_files() -> None:
     files = Counter(path.parent.relative_to(ROOT).as_posix() for path in MODULES.values() if path.name != "__init__.py")
     assert [folder for folder, count in files.items() if count > MORE_FILES.get(folder, MOST_FILES)] == []
 
 
-def test_a_class_has_few_methods() -> None:
+def test_class_has_few_methods() -> None:
     methods = {
         node.name: sum(isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) for child in node.body)
         for module in MODULES

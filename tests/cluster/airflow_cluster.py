@@ -68,7 +68,7 @@ class AirflowCluster(RestApi):
             self._environment["AIRFLOW__CELERY__BROKER_URL"] = self._services.enter_context(redis())
             self._start("migration", "db", "migrate").wait(START)
             if self.parts.pop("migration").returncode != 0:
-                raise AssertionError(f"no database:\n{self.last_words()}")
+                raise AssertionError(f"no database:\n{self.log_tail()}")
             self._start("api-server", "api-server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1")
             self._start("scheduler", "scheduler", "--skip-serve-logs")
             self._start("dag-processor", "dag-processor")
@@ -122,7 +122,7 @@ class AirflowCluster(RestApi):
         """Whether a part has ended by itself."""
         return any(part.poll() is not None for part in self.parts.values())
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """Return the end of what each part wrote."""
         logs = sorted(self._home.glob("*.log"))
         return "\n".join(f"== {log.stem}\n{log.read_text(errors='replace')[-2500:]}" for log in logs)

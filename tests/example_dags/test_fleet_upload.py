@@ -20,7 +20,7 @@ NAME = "vmanage-20.12.4-x86_64.tar.gz"
 
 @pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
-def test_one_manager_that_refuses_stops_no_other_and_is_named_in_the_summary(tmp_path: Path) -> None:
+def test_refusing_manager_stops_no_other_and_is_named(tmp_path: Path) -> None:
     image = tmp_path / NAME
     image.write_bytes(b"an image")
     home = tmp_path / "home"

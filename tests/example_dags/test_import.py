@@ -22,7 +22,7 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_each_example_makes_a_dag_of_its_own_name_that_can_be_stored(path: Path) -> None:
+def test_each_example_makes_a_dag_of_its_name(path: Path) -> None:
     found = DagBag(str(path))
     assert found.import_errors == {}
     assert list(found.dags) == [path.stem]

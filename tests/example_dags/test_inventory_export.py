@@ -60,9 +60,7 @@ class Inventory:
 
 @pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
-def test_the_table_holds_what_each_manager_listed_last_however_often_the_dag_is_run(
-    tmp_path: Path, connect: Callable[..., None]
-) -> None:
+def test_table_holds_the_last_list_of_each_manager(tmp_path: Path, connect: Callable[..., None]) -> None:
     with Simulator() as north, Simulator() as south:
         north.add_image(FIRST)
         south.add_image(FIRST)

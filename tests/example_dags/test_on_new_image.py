@@ -40,7 +40,7 @@ async def first_event(trigger: ImageAvailableTrigger) -> Any:
 
 
 @pytest.mark.parametrize("names", [[NEW], []], ids=["started by an image", "triggered by a person"])
-def test_its_task_returns_the_rows_of_the_images_that_started_the_run(
+def test_task_returns_the_images_that_started_the_run(
     example: ModuleType, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], names: list[str]
 ) -> None:
     connect(vm)

@@ -24,9 +24,7 @@ LONG_AGO = 1_600_000_000_000  # ms: in 2020
 
 @pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
-def test_the_upkeep_adds_server_and_image_and_deletes_only_when_told_to(
-    tmp_path: Path, connect: Callable[..., None]
-) -> None:
+def test_upkeep_adds_server_and_image_and_deletes_on_request(tmp_path: Path, connect: Callable[..., None]) -> None:
     home = tmp_path / "home"
     with Simulator(version="20.18.2") as vm:
         connect(vm)

@@ -58,7 +58,7 @@ class Airflow:
 
 @pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
-def test_the_demo_dag_prepares_an_upgrade_finds_all_done_the_second_time_and_needs_no_url(tmp_path: Path) -> None:
+def test_demo_dag_prepares_an_upgrade_and_then_changes_nothing(tmp_path: Path) -> None:
     content = os.urandom(3_000_000)
     image = tmp_path / NEW
     image.write_bytes(content)

@@ -1,4 +1,4 @@
-"""How a fault of the matrix strikes: at the very request that its cell is about, just before that is sent."""
+"""Inject a fault of the matrix just before the request that its cell is about."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOGIN = "/j_security_check"
 
 
 class FaultInjection:
-    """One cell's fault: prepared before its operation, carried out once the struck request is about to be sent.
+    """One cell's fault: prepared before its operation, injected once its request is about to be sent.
 
     :param row: the fault.
     :param operation: name of the operation.
@@ -49,7 +49,7 @@ class FaultInjection:
             special()
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Look at each request on its way to the one that is to be struck."""
+        """Check each request on its way to the one that the fault affects."""
         send = ManagerConnection.send
 
         def watched(connection: ManagerConnection, call: Call, **options: Any) -> Any:

@@ -18,10 +18,10 @@ class Operation:
     """One column.
 
     :param about: what is done, for the page.
-    :param method: of the request that the fault strikes.
+    :param method: of the request that the fault affects.
     :param path: pattern of its path.
-    :param nth: the how-manieth such request it strikes first.
-    :param read: the request that a fault strikes which only an answer with data can have.
+    :param nth: which such request it affects first (1-based).
+    :param read: the request of a fault that only a response with data can have.
     """
 
     about: str
@@ -84,9 +84,9 @@ class Row:
     :param name: what happens.
     :param fault: name of a fault of the simulator, or of one of tests/faults/fault_injection.py.
     :param expected: outcome or reason to leave it out (``-`` and its letter), by operation.
-    :param times: how many requests it strikes; None: every one.
+    :param times: how many requests it affects; None: every one.
     :param options: of the fault.
-    :param on_data: whether it strikes the request that has data in its answer instead.
+    :param on_data: whether it affects the request that has data in its response instead.
     :param extra: extras of the connection.
     :param says: what the error must name.
     :param large: whether the upload is larger than what the kernel buffers.
@@ -105,7 +105,7 @@ class Row:
 
 
 def _row(expected: str, group: str, name: str, fault: str, **more: Any) -> Row:
-    """Return a row from its outcomes, in the order of OPERATIONS; a look of the trigger ends as a poke does."""
+    """Return a row from its outcomes, in the order of OPERATIONS; a poll of the trigger ends as a poke does."""
     login, listed, poke, *others = expected.split()
     outcomes = [login, listed, poke, poke, *others]
     own = {key: more.pop(key) for key in ("times", "on_data", "extra", "says", "large") if key in more}
@@ -118,8 +118,8 @@ _DEAD = "The session dies"
 _BUSY = "The manager is busy"
 _LINE = "The connection breaks"
 _TLS = "TLS fails"
-_ANSWER = "The answer is not what it should be"
-_START = "The manager is starting, or the connection cannot be looked up"
+_RESPONSE = "The response is not what it should be"
+_START = "The manager is starting, or the connection cannot be read"
 _RECORDS = "The list holds surprises"
 _TIME = "It takes time"
 
@@ -153,15 +153,15 @@ ROWS: tuple[Row, ...] = (
     _row("-s      -t      -t      -t      ok      ok      ok      -t      ok",
          _DEAD, "403 SessionTokenFilter, and the session is dead", "expired_f", killed=True),
     _row("-u      -u      -u      -u      -u      ok      -u      -u      -u",
-         _DEAD, "in the middle of the body, answered with F", "session_death_in_upload", large=True),
+         _DEAD, "in the middle of the body, with response F", "session_death_in_upload", large=True),
     _row("-u      -u      -u      -u      -u      ok      -u      -u      -u",
-         _DEAD, "in the middle of the body, answered with A", "session_death_in_upload", large=True, shape="a"),
+         _DEAD, "in the middle of the body, with response A", "session_death_in_upload", large=True, shape="a"),
     _row("-u      -u      -u      -u      -u      retry   -u      -u      -u",
          _DEAD, "in the middle of each body", "session_death_in_upload", times=None, large=True),
     _row("-s      final   final   no      final   final   final   final   ok",
          _DEAD, "and the login that renews it is refused", "dead_and_refused"),
     _row("-s      ok*     ok*     ok*     ok*     ok*     ok*     ok*     ok*",
-         _DEAD, "another node answers from here on, which does not know it", "other_node"),
+         _DEAD, "another node responds from here on, which does not know it", "other_node"),
     _row("final   retry*  retry*  no*     retry*  retry*  retry*  retry*  -p",
          _DEAD, "each call by a node that does not know it", "html_200", times=None),
     #    login   list    poke    test    add     upload  delete  confirm logout
@@ -211,7 +211,7 @@ ROWS: tuple[Row, ...] = (
     _row("retry*  retry   retry   no      ok      ok      ok      retry   ok",
          _LINE, "reset after it was done, always", "reply_lost", times=None),
     _row("retry*  retry   retry   no      ok      ok      ok      ok      ok",
-         _LINE, "the answer breaks off, it was done, once", "short_body"),
+         _LINE, "the response breaks off, it was done, once", "short_body"),
     #    login   list    poke    test    add     upload  delete  confirm logout
     _row("final   final   final   no      final   final   final   -c      -c",
          _TLS, "certificate of another authority", "other_authority"),
@@ -221,37 +221,37 @@ ROWS: tuple[Row, ...] = (
          _TLS, "the handshake is broken off, always", "broken_handshake", times=None),
     #    login   list    poke    test    add     upload  delete  confirm logout
     _row("final   retry   retry   no      retry   retry   retry   ok      ok*",
-         _ANSWER, "truncated JSON, nothing done, once", "status", **_CUT),
+         _RESPONSE, "truncated JSON, nothing done, once", "status", **_CUT),
     _row("final   retry   retry   no      retry   retry   retry   retry   ok*",
-         _ANSWER, "truncated JSON, nothing done, always", "status", times=None, **_CUT),
+         _RESPONSE, "truncated JSON, nothing done, always", "status", times=None, **_CUT),
     _row("final   ok      ok      ok      ok      ok      ok      ok      -p",
-         _ANSWER, "HTML with 200, the session lives, nothing done, once", "html_200"),
+         _RESPONSE, "HTML with 200, the session lives, nothing done, once", "html_200"),
     _row("-u      -u      -u      -u      -u      ok      -u      -u      -u",
-         _ANSWER, "HTML with 200 in place of the response to all bytes, and it was done", "html_200", done=True),
+         _RESPONSE, "HTML with 200 in place of the response to all bytes, and it was done", "html_200", done=True),
     _row("final   final   final   no      final   final   final   final   ok*",
-         _ANSWER, "`{error}` with 200", "error_200", says="Simulated failure"),
+         _RESPONSE, "`{error}` with 200", "error_200", says="Simulated failure"),
     _row("retry   final   final   no      final   final   final   final   ok*",
-         _ANSWER, "`{error}` with 400", "error_4xx", says="Simulated failure"),
+         _RESPONSE, "`{error}` with 400", "error_4xx", says="Simulated failure"),
     _row("retry   retry   retry   no      retry   retry   retry   retry   ok",
-         _ANSWER, "`{error}` with 500", "error_500", says="Simulated failure"),
+         _RESPONSE, "`{error}` with 500", "error_500", says="Simulated failure"),
     _row("retry   final   final   no      final   final   final   final   ok*",
-         _ANSWER, "403 and a page: a role is missing", "forbidden"),
+         _RESPONSE, "403 and a page: a role is missing", "forbidden"),
     _row("final   -g      -g      -g      -g      -g      -g      -g      -g",
-         _ANSWER, "the login is refused", "login_refused", times=None),
+         _RESPONSE, "the login is refused", "login_refused", times=None),
     _row("retry   retry   retry   no      retry   retry   retry   ok      -d",
-         _ANSWER, "`data` is null, once", "data_null", on_data=True),
+         _RESPONSE, "`data` is null, once", "data_null", on_data=True),
     _row("retry   retry   retry   no      retry   retry   retry   retry   -d",
-         _ANSWER, "`data` is null, always", "data_null", times=None, on_data=True),
+         _RESPONSE, "`data` is null, always", "data_null", times=None, on_data=True),
     _row("retry   retry   retry   no      retry   retry   retry   ok      -d",
-         _ANSWER, "`data` is missing, once", "data_missing", on_data=True),
+         _RESPONSE, "`data` is missing, once", "data_missing", on_data=True),
     _row("retry   retry   retry   no      retry   retry   retry   ok      -d",
-         _ANSWER, "`data` has another type, once", "data_wrong_type", on_data=True),
+         _RESPONSE, "`data` has another type, once", "data_wrong_type", on_data=True),
     _row("retry   retry   retry   no      retry   ok      retry   ok      -p",
-         _ANSWER, "a redirect to another site, once", "redirect"),
+         _RESPONSE, "a redirect to another site, once", "redirect"),
     _row("retry   retry   retry   no      retry   retry   retry   retry   -p",
-         _ANSWER, "a redirect to another site, always", "redirect", times=None),
+         _RESPONSE, "a redirect to another site, always", "redirect", times=None),
     _row("ok      ok      ok      ok      ok      ok      ok      ok      ok",
-         _ANSWER, "compressed with gzip, always", "gzip", times=None),
+         _RESPONSE, "compressed with gzip, always", "gzip", times=None),
     #    login   list    poke    test    add     upload  delete  confirm logout
     _row("retry   retry   retry   no      retry   retry   retry   retry   ok",
          _START, "the session is dead, and the login is 404", "dead_and_starting", says="starting", status=404),
@@ -273,7 +273,7 @@ ROWS: tuple[Row, ...] = (
     _row("-e      ok      ok      ok      ok      ok      ok      -l      -e",
          _RECORDS, "a record with one field only", "record", versionId="7"),
     _row("-e      ok      ok      ok      ok      ok      ok      -l      -e",
-         _RECORDS, "a record with fields that nobody knows", "record",
+         _RECORDS, "a record with unknown fields", "record",
          versionId="7", availableFiles="b.bin", colour={"red": [1]}),
     _row("-e      ok      ok      ok      ok      ok      ok      -l      -e",
          _RECORDS, "a record with wrong types beside its name", "record",
@@ -290,11 +290,11 @@ ROWS: tuple[Row, ...] = (
     _row("-n      -n      wait    -n      retry   retry   retry   -n      -n",
          _TIME, "never listed; a delete without effect", "never_listing"),
     _row("ok      ok      ok      ok      ok      ok      ok      ok      ok",
-         _TIME, "a slow answer", "slow", delay=0.2),
+         _TIME, "a slow response", "slow", delay=0.2),
     _row("retry*  ok      ok      ok      ok      ok      ok      ok      ok",
-         _TIME, "an answer after the timeout, once", "slow", extra=_SLOW, delay=60),
+         _TIME, "a response after the timeout, once", "slow", extra=_SLOW, delay=60),
     _row("retry*  retry   retry   no      ok      ok      ok      -w      ok",
-         _TIME, "each answer after the timeout", "slow", times=None, extra=_SLOW, delay=60),
+         _TIME, "each response after the timeout", "slow", times=None, extra=_SLOW, delay=60),
 )
 # fmt: on
 

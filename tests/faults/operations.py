@@ -1,4 +1,4 @@
-"""What the operations of the matrix do, and how each looks when it has worked."""
+"""What the operations of the matrix do, and how each is checked when it has worked."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Operations:
     def _trigger(self) -> Any:
         with fail_without_retry():
             return asyncio.run(
-                _one_look(ImageVersionTrigger(file_name=OLD, poke_interval=0, max_consecutive_failures=1))
+                _one_poll(ImageVersionTrigger(file_name=OLD, poke_interval=0, max_consecutive_failures=1))
             )
 
     def _test(self) -> Any:
@@ -116,19 +116,19 @@ class Operations:
             assert f"can be read: {count} image{'' if count == 1 else 's'}." in result[1]
 
     def assert_no_copies(self) -> None:
-        """Whatever happened, nothing is there twice; this manager would take a second copy without a word."""
+        """Whatever happened, nothing is there twice; this manager would accept a second copy silently."""
         names = [image.file_name or image.url for image in self.vm.images]
         assert sorted(names) == sorted(set(names))
 
     def _in_a_session(self, task: Any) -> Any:
-        """Log in first, so that the login is not what is struck."""
+        """Log in first, so that the fault does not affect the login."""
         with fail_without_retry():
             _ = task.hook.get_conn().server
         return task
 
 
-async def _one_look(trigger: ImageVersionTrigger) -> dict[str, Any] | None:
-    """The row that the trigger fires with, or None where its first look that did not fail found nothing."""
+async def _one_poll(trigger: ImageVersionTrigger) -> dict[str, Any] | None:
+    """The row that the trigger fires with, or None where its first poll that did not fail found nothing."""
     task = asyncio.get_running_loop().create_task(first_event(trigger))
     while not task.done():
         if (wait := trigger._wait) is not None and wait.last_state.startswith("not among"):

@@ -42,7 +42,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize(("row", "name"), [pytest.param(*cell, id=f"{cell[0].name}-{cell[1]}") for cell in cells()])
-def test_a_cell(
+def test_cell(
     row: Row,
     name: str,
     vm: Simulator,
@@ -89,21 +89,21 @@ def test_a_cell(
 
 
 def assert_sessions(fault: FaultInjection, vm: Simulator, said: str, *, may_leave: bool) -> None:
-    """What was opened is logged out or dead; what cannot be is told."""
+    """What was opened is logged out or dead; what cannot be is logged."""
     left = sum(node.counters.open_sessions for node in fault.nodes)
     if not may_leave:
         assert left == 0
-    elif left and fault.row.fault != "other_node":  # whom nobody told that the other has one
+    elif left and fault.row.fault != "other_node":  # which does not know of the other's
         assert "stays until" in said or "is dead" in said or "the login" in said
 
 
 def bad_logins(vm: Simulator) -> int:
-    """Logins that were answered and not good, nor put off."""
-    answered = [one for one in vm.requests if one.path == "/j_security_check" and one.status not in (None, 429)]
-    return len(answered) - vm.counters.logins
+    """Logins that got a response, were refused and not postponed."""
+    responses = [one for one in vm.requests if one.path == "/j_security_check" and one.status not in (None, 429)]
+    return len(responses) - vm.counters.logins
 
 
-def test_every_cell_has_an_outcome_or_a_reason_to_be_left_out() -> None:
+def test_every_cell_has_an_outcome_or_a_reason() -> None:
     for row in ROWS:
         assert list(row.expected) == list(OPERATIONS)
         for outcome in row.expected.values():

@@ -51,7 +51,7 @@ def test_both_ways_show_the_same_fields_in_the_same_order() -> None:
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_field_has_the_same_label_hint_default_and_choices_by_both_ways(name: str) -> None:
+def test_field_has_the_same_texts_in_both_forms(name: str) -> None:
     widget, described = VManageHook.get_connection_form_widgets()[name], FIELDS[name]
     schema = described["schema"]
     assert (widget.label, widget.description) == (described["label"], described["description"])
@@ -62,7 +62,7 @@ def test_a_field_has_the_same_label_hint_default_and_choices_by_both_ways(name: 
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_field_is_of_the_same_kind_by_both_ways_and_secrets_are_hidden(name: str, wtforms: ModuleType) -> None:
+def test_field_has_the_same_kind_in_both_forms(name: str, wtforms: ModuleType) -> None:
     schema = FIELDS[name]["schema"]
     kinds = {"string": "StringField", "boolean": "BooleanField", "number": "IntegerField"}
     kind = "PasswordField" if schema.get("format") == "password" else kinds[schema["type"][0]]
@@ -74,7 +74,7 @@ NUMBERS = [name for name, field in FIELDS.items() if field["schema"]["type"][0] 
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_the_bounds_of_a_number_in_the_form_are_those_that_the_task_takes(name: str) -> None:
+def test_bounds_in_the_form_are_those_of_the_task(name: str) -> None:
     lowest, highest = (FIELDS[name]["schema"][bound] for bound in ("minimum", "maximum"))
     for value in (lowest, highest):
         read_settings(host="a", login="b", password="c", extra={name: value})
@@ -82,7 +82,7 @@ def test_the_bounds_of_a_number_in_the_form_are_those_that_the_task_takes(name: 
         read_settings(host="a", login="b", password="c", extra={name: highest + 1})
 
 
-def test_both_ways_hide_rename_and_hint_at_the_same_standard_fields() -> None:
+def test_both_forms_change_the_same_standard_fields() -> None:
     declared = FORM["ui-field-behaviour"]
     assert VManageHook.get_ui_field_behaviour() == {
         "hidden_fields": declared["hidden-fields"],

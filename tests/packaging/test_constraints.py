@@ -19,7 +19,7 @@ def requirements_of(file: str) -> list[Requirement]:
 
 
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
-def test_every_requirement_is_pinned_once_and_by_a_version_that_fits(python: str) -> None:
+def test_every_requirement_is_pinned_once_by_a_fitting_version(python: str) -> None:
     environment = {"python_version": python, "python_full_version": f"{python}.14", "extra": ""}
     pins: dict[str, list[str]] = {}
     for pin in requirements_of("constraints.txt"):

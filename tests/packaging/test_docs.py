@@ -49,7 +49,7 @@ def tasks() -> set[str]:
     }
 
 
-def test_every_operator_sensor_and_trigger_has_one_page_with_its_arguments_and_an_example() -> None:
+def test_every_operator_sensor_and_trigger_has_one_page() -> None:
     pages = {
         page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# "): text(page)
         for folder in ("operators", "sensors", "triggers")
@@ -86,7 +86,7 @@ def test_what_a_page_links_to_is_there(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
-def test_the_readme_links_to_whole_addresses_so_that_they_work_on_a_package_index() -> None:
+def test_links_of_the_readme_are_absolute() -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", text(ROOT / "README.md"))
     assert [link for link in links if not link.startswith(("https://", "#"))] == []
 
@@ -141,14 +141,14 @@ def quoted_messages() -> list[str]:
     return re.findall(r'^\| (?:<a id="[^"]*"></a>)?`([^`]+)` \|', ours, re.MULTILINE)
 
 
-def test_the_page_of_troubles_quotes_what_the_package_says() -> None:
+def test_troubleshooting_page_quotes_messages_of_the_package() -> None:
     quoted = quoted_messages()
     said = "\n".join(sentences())
     assert len(quoted) > 60
     assert [message for message in quoted if message.removesuffix(f" {ANYTHING}") not in said] == []
 
 
-def test_every_error_of_a_field_or_an_argument_is_on_the_page_of_troubles() -> None:
+def test_every_input_error_is_on_the_troubleshooting_page() -> None:
     quoted = [message.removesuffix(f" {ANYTHING}") for message in quoted_messages()]
     errors = configuration_errors()
     assert len(errors) > 60
@@ -164,11 +164,11 @@ def test_every_error_of_a_field_or_an_argument_is_on_the_page_of_troubles() -> N
     ],
     ids=["connection", "rows", "table"],
 )
-def test_a_page_names_every_field(page: str, names: list[str]) -> None:
+def test_page_names_every_field(page: str, names: list[str]) -> None:
     shown = text(DOCS / page)
     assert [name for name in names if f"`{name}`" not in shown and f'"{name}"' not in shown] == []
 
 
-def test_the_columns_of_a_table_are_told_where_the_pages_take_them_from() -> None:
+def test_columns_of_a_table_are_documented_in_its_module() -> None:
     told = importlib.import_module("airflow_provider_vmanage.tables").__doc__ or ""
     assert re.findall(r"^``(\w+)``", told, re.MULTILINE) == [*COLUMNS, *DEVICE_COLUMNS]

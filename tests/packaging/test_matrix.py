@@ -25,7 +25,7 @@ def pinned_airflow(file: str) -> str:
     return str(version)
 
 
-def test_the_readme_names_the_releases_of_airflow_that_the_suite_runs_on() -> None:
+def test_readme_names_the_tested_releases_of_airflow() -> None:
     (row,) = re.findall(r"^\| Airflow \|.*$", text("README.md"), re.MULTILINE)
     files = {line: f"constraints-{line}.txt" for line in LINES} | {"3.3": "constraints.txt"}
     tested = [pinned_airflow(files[line]) for line in LINES]
@@ -33,7 +33,7 @@ def test_the_readme_names_the_releases_of_airflow_that_the_suite_runs_on() -> No
     assert [version.rpartition(".")[0] for version in tested] == LINES
 
 
-def test_the_readme_and_the_package_name_the_pythons_that_the_suite_runs_on() -> None:
+def test_readme_and_package_name_the_tested_pythons() -> None:
     assert f"| Python | {PYTHONS[0]} to {PYTHONS[-1]} |" in text("README.md")
     classifiers = metadata.metadata("airflow-provider-vmanage").get_all("Classifier") or []
     assert [python for python in PYTHONS if f"Programming Language :: Python :: {python}" in classifiers] == PYTHONS
@@ -58,7 +58,7 @@ def test_the_lowest_versions_are_those_of_the_package() -> None:
         assert re.search(rf"^{name}=={re.escape(lowest)}(\.\d+)?$", pins, re.MULTILINE)
 
 
-def test_a_cell_that_cannot_be_made_is_told_in_a_clone_in_which_nothing_was_run_before(tmp_path: Path) -> None:
+def test_cell_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / file, tmp_path)

@@ -25,7 +25,7 @@ def test_what_is_made_in_a_page_is_up_to_date(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=name_of)
-def test_a_page_shows_no_raw_directive(page: Path) -> None:
+def test_page_shows_no_raw_directive(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     directive = r"^ *(?:```|:::|~~~) ?\{.*|^\([\w-]+\)=$|\{(?:download|doc|ref|eval-rst)\}"
     assert re.findall(directive, text, re.MULTILINE) == []
@@ -39,12 +39,12 @@ def test_every_block_of_a_page_names_its_language(page: Path) -> None:
     assert {*fences[1::2]} <= {""}
 
 
-def test_a_part_that_a_file_lacks_is_an_error() -> None:
+def test_part_that_a_file_lacks_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"upgrade_prep\.py has no part"):
         file_example("example_dags/upgrade_prep.py nothing_of_this_name")
 
 
-def test_an_anchor_is_made_of_the_first_words_and_only_once() -> None:
+def test_anchor_is_made_of_the_first_words_and_only_once() -> None:
     page = "| Message | Meaning |\n|---|---|\n| `host is empty` | |\n| `host is empty` | |\n"
     anchored = with_anchors(page)
     assert anchored.splitlines()[2:] == [
@@ -64,7 +64,7 @@ class Undocumented:
         """Do nothing."""
 
 
-def test_an_argument_without_a_text_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_argument_without_a_text_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scripts.reference.find", lambda _: Undocumented)
     with pytest.raises(ValueError, match="Undocumented differ in second"):
         arguments_table("Undocumented")

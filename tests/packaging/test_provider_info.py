@@ -1,4 +1,4 @@
-"""What Airflow is told about this provider is true, complete and of the form it expects."""
+"""What this provider reports to Airflow is true, complete and of the form it expects."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_airflow_accepts_the_info() -> None:
     jsonschema.validate(INFO, schema("provider_info.schema.json"))
 
 
-def test_the_connection_form_holds_no_key_that_airflow_would_drop_in_silence() -> None:
+def test_connection_form_holds_no_key_that_airflow_drops() -> None:
     strict = schema("provider.yaml.schema.json")
     strict = {**strict["properties"]["connection-types"], "definitions": strict.get("definitions", {})}
     jsonschema.validate(INFO.get("connection-types", []), strict)
@@ -101,7 +101,7 @@ def public_classes(module: ModuleType) -> Iterator[type]:
 
 
 @pytest.mark.parametrize("kind", ["operators", "sensors", "hooks", "triggers"])
-def test_each_public_class_is_listed_under_one_path_and_no_base_class_is(kind: str) -> None:
+def test_each_public_class_is_listed_under_one_path(kind: str) -> None:
     written = {one for module in modules_in(kind) for _, one in classes_in(module) if not one.__name__.startswith("_")}
     bases = {base for one in written for base in one.__mro__[1:]}
     listed = [module for entry in INFO.get(kind, []) for module in entry["python-modules"]]

@@ -46,7 +46,7 @@ def uses(word: str) -> Counter[str]:
 
 
 @pytest.mark.parametrize("word", RETIRED)
-def test_a_retired_word_is_not_used_more_often_than_before(word: str) -> None:
+def test_retired_word_is_not_used_more_often_than_before(word: str) -> None:
     found, most = uses(word), RETIRED[word][1]
     places = ", ".join(f"{file} ({count})" for file, count in found.most_common())
     assert found.total() <= most, f"{word!r}: {found.total()}, at most {most}; see *Words* in CONTRIBUTING.md: {places}"

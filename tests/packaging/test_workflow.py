@@ -38,7 +38,7 @@ def test_the_last_job_asks_for_all_others() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(WORKFLOWS))
-def test_a_workflow_may_only_read_and_each_job_has_a_time_limit(name: str) -> None:
+def test_workflow_may_only_read_and_jobs_are_limited(name: str) -> None:
     workflow = WORKFLOWS[name]
     assert workflow["permissions"] == {"contents": "read"}
     assert [job for job, what in workflow["jobs"].items() if "timeout-minutes" not in what] == []
@@ -51,7 +51,7 @@ def test_a_workflow_may_only_read_and_each_job_has_a_time_limit(name: str) -> No
     assert [step for step in checkouts if step["with"]["persist-credentials"] is not False] == []
 
 
-def test_a_release_is_published_without_a_stored_token_once_tests_and_distribution_are_good() -> None:
+def test_release_is_published_without_a_stored_token() -> None:
     publish = WORKFLOWS["release"]["jobs"]["publish"]
     assert sorted(publish["needs"]) == ["dist", "test"]
     assert publish["permissions"] == {"id-token": "write", "attestations": "write", "contents": "read"}
@@ -73,7 +73,7 @@ def test_only_the_tag_of_the_present_version_is_released(tag: str, code: int) ->
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.stem)
-def test_a_form_of_an_issue_names_its_fields_once_each(form: Path) -> None:
+def test_form_of_an_issue_names_its_fields_once_each(form: Path) -> None:
     found = yaml.safe_load(form.read_text(encoding="utf-8"))
     ids = [part["id"] for part in found["body"] if part["type"] != "markdown"]
     assert found["name"]
@@ -81,7 +81,7 @@ def test_a_form_of_an_issue_names_its_fields_once_each(form: Path) -> None:
     assert sorted(set(ids)) == sorted(ids)
 
 
-def test_the_help_of_make_lists_each_target_under_one_of_four_headings() -> None:
+def test_help_of_make_lists_each_target_under_a_heading() -> None:
     ended = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
     shown = ended.stdout.splitlines()
     assert [line for line in shown if line and not line.startswith(" ")] == [

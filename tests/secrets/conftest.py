@@ -32,7 +32,7 @@ from airflow_provider_vmanage.sensors.software_repository import ImageVersionSen
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
 from airflow_provider_vmanage.waiting.poll import poll_of
-from tests.secrets.search import told_by
+from tests.secrets.search import texts_of
 from tests.secrets.troubles import REMOTE_PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
 from tests.triggers.event_loop import first_event
 
@@ -117,9 +117,9 @@ def perform(
         action = partial(run, task) if task is not None else partial(_with_hook, hook, operation)
         try:
             left.raw["result"] = json.dumps(action())
-        except Exception as err:  # noqa: BLE001 - whatever it is, it must tell no secret
+        except Exception as err:  # noqa: BLE001 - whatever it is, it must show no secret
             left.error = err
-            left.raw.update(told_by(err))
+            left.raw.update(texts_of(err))
             if isinstance(err, VManageError):
                 left.raw["pickle"] = str(pickle.dumps(err))
         left.raw["repr"] = _shown(hook)

@@ -1,4 +1,4 @@
-"""Looks for secrets in whatever a task leaves behind."""
+"""Searches for secrets in what a task leaves behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_vmanage.simulator import Simulator
 
 
 def forms_of(secret: str) -> set[str]:
-    """How a secret may look: as it is, in a URL, a form, JSON, a page, a repr, an Authorization header."""
+    """The forms of a secret: as it is, in a URL, a form, JSON, a page, a repr, an Authorization header."""
     encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
     inside = json.dumps(secret)[1:-1], repr(secret)[1:-1], html.escape(secret)
     return {secret, unquote(secret), quote(secret), quote(secret, safe=""), quote_plus(secret), encoded, *inside}
@@ -47,7 +47,7 @@ def secrets_sent(vm: Simulator) -> dict[str, str]:
     return seen
 
 
-def told_by(error: BaseException) -> dict[str, str]:
+def texts_of(error: BaseException) -> dict[str, str]:
     """Everything that an error says: text, repr, fields, chain and traceback, all causes included."""
     chain = list(_causes(error))
     return {

@@ -1,4 +1,4 @@
-"""Nothing that a task leaves behind tells a secret, whatever goes wrong: every operation with every trouble."""
+"""Nothing that a task leaves behind shows a secret, whatever fails: every operation with every trouble."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def attempt(
 
 @pytest.mark.parametrize("kind", SESSIONS)
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_success_tells_no_secret(operation: str, kind: str, attempt: Callable[..., Any]) -> None:
+def test_success_shows_no_secret(operation: str, kind: str, attempt: Callable[..., Any]) -> None:
     left, secrets = attempt(operation, NOTHING["nothing"], kind)
     fails = kind != "session" and operation in ADDING  # the newest preset takes no URL
     assert (left.error is not None) is fails, left.error
@@ -73,7 +73,7 @@ def test_success_tells_no_secret(operation: str, kind: str, attempt: Callable[..
 
 
 @pytest.mark.parametrize(("operation", "trouble"), cells(FAULT_TROUBLES | OTHER_TROUBLES))
-def test_failure_tells_no_secret(operation: str, trouble: str, attempt: Callable[..., Any]) -> None:
+def test_failure_shows_no_secret(operation: str, trouble: str, attempt: Callable[..., Any]) -> None:
     left, secrets = attempt(operation, (FAULT_TROUBLES | OTHER_TROUBLES)[trouble])
     assert found(secrets, left.raw | left.masked) == []
 
@@ -81,7 +81,7 @@ def test_failure_tells_no_secret(operation: str, trouble: str, attempt: Callable
 @pytest.mark.parametrize("kind", ["jwt", "api_key", "tenant"])
 @pytest.mark.parametrize("trouble", ["expired_a", "expired_e", "error_4xx", "http_503", "reset_before", "slow"])
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_failure_of_other_sessions_tells_no_secret(
+def test_failure_of_other_sessions_shows_no_secret(
     operation: str, trouble: str, kind: str, attempt: Callable[..., Any]
 ) -> None:
     left, secrets = attempt(operation, FAULT_TROUBLES[trouble], kind)
@@ -99,8 +99,8 @@ def test_what_a_manager_says_back_is_masked_in_logs(
 
 
 def redactable(operation: str) -> set[str]:
-    """What Airflow has been told by then."""
-    told = {"password"}
+    """What Airflow knows by then."""
+    known = {"password"}
     if operation in ("add", "replace a URL", "upload", "upload with a list"):
-        told |= {"URL password", "signature"}
-    return told | ({"URL token"} if operation == "add with a token" else set())
+        known |= {"URL password", "signature"}
+    return known | ({"URL token"} if operation == "add with a token" else set())

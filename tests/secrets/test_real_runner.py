@@ -111,7 +111,7 @@ def test_the_run_did_what_it_should(ran: Ran) -> None:
 
 
 @pytest.mark.skipif(Version(airflow_version) < Version("3.1.8"), reason="`dags test` of 3.1.5 shows no log of a task")
-def test_the_log_was_told_everything_and_tells_no_secret(ran: Ran) -> None:
+def test_the_log_shows_no_secret(ran: Ran) -> None:
     assert "urllib3.connectionpool" in ran.output
     assert "GET /new-20.15.1.bin?***" in ran.output
     # `airflow dags test` itself logs, at DEBUG and unmasked, each message to its masker; a worker has no such line.
@@ -119,12 +119,12 @@ def test_the_log_was_told_everything_and_tells_no_secret(ran: Ran) -> None:
     assert found(ran.secrets, {"output": "\n".join(lines)}) == []
 
 
-def test_xcoms_and_rendered_fields_tell_no_secret(ran: Ran) -> None:
+def test_xcoms_and_rendered_fields_show_no_secret(ran: Ran) -> None:
     assert "images.invalid" in ran.rendered
     assert found(ran.secrets, {"xcom": json.dumps(ran.xcoms), "rendered": ran.rendered}) == []
 
 
-def test_no_file_of_airflow_tells_a_secret(ran: Ran) -> None:
+def test_no_file_of_airflow_shows_a_secret(ran: Ran) -> None:
     files = [one for one in ran.home.rglob("*") if one.is_file()]
     assert "airflow.db" in {one.name for one in files}
     texts = {str(one.relative_to(ran.home)): one.read_bytes().decode("latin-1") for one in files}

@@ -88,11 +88,11 @@ OTHER_TROUBLES: dict[str, Trouble] = {
     "busy after the login": _fault("http_503", path="client/*"),
     "page after the login": _fault("html_200", path="client/server"),
     "logout fails": _fault("http_500", path="/logout"),
-    "manager is away": Trouble(lambda vm: vm.stop()),
+    "manager is unavailable": Trouble(lambda vm: vm.stop()),
     "wrong password": Trouble(connection={"password": CONNECTION_FIELD}),
     "wrong authority": Trouble(connection={"extra": {"ca_bundle": None}}),
     "not verified": Trouble(connection={"extra": {"ca_bundle": None, "verify": False}}),
-    "proxy is away": Trouble(environment={"HTTPS_PROXY": f"http://joe:{PROXY_PASSWORD}@127.0.0.1:9"}),
+    "proxy is unavailable": Trouble(environment={"HTTPS_PROXY": f"http://joe:{PROXY_PASSWORD}@127.0.0.1:9"}),
     "secret in the host": Trouble(connection={"host": f"https://joe:{CONNECTION_FIELD}@127.0.0.1"}),
     "secret in an unknown extra": Trouble(connection={"extra": {"apikey": CONNECTION_FIELD}}),
     "bearer that no header can carry": Trouble(
@@ -107,7 +107,7 @@ ECHOES: dict[str, Trouble] = {
     "echo in a refused login": _fault("status", path="/j_security_check", status=200, body={"error": _ECHO}),
     "echo in a redirect": _fault("redirect", location=f"https://joe:{URL_PASSWORD}@sso.invalid/?sig={SIGNATURE}"),
 }
-"""A manager that says back what it was told. Only Airflow's masker can know all of that as secret."""
+"""A manager that echoes what it was sent. Only Airflow's masker can know all of that as secret."""
 
 
 def cells(troubles: dict[str, Trouble]) -> list[tuple[str, str]]:

@@ -95,7 +95,7 @@ class Worker(threading.Thread):
                 times = self.random.choice((1, 1, 2))
                 self.vm.faults.add(fault, times=times, **options)
                 self.tally.add("faults injected")
-                # A page instead of data cannot be told from a dead session, so the client gives a live one up.
+                # A page instead of data looks like a dead session, so the client retires a live one.
                 self.tally.counts[f"pages {id(self.vm)}"] += times * (fault == "html_200")
             self.tally.add("operations")
             self.carry_out(kind, name)
@@ -106,16 +106,16 @@ class Worker(threading.Thread):
     def carry_out(self, kind: str, name: str) -> None:
         arguments = self.arguments(kind, name)
         for tried in range(TRIES):
-            answer = self.ask(kind, arguments)
-            if answer["end"] == "success":
-                self.check(kind, name, answer["result"])
+            response = self.ask(kind, arguments)
+            if response["end"] == "success":
+                self.check(kind, name, response["result"])
                 return
-            if kind == "wait" and "Timeout" in answer["error"]:
+            if kind == "wait" and "Timeout" in response["error"]:
                 self.tally.expect(not self.there.get(name), f"{name} was not seen")
                 return
-            self.tally.add("retries" if answer["end"] == "retry" and tried < TRIES - 1 else "failures")
-            if answer["end"] == "failed":
-                break  # a try that nothing mends may have had its effect: the list decides below
+            self.tally.add("retries" if response["end"] == "retry" and tried < TRIES - 1 else "failures")
+            if response["end"] == "failed":
+                break  # a try that nothing fixes may have had its effect: the list decides below
         if kind in ("upload", "delete"):
             self.there[name] = name in self.listed()
 
@@ -138,11 +138,11 @@ class Worker(threading.Thread):
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"worker died: {self.process.wait()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        response: dict[str, Any] = json.loads(line)
+        return response
 
     def check(self, kind: str, name: str, result: Any) -> None:
-        """No success without its effect: looked up on the manager itself, not asked for."""
+        """No success without its effect: read from the manager itself."""
         listed = self.listed()
         if kind == "upload":
             self.tally.expect(name in listed, f"upload of {name} succeeded, and it is not there")
@@ -182,9 +182,9 @@ def check_the_end(managers: list[Simulator], workers: list[Worker], tally: Tally
                 tally.expect(one.sha512 == digests[one.file_name], f"{one.file_name} is another image")
         counters = vm.counters
         tally.expect(counters.refused_logins == 0, f"{counters.refused_logins} logins refused")
-        given_up = tally.counts[f"pages {id(vm)}"]
-        tally.expect(counters.open_sessions <= given_up, f"{counters.open_sessions} sessions left, {given_up} pages")
-        tally.counts["of pages"] += given_up
+        retired = tally.counts[f"pages {id(vm)}"]
+        tally.expect(counters.open_sessions <= retired, f"{counters.open_sessions} sessions left, {retired} pages")
+        tally.counts["of pages"] += retired
         tally.counts["sessions left"] += counters.open_sessions
         tally.counts["logins"] += counters.logins
         tally.counts["refused logins"] += counters.refused_logins

@@ -1,6 +1,6 @@
-"""One worker process of the soak: runs a task of the operators, as a task runner would, until it is told to stop.
+"""One worker process of the soak: runs a task of the operators, as a task runner would, until its input ends.
 
-Reads one JSON task from a line of its standard input and answers with one line: how it ended, and its result.
+Reads one JSON task from a line of its standard input and responds with one line: how it ended, and its result.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 # What anybody prints from here on is log: Airflow writes to file 1 as soon as it is imported.
-_ANSWERS = os.fdopen(os.dup(1), "w")
+_RESPONSES = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
 from airflow.sdk.bases.operator import ExecutorSafeguard  # noqa: E402
@@ -44,7 +44,7 @@ def attempt(kind: str, arguments: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     for line in sys.stdin:
         given = json.loads(line)
-        print(json.dumps(attempt(given["kind"], given["arguments"])), file=_ANSWERS, flush=True)
+        print(json.dumps(attempt(given["kind"], given["arguments"])), file=_RESPONSES, flush=True)
 
 
 main()

@@ -85,7 +85,7 @@ class Repository(RuleBasedStateMachine):
         return task.execute({}, **sentinel)
 
     def outcome(self, kind: Callable[..., Any], **arguments: Any) -> Any:
-        """The row of a task, or the type of the error that no retry mends."""
+        """The row of a task, or the type of the error that no retry fixes."""
         try:
             return self.task(kind, **arguments)
         except VManageFailException as err:
@@ -219,10 +219,10 @@ class Repository(RuleBasedStateMachine):
         assert {one["file_name"] for one in row["removed"]} == goes
         self.stored = (self.stored | names) - goes
 
-    @rule(version=versions, kind=st.sampled_from(["vedge", "vsmart", "vmanage"]), away=st.booleans())
-    def device(self, version: str, kind: str, away: bool) -> None:
+    @rule(version=versions, kind=st.sampled_from(["vedge", "vsmart", "vmanage"]), unavailable=st.booleans())
+    def device(self, version: str, kind: str, unavailable: bool) -> None:
         SEEN["steps"] += 1
-        if away:
+        if unavailable:
             fields = {"reachability": "unreachable", "availableVersions": [version]}
             self.vm.add_device(f"d{len(self.vm.requests)}", kind, "1.1.1", **fields)
         else:
@@ -237,7 +237,7 @@ class Repository(RuleBasedStateMachine):
         self.in_use.clear()
 
     @rule()
-    def look(self) -> None:
+    def poll(self) -> None:
         SEEN["steps"] += 1
         rows = self.task(ListImagesOperator)
         assert {row["file_name"] for row in rows if row["version_type"] == "vmanage"} == self.stored

@@ -63,7 +63,7 @@ def ended(airflow: Standalone, run: str) -> dict[str, str]:
     return {task["task_id"]: task["state"] for task in tasks}
 
 
-def test_a_rejected_plan_changes_nothing_and_an_approved_one_is_applied_as_it_was_shown(
+def test_rejected_plan_changes_nothing_and_an_approved_one_is_applied(
     airflow: Standalone, vm: Simulator, tmp_path: Path
 ) -> None:
     image = tmp_path / NEW

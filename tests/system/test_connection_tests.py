@@ -32,24 +32,24 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
 
 
 def at_once(airflow: Standalone, connection: dict[str, Any]) -> tuple[bool, str]:
-    answer = airflow.call("POST", "connections/test", connection)
-    return answer["status"], answer["message"]
+    response = airflow.call("POST", "connections/test", connection)
+    return response["status"], response["message"]
 
 
 def queued(airflow: Standalone, connection: dict[str, Any]) -> tuple[bool, str]:
     token = airflow.call("POST", "connections/enqueue-test", connection)["token"]
     headers = {"Airflow-Connection-Test-Token": token}
 
-    def answer() -> Any:
+    def response() -> Any:
         found = airflow.call("GET", "connections/enqueue-test", headers=headers)
         return found if found["state"] in ENDED else None
 
-    found = airflow.wait(answer, 120, "result of the queued test")
+    found = airflow.wait(response, 120, "result of the queued test")
     return found["state"] == "success", found["result_message"]
 
 
 @pytest.mark.parametrize("test", [at_once, queued])
-def test_the_button_tells_what_works_and_what_to_mend(vm: Simulator, airflow: Standalone, test: Any) -> None:
+def test_button_reports_what_works_and_what_to_fix(vm: Simulator, airflow: Standalone, test: Any) -> None:
     # Numbers and booleans too: the queued way hands the connection over as a URI, where they are text.
     extra = {"ca_bundle": vm.ca_bundle, "read_timeout": 20, "verify": True}
     good = {

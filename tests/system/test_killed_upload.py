@@ -59,9 +59,7 @@ def finished(airflow: Standalone, run: str) -> dict[str, Any]:
     return task
 
 
-def test_a_worker_killed_while_it_sends_leaves_nothing_and_its_retry_uploads_one_image(
-    vm: Simulator, airflow: Standalone, tmp_path: Path
-) -> None:
+def test_retry_of_a_killed_upload_uploads_one_image(vm: Simulator, airflow: Standalone, tmp_path: Path) -> None:
     image = sparse(tmp_path / "vmanage-20.12.5-x86_64.tar.gz", 3000)
 
     run = airflow.start_run(DAG, image=str(image))
@@ -74,9 +72,7 @@ def test_a_worker_killed_while_it_sends_leaves_nothing_and_its_retry_uploads_one
     assert incoming(vm) == 0
 
 
-def test_a_worker_killed_after_the_last_byte_is_not_followed_by_a_second_upload(
-    vm: Simulator, airflow: Standalone, tmp_path: Path
-) -> None:
+def test_worker_killed_after_the_last_byte_uploads_once(vm: Simulator, airflow: Standalone, tmp_path: Path) -> None:
     image = sparse(tmp_path / "vmanage-20.12.6-x86_64.tar.gz", 10)
     vm.faults.add("slow", delay=15, path=PACKAGE, method="POST")
     sent = len([one for one in vm.requests if one.path == PACKAGE])

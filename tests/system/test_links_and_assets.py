@@ -34,7 +34,7 @@ def airflow(managers: dict[str, Simulator], tmp_path_factory: pytest.TempPathFac
             yield running
 
 
-def test_a_dag_scheduled_on_the_image_runs_after_mapped_uploads_that_link_to_their_managers(
+def test_dag_scheduled_on_the_image_runs_after_mapped_uploads(
     airflow: Standalone, managers: dict[str, Simulator], tmp_path: Path
 ) -> None:
     image = tmp_path / NAME

@@ -20,7 +20,7 @@ from scripts.up import MANAGERS, WATCHED, site
 pytestmark = [pytest.mark.live, pytest.mark.timeout(590)]
 
 LIST = "/dataservice/device/action/software"
-AS_IT_IS = ("upgrade_prep", "fleet_upload", "inventory_export", "repository_upkeep")  # nobody is here to approve
+AS_IT_IS = ("upgrade_prep", "fleet_upload", "inventory_export", "repository_upkeep")  # no one approves here
 
 WITH_STATE = (
     "import sys; from pathlib import Path; from scripts import up; up.STATE = Path(sys.argv[1]); sys.exit(up.main())"
@@ -42,7 +42,7 @@ def up(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.terminate()
 
 
-def told(process: subprocess.Popen[str]) -> str:
+def output_of(process: subprocess.Popen[str]) -> str:
     """What it prints until everything runs."""
     lines = []
     for line in process.stdout or ():
@@ -52,8 +52,8 @@ def told(process: subprocess.Popen[str]) -> str:
     return "".join(lines)
 
 
-def test_it_tells_where_everything_is_and_ctrl_c_leaves_no_process(up: subprocess.Popen[str]) -> None:
-    text = told(up)
+def test_addresses_are_printed_and_ctrl_c_leaves_no_process(up: subprocess.Popen[str]) -> None:
+    text = output_of(up)
     airflow, password = re.findall(r"^Airflow +(\S+) +sign in: admin / (\S+)$", text, re.MULTILINE)[0]
     managers = dict(re.findall(r"^(vmanage_\w+) +(https://127\.0\.0\.1:\d+)/", text, re.MULTILINE))
     with requests.Session() as http:
@@ -88,11 +88,11 @@ def states(airflow: Standalone, dag_id: str) -> list[str]:
     return [run["state"] for run in airflow.call("GET", f"dags/{dag_id}/dagRuns?limit=100")["dag_runs"]]
 
 
-def test_the_examples_end_well_as_they_are_and_an_image_starts_the_one_that_waits_for_it(tmp_path: Path) -> None:
+def test_examples_succeed_and_an_image_starts_the_waiting_one(tmp_path: Path) -> None:
     with site(tmp_path, [0] * (1 + len(MANAGERS))) as running:
         airflow, vm = running.airflow, running.managers["vmanage_default"]
         airflow.unpause("on_new_image")
-        airflow.wait(lambda: LIST in [request.path for request in vm.requests], 120, "first look of the triggerer")
+        airflow.wait(lambda: LIST in [request.path for request in vm.requests], 120, "first poll of the triggerer")
         for dag_id in AS_IT_IS:
             airflow.start_run(dag_id)
         for dag_id in AS_IT_IS:

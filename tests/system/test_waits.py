@@ -51,9 +51,9 @@ def started(airflow: Standalone) -> list[str]:
     return sorted(name for run in runs for name in airflow.result(WATCHER, run["dag_run_id"], "names"))
 
 
-def looks(airflow: Standalone, vm: Simulator, count: int) -> None:
+def polls(airflow: Standalone, vm: Simulator, count: int) -> None:
     before = lists(vm)
-    airflow.wait(lambda: lists(vm) >= before + count, 120, f"{count} looks at {vm.url}")
+    airflow.wait(lambda: lists(vm) >= before + count, 120, f"{count} polls at {vm.url}")
 
 
 def test_thirty_waits_and_a_watcher_survive_a_bad_night(
@@ -63,12 +63,12 @@ def test_thirty_waits_and_a_watcher_survive_a_bad_night(
     airflow.unpause(WATCHER)
     run = airflow.start_run(WAITS)
     airflow.wait(lambda: states(airflow, run) == ["deferred"] * 30, 240, "30 deferred waits")
-    looks(airflow, a, 2)
-    looks(airflow, b, 1)
+    polls(airflow, a, 2)
+    polls(airflow, b, 1)
 
     # One session and one call per interval for all of them.
     before, begun = {name: lists(vm) for name, vm in managers.items()}, time.monotonic()
-    looks(airflow, b, 2)
+    polls(airflow, b, 2)
     seconds = time.monotonic() - begun
     for name, vm in managers.items():
         assert vm.counters.open_sessions == 1
@@ -77,7 +77,7 @@ def test_thirty_waits_and_a_watcher_survive_a_bad_night(
     # An image starts one run; the triggerer is killed, another image comes, and starts one run of the next triggerer.
     a.add_image("first.bin", version="99.1.1")
     airflow.wait(lambda: started(airflow) == ["first.bin"], 120, "a run for the first image")
-    looks(airflow, a, 4)  # the event is handed over, and noted as seen
+    polls(airflow, a, 4)  # the event is handed over, and noted as seen
     airflow.kill_triggerer()
     a.add_image("second.bin", version="99.1.2")
     for vm in managers.values():
@@ -87,7 +87,7 @@ def test_thirty_waits_and_a_watcher_survive_a_bad_night(
 
     # One manager goes away and comes back, sessions die, and then the images are there.
     b.stop()
-    looks(airflow, a, 4)
+    polls(airflow, a, 4)
     b.start()
     for vm in managers.values():
         vm.expire_sessions()
@@ -95,6 +95,6 @@ def test_thirty_waits_and_a_watcher_survive_a_bad_night(
     for number in range(30):
         (a, b)[number % 2].add_image(f"{number}.bin", version=f"20.{number}.1")
     airflow.wait(lambda: set(states(airflow, run)) == {"success"}, 240, "30 finished waits")
-    looks(airflow, a, 3)
+    polls(airflow, a, 3)
     assert started(airflow) == ["first.bin", "second.bin"]
     record_property("logins", {name: vm.counters.logins for name, vm in managers.items()})

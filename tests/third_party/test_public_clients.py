@@ -51,10 +51,10 @@ def run(client: str, *arguments: str, ca_bundle: str | None = None) -> subproces
     return subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False, timeout=240)
 
 
-def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+def result_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr[-2000:]
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    response: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return response
 
 
 def logout_verb(release: str) -> str:
@@ -66,8 +66,10 @@ def test_catalystwan_logs_in_uploads_lists_deletes_and_logs_out(
     release: str, vm_of_release: Simulator, files: list[str], calls: Callable[..., list[str]]
 ) -> None:
     vm = vm_of_release
-    answer = told(run("catalystwan", "repository", vm.url, vm.username, vm.password, *files, ca_bundle=vm.ca_bundle))
-    assert (answer["listed"], answer["version"], answer["left"]) == ([KEPT, DELETED], "20.12.5", [KEPT])
+    response = result_of(
+        run("catalystwan", "repository", vm.url, vm.username, vm.password, *files, ca_bundle=vm.ca_bundle)
+    )
+    assert (response["listed"], response["version"], response["left"]) == ([KEPT, DELETED], "20.12.5", [KEPT])
     assert kept(vm) == [(KEPT, digest(files[0]))]
     assert vm.counters == Counters(1, 0, 1, 0, len(vm.requests))
     seen = calls(vm)
@@ -96,16 +98,18 @@ def test_catalystwan_installs_an_image_on_edges_and_activates_it(
     else:
         vm.add_image(name)
     where = ["files" if remote else "", name]
-    answer = told(run("catalystwan", "upgrade", vm.url, vm.username, vm.password, *where, ca_bundle=vm.ca_bundle))
-    assert answer == {"results": [True, True], "steps": [["Success", "Success"]] * 2}
+    response = result_of(
+        run("catalystwan", "upgrade", vm.url, vm.username, vm.password, *where, ca_bundle=vm.ca_bundle)
+    )
+    assert response == {"results": [True, True], "steps": [["Success", "Success"]] * 2}
     assert [(one["version"], one["availableVersions"]) for one in edges] == [("20.12.5", ["20.9.4"])] * 2
     assert (other["version"], other["availableVersions"]) == ("20.9.4", [])
     seen = [one.rpartition("/")[0] if "/status/" in one else one for one in calls(vm)]
     lists = [f"GET {ACTION}/install/devices/{one}" for one in LISTS]
-    look = [f"GET {ACTION}/status"] * 3
+    polls = [f"GET {ACTION}/status"] * 3
     checked = [] if remote else lists  # that it is no downgrade
-    installing = [f"GET {SOFTWARE}/images", *checked, f"POST {ACTION}/install", *look]
-    assert seen[3:-2] == ["GET system/device/vedges", *installing, *lists, f"POST {ACTION}/changepartition", *look]
+    installing = [f"GET {SOFTWARE}/images", *checked, f"POST {ACTION}/install", *polls]
+    assert seen[3:-2] == ["GET system/device/vedges", *installing, *lists, f"POST {ACTION}/changepartition", *polls]
     assert {one.status for one in vm.requests} == {200, 302}
     # It names the version of an image of the manager in input itself, in every release, and puts remote ones in a list.
     assert [one.form for one in vm.actions if one.action == "install"] == ["list" if remote else "flat"] * 2
@@ -120,8 +124,8 @@ def test_catalystwan_leads_a_whole_window(inventory: str, role: str, vm_of_relea
     device = vm.add_device("one", role, "20.9.4")
     vm.add_image("viptela-20.12.5-x86_64.tar.gz")
     where = [inventory, role, "viptela-20.12.5-x86_64.tar.gz", "20.12.5"]
-    answer = told(run("catalystwan", "window", vm.url, vm.username, vm.password, *where, ca_bundle=vm.ca_bundle))
-    assert answer == {"results": [True] * 5, "devices": [["one", True]]}
+    response = result_of(run("catalystwan", "window", vm.url, vm.username, vm.password, *where, ca_bundle=vm.ca_bundle))
+    assert response == {"results": [True] * 5, "devices": [["one", True]]}
     assert (device["version"], device["defaultVersion"], device["availableVersions"]) == ("20.12.5", "20.12.5", [])
     sent = ["install", "changepartition", "defaultpartition", "removepartition", "reboot"]
     assert [(one.action, one.device) for one in vm.actions] == [(action, device["uuid"]) for action in sent]
@@ -140,8 +144,8 @@ def test_sastre_logs_in_uploads_lists_deletes_and_logs_out(
     release: str, vm_of_release: Simulator, files: list[str], calls: Callable[..., list[str]]
 ) -> None:
     vm = vm_of_release
-    answer = told(run("sastre", vm.url, vm.username, vm.password, *files, str(vm.ca_bundle)))
-    assert (answer["listed"], answer["left"]) == ([KEPT, DELETED], [KEPT])
+    response = result_of(run("sastre", vm.url, vm.username, vm.password, *files, str(vm.ca_bundle)))
+    assert (response["listed"], response["left"]) == ([KEPT, DELETED], [KEPT])
     assert kept(vm) == [(KEPT, digest(files[0]))]
     assert vm.counters == Counters(1, 0, 1, 0, len(vm.requests))
     seen = calls(vm)
@@ -157,8 +161,8 @@ def test_sastre_does_the_same_with_an_api_key(
     vm_of_release: Simulator, files: list[str], calls: Callable[..., list[str]]
 ) -> None:
     vm = vm_of_release
-    answer = told(run("sastre", vm.url, "", "", *files, str(vm.ca_bundle), vm.api_key))
-    assert (answer["listed"], answer["left"]) == ([KEPT, DELETED], [KEPT])
+    response = result_of(run("sastre", vm.url, "", "", *files, str(vm.ca_bundle), vm.api_key))
+    assert (response["listed"], response["left"]) == ([KEPT, DELETED], [KEPT])
     assert kept(vm) == [(KEPT, digest(files[0]))]
     assert vm.counters.logins == vm.counters.open_sessions == 0
     assert calls(vm)[:3] == ["GET client/server", UPLOAD, UPLOAD]
@@ -166,7 +170,7 @@ def test_sastre_does_the_same_with_an_api_key(
 
 @pytest.mark.parametrize("release", ["16.3.1", "20.9.4", "20.12.4", "20.18.2"])
 @pytest.mark.parametrize("client", ["catalystwan", "sastre"])
-def test_a_wrong_password_is_one_refused_login(
+def test_wrong_password_is_one_refused_login(
     client: str, release: str, vm_of_release: Simulator, files: list[str]
 ) -> None:
     vm = vm_of_release

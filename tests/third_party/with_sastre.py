@@ -16,14 +16,14 @@ SOFTWARE = "device/action/software"
 
 def upload(rest: Rest, image: str) -> None:
     with Path(image).open("rb") as file:
-        answer = rest.session.post(
+        response = rest.session.post(
             f"{rest.base_url}/dataservice/{SOFTWARE}/package",
             files={"file": (Path(image).name, file, "application/x-gzip")},
             headers={"Content-Type": None},
             verify=rest.verify,
             timeout=60,
         )
-    answer.raise_for_status()
+    response.raise_for_status()
 
 
 def names(rest: Rest) -> dict[str, str]:

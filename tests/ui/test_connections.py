@@ -24,7 +24,7 @@ def connections(ui: AirflowUI) -> None:
     ui.open_connections()
 
 
-def test_the_form_has_our_labels_hints_and_no_field_too_many(ui: AirflowUI) -> None:
+def test_form_has_our_labels_and_hints(ui: AirflowUI) -> None:
     form = ui.new_connection(CONNECTION_TYPE)
 
     labels = [text.strip() for text in form.locator("label[data-part=label]:visible").all_inner_texts()]
@@ -61,7 +61,7 @@ def test_the_login_method_is_a_choice_and_secrets_are_hidden(ui: AirflowUI) -> N
     assert form.locator("[name=element_auth]").input_value() == "jwt"
 
 
-def test_a_connection_made_in_the_form_works(ui: AirflowUI, running: Site) -> None:
+def test_connection_made_in_the_form_works(ui: AirflowUI, running: Site) -> None:
     vm = running.managers[BRANCH]
     ui.add_connection("made_by_hand", connection_to(vm))
 
@@ -80,7 +80,7 @@ def test_the_connections_of_make_up_work(name: str, ui: AirflowUI, running: Site
     assert (heading, running.managers[name].version in text) == ("Test Connection Successful", True)
 
 
-def test_a_wrong_password_is_told_so(ui: AirflowUI, running: Site) -> None:
+def test_wrong_password_is_reported(ui: AirflowUI, running: Site) -> None:
     vm = running.managers[DEFAULT]
     refused = vm.counters.refused_logins
     ui.add_connection("wrong_password", {**connection_to(vm), "password": "not-the-password"})
@@ -93,7 +93,7 @@ def test_a_wrong_password_is_told_so(ui: AirflowUI, running: Site) -> None:
     assert vm.counters.refused_logins == refused + 1
 
 
-def test_a_certificate_of_another_authority_is_told_with_what_to_do(ui: AirflowUI, running: Site) -> None:
+def test_certificate_of_another_authority_is_reported_with_a_hint(ui: AirflowUI, running: Site) -> None:
     fields: dict[str, Any] = connection_to(running.managers[DEFAULT])
     other = running.managers[BRANCH].ca_bundle
     ui.add_connection("wrong_authority", {**fields, "extra": {"ca_bundle": other}})
@@ -105,7 +105,7 @@ def test_a_certificate_of_another_authority_is_told_with_what_to_do(ui: AirflowU
     assert "ca_bundle" in text
 
 
-def test_a_saved_connection_shows_no_secret(ui: AirflowUI, running: Site) -> None:
+def test_saved_connection_shows_no_secret(ui: AirflowUI, running: Site) -> None:
     vm = running.managers[BRANCH]
     fields = connection_to(vm)
     key = "key-that-nobody-may-see"
@@ -114,12 +114,12 @@ def test_a_saved_connection_shows_no_secret(ui: AirflowUI, running: Site) -> Non
     ui.connection_row("with_secrets").get_by_role("button", name="Edit Connection").click()
     form = ui.page.get_by_role("dialog")
     assert form.locator("[name=password]").input_value() == "***"
-    told = ui.visible_text()
+    shown = ui.visible_text()
     ui.unfold(form, EXTRA)
     assert form.locator("[name=element_api_key]").input_value() == "***"
-    told += ui.visible_text()
-    assert Path(str(vm.ca_bundle)).name in told  # what is not secret is there
-    assert vm.password not in told
-    assert key not in told
+    shown += ui.visible_text()
+    assert Path(str(vm.ca_bundle)).name in shown  # what is not secret is there
+    assert vm.password not in shown
+    assert key not in shown
     ui.unfold(form, STANDARD)
     assert form.locator("[name=login]").input_value() == vm.username

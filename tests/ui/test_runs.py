@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.ui, pytest.mark.timeout(400)]
 DAG = "upgrade_prep"
 
 
-def test_a_dag_turns_green_and_the_link_of_its_task_shows_the_image(ui: AirflowUI, running: Site) -> None:
+def test_dag_succeeds_and_its_link_shows_the_image(ui: AirflowUI, running: Site) -> None:
     vm = running.managers["vmanage_default"]
     assert image_name(OLD) in [one.file_name for one in vm.images]
 

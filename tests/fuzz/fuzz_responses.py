@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the response path: the bytes of an answer, through the envelope, to images.
+"""Coverage-guided fuzzing of the response path: the bytes of an response, through the envelope, to images.
 
 Run by ``make fuzz`` in an environment of its own. The first byte of an input chooses status and method, the rest is
 the body; a second reading of the same bytes must give the same result, and only our errors may come out.
@@ -27,23 +27,23 @@ _STATUSES = (200, 200, 200, 200, 201, 302, 400, 401, 403, 404, 429, 500, 502, 50
 _METHODS = ("GET", "POST", "DELETE")
 
 
-def answer_of(data: bytes) -> tuple[Call, requests.Response]:
+def response_of(data: bytes) -> tuple[Call, requests.Response]:
     first, body = (data[0], data[1:]) if data else (0, b"")
-    answer = requests.Response()
-    answer.status_code = _STATUSES[first % len(_STATUSES)]
-    answer._content = body
-    answer.encoding = "utf-8"
+    response = requests.Response()
+    response.status_code = _STATUSES[first % len(_STATUSES)]
+    response._content = body
+    response.encoding = "utf-8"
     header = body[:60].decode("latin-1").splitlines()[:1]
-    answer.headers["Retry-After"] = answer.headers["Location"] = "".join(header)
-    return Call(_METHODS[first % len(_METHODS)], "/dataservice/device/action/software"), answer
+    response.headers["Retry-After"] = response.headers["Location"] = "".join(header)
+    return Call(_METHODS[first % len(_METHODS)], "/dataservice/device/action/software"), response
 
 
 def read(data: bytes) -> list[Any]:
-    """Everything that becomes of an answer, errors included."""
-    call, answer = answer_of(data)
-    results: list[Any] = [parse_retry_after(str(answer.headers["Retry-After"])) is None]
+    """Everything that becomes of an response, errors included."""
+    call, response = response_of(data)
+    results: list[Any] = [parse_retry_after(str(response.headers["Retry-After"])) is None]
     try:
-        envelope = judge(call, answer)
+        envelope = judge(call, response)
     except (VManageError, SessionDead) as err:
         return [*results, type(err), str(err)]
     for reader in (_images, _server, lambda one: one.member("id")):
