@@ -99,7 +99,7 @@ def test_a_failure_shows_one_frame_of_ours_and_no_chain(
 ) -> None:
     logs = logs_of(make(vm, connect))
     assert len(logs.chain) == 1
-    assert [Path(name).name for name in logs.our_frames] == ["manager.py"]
+    assert [Path(name).name for name in logs.our_frames] == ["vmanage.py"]
     assert len(logs.chain[0]["frames"]) < 10
     assert logs.lines(logging.ERROR) == [str(logs.outcome.error)]
 

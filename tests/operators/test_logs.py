@@ -189,7 +189,8 @@ def test_a_device_task_logs_a_table_under_a_count(
         vm.add_device(f"branch-{number}", version="20.12.2", reachability=reach)
     said = log(ListDeviceSoftwareOperator(task_id="t", device_type="vedge"))
     start = said.index(line)
-    assert re.split(r" +\| +", said[start + 1]) == ["device", "role", "running", "default", "available", "reachable"]
+    columns = ["device", "role", "site_id", "running", "default", "available", "reachable"]
+    assert re.split(r" +\| +", said[start + 1]) == columns
     assert [one.partition(" ")[0] for one in said[start + 3 : start + 3 + len(reachability)]] == [
         f"branch-{n}" for n in range(len(reachability))
     ]
