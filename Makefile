@@ -94,9 +94,9 @@ test-live: $(STAMP) ## DAGs in a whole Airflow (airflow standalone, dags test), 
 test-ui: $(STAMP) ## Airflow's pages in real Chromium: connection form, its test, a run, the link to the repository
 	@scripts/browser.sh -m pytest -m ui tests/ui $(PYTEST_ARGS)
 
-.PHONY: test-third-party
-test-third-party: $(STAMP) ## the simulator beside catalystwan and sastre, each in an environment of its own
-	@scripts/test-third-party.sh
+.PHONY: test-clients
+test-clients: $(STAMP) ## the simulator beside catalystwan and sastre, each in an environment of its own
+	@scripts/test-clients.sh
 
 .PHONY: test-matrix
 test-matrix: $(STAMP) ## the suite on each supported Airflow and Python, and with the lowest dependencies (CELLS="3.1-3.10")

@@ -1,4 +1,4 @@
-"""Clients that others wrote, unmodified, take the simulator for a manager. Run by `make test-third-party`."""
+"""Clients that others wrote, unmodified, take the simulator for a manager. Run by `make test-clients`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def digest(path: str) -> str:
 def run(client: str, *arguments: str, ca_bundle: str | None = None) -> subprocess.CompletedProcess[str]:
     python = ROOT / ".tmp" / client / "bin" / "python"
     if not python.exists():
-        pytest.fail(f"{python} is missing: make test-third-party makes it")
+        pytest.fail(f"{python} is missing: make test-clients makes it")
     surroundings = {"PATH": os.environ["PATH"], "HOME": str(ROOT / ".tmp"), "NO_PROXY": "*"}
     if ca_bundle:  # the one way to make catalystwan look at a certificate during its login
         surroundings["REQUESTS_CA_BUNDLE"] = ca_bundle
