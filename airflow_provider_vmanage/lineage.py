@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import Asset, AssetAlias
 
 from airflow_provider_vmanage.assets import convert_asset_to_openlineage, create_asset
-
-if TYPE_CHECKING:
-    from airflow_provider_vmanage.operators.vmanage import VManageOperator
 
 Row = Mapping[str, Any]
 
@@ -26,39 +23,45 @@ _UNTOUCHED: dict[str, Any] = {"action": "unchanged", "changed": False}
 _STATES = {"uploaded": "CREATE", "added": "CREATE", "replaced": "OVERWRITE", "deleted": "DROP"}
 
 
-def publish_change(operator: VManageOperator, context: Mapping[str, Any], result: Any) -> None:
-    """Write what a change did into the events of the task's outlets, and tell Airflow's lineage collector.
+def publish_change(
+    context: Mapping[str, Any], result: Any, *, base_url: str, outlets: Iterable[Any], hook: Any
+) -> dict[str, Any] | None:
+    """Write a change into the events of the task's outlets, report it to Airflow's lineage collector, and return it.
 
-    An event is made for each outlet of a task that succeeds, also where nothing was to be done (that is Airflow's
-    rule): ``changed`` and ``applied`` tell them apart. An outlet that is an alias becomes the assets of what was
-    changed or found there; it has no event where there is neither.
+    Airflow makes an event for each outlet of a task that succeeds, even if nothing was to be done: ``changed`` and
+    ``applied`` show which. An outlet that is an alias becomes the assets of the images that were changed or found; it
+    has no event if there are none.
 
-    :param operator: the operator that ran, its connection known.
     :param context: of the running task.
-    :param result: what the operator returns; of interest is the row of a change, or the rows in it.
+    :param result: what the operator returns: the row of a change, or a dict with rows.
+    :param base_url: of the manager.
+    :param outlets: of the operator.
+    :param hook: that the collector names as the source.
+    :return: the result, or ``None`` if nothing was applied.
     """
     if not isinstance(result, dict) or "action" not in result:
-        return
-    applied = result.get("applied") is not False  # check mode only says what it would do
-    operator.change = result if applied else None
+        return None
     if "outlet_events" in context:
-        _write_events(operator, context["outlet_events"], result)
-    if applied:
-        _tell_collector(operator, result)
+        _write_events(context["outlet_events"], result, base_url, outlets)
+    if result.get("applied") is False:  # check mode only reports what it would do
+        return None
+    _collect(result, base_url, hook)
+    return result
 
 
-def _write_events(operator: VManageOperator, events: Any, result: Row) -> None:
+def _write_events(events: Any, result: Row, base_url: str, outlets: Iterable[Any]) -> None:
     rows = _rows(result)
-    told = {_asset_of(operator, row).uri: _facts(row) for row in rows if row.get("file_name")}
-    others = f"{create_asset(host=operator.hook.settings.base_url).uri}/" if "removed" in result else None
-    for outlet in operator.outlets:
+    by_image = {_asset_of(base_url, row).uri: _facts(row) for row in rows if row.get("file_name")}
+    others = f"{create_asset(host=base_url).uri}/" if "removed" in result else None
+    for outlet in outlets:
         if isinstance(outlet, AssetAlias):
             for row in filter(_is_there_or_changed, rows):
-                events[outlet].add(_asset_of(operator, row), extra=_facts(row))
+                events[outlet].add(_asset_of(base_url, row), extra=_facts(row))
         elif isinstance(outlet, Asset):
-            # Of several rows the asset of one image is told its own, or that nothing became of it; any other all.
+            # An image's asset gets that image's row, or "unchanged"; every other outlet gets the full result.
             untouched = others is not None and outlet.uri.startswith(others)
-            facts = told.get(outlet.uri) or _facts(_UNTOUCHED | {"applied": result["applied"]} if untouched else result)
+            whole = _UNTOUCHED | {"applied": result["applied"]} if untouched else result
+            facts = by_image.get(outlet.uri) or _facts(whole)
             events[outlet].extra = {**events[outlet].extra, **facts}
 
 
@@ -80,39 +83,41 @@ def _is_there_or_changed(row: Row) -> bool:
     return row.get("applied") is not False and bool(row["changed"] or row.get("version_id"))
 
 
-def _tell_collector(operator: VManageOperator, result: Row) -> None:
+def _collect(result: Row, base_url: str, hook: Any) -> None:
     from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
     collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
-    for uri in dict.fromkeys(_asset_of(operator, row).uri for row in _rows(result) if _is_there_or_changed(row)):
-        collector.add_output_asset(context=operator.hook, uri=uri)
+    for uri in dict.fromkeys(_asset_of(base_url, row).uri for row in _rows(result) if _is_there_or_changed(row)):
+        collector.add_output_asset(context=hook, uri=uri)
 
 
-def _asset_of(operator: VManageOperator, row: Row) -> Asset:
-    """Return the image's asset; an entry without a file is told by the repository as a whole."""
-    return create_asset(host=operator.hook.settings.base_url, file_name=row.get("file_name") or None)
+def _asset_of(base_url: str, row: Row) -> Asset:
+    """Return the image's asset, or that of the whole repository for a row without a file."""
+    return create_asset(host=base_url, file_name=row.get("file_name") or None)
 
 
 # -- OpenLineage -----------------------------------------------------------------------------------------------------
 
 
-def openlineage_of(operator: VManageOperator) -> Any:
+def openlineage_of(change: Row | None, base_url: Callable[[], str], find_source: Callable[[Row], str | None]) -> Any:
     """Return inputs (sources that were sent) and outputs (images) of a change, as OpenLineage's OperatorLineage.
 
-    An image that was there already is an output without an input: nothing was read, so nobody knows where it came
-    from. Only for a process in which the OpenLineage provider is installed.
+    An image that was there already is an output without an input: nothing was read, so its origin is unknown. Only for
+    a process in which the OpenLineage provider is installed.
 
-    :param operator: the operator that ran.
+    :param change: of :func:`publish_change`.
+    :param base_url: returns that of the manager.
+    :param find_source: returns where the bytes of a row came from.
     """
     # By name: its provider is no dependency of ours.
     lineage = import_module("airflow.providers.openlineage.extractors").OperatorLineage
-    if not operator.change:
+    if not change:
         return lineage()
-    rows = [row for row in _rows(operator.change) if _is_there_or_changed(row)]
-    return lineage(inputs=list(_inputs(operator, rows)), outputs=[_output(operator, row) for row in rows])
+    rows = [row for row in _rows(change) if _is_there_or_changed(row)]
+    return lineage(inputs=list(_inputs(find_source, rows)), outputs=[_output(base_url(), row) for row in rows])
 
 
-def _output(operator: VManageOperator, row: Row) -> Any:
+def _output(base_url: str, row: Row) -> Any:
     from airflow.providers.common.compat.openlineage.facet import (
         LifecycleStateChange,
         LifecycleStateChangeDatasetFacet,
@@ -120,7 +125,7 @@ def _output(operator: VManageOperator, row: Row) -> Any:
         OutputStatisticsOutputDatasetFacet,
     )
 
-    dataset = convert_asset_to_openlineage(_asset_of(operator, row), None)
+    dataset = convert_asset_to_openlineage(_asset_of(base_url, row), None)
     facets: dict[str, Any] = {}
     statistics: dict[str, Any] = {}
     if row.get("file_name") and row["action"] in _STATES:  # the repository itself is neither made nor dropped
@@ -131,10 +136,10 @@ def _output(operator: VManageOperator, row: Row) -> Any:
     return OutputDataset(namespace=dataset.namespace, name=dataset.name, facets=facets, outputFacets=statistics)
 
 
-def _inputs(operator: VManageOperator, rows: list[Row]) -> Iterator[Any]:
+def _inputs(find_source: Callable[[Row], str | None], rows: list[Row]) -> Iterator[Any]:
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
-    sources = [operator.find_source(row) for row in rows if row.get("size") is not None]  # null: nothing was sent
+    sources = [find_source(row) for row in rows if row.get("size") is not None]  # null: nothing was sent
     for source in dict.fromkeys(one for one in sources if one):
         namespace, name = _place_of(source)
         yield Dataset(namespace=namespace, name=name)

@@ -38,18 +38,15 @@ MORE_FILES: dict[str, int] = {}
 """Folders above the limit; a number here may only fall."""
 
 MOST_METHODS = 19
-MORE_METHODS = {"VManageHook": 28}
+MORE_METHODS: dict[str, int] = {}
 """Classes above the limit; a number here may only fall."""
 
 MOST_LINES = 400
-FEWER_LINES = {"airflow_provider_vmanage.hooks.vmanage": 393}
+FEWER_LINES = {"airflow_provider_vmanage.hooks.vmanage": 249}
 
 MOST_PRIVATE_NAMES_IN_TESTS = 14
 
-KNOWN_CIRCLE = {("airflow_provider_vmanage.lineage", "airflow_provider_vmanage.operators.vmanage")}
-"""The import, for a type checker, that still closes a circle."""
-
-LONGEST_CALL_PATHS = {"poll": (6, 5), "upload": (6, 4), "upload task": (8, 6)}
+LONGEST_CALL_PATHS = {"poll": (6, 4), "upload": (6, 4), "upload task": (8, 6)}
 """How many functions of the package, in how many files, a public call goes through until ``requests`` sends."""
 
 
@@ -172,7 +169,7 @@ def test_imports_have_no_circle() -> None:
 def own_imports(module: str) -> set[str]:
     """The modules of the package that a module imports, by their own name or by that of something in them."""
     found = {name if name in MODULES else name.rpartition(".")[0] for name in imports_of(module)}
-    return {name for name in found & MODULES.keys() - {module} if (module, name) not in KNOWN_CIRCLE}
+    return found & MODULES.keys() - {module}
 
 
 def test_tests_reach_few_private_names() -> None:

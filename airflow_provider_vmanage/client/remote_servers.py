@@ -23,7 +23,12 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.matching import matches, spellings
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.releases import explain_refused_remote
-from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, RemoteServer, parse_remote_server
+from airflow_provider_vmanage.client.remote_server_fields import (
+    UPDATE_PASSWORD,
+    RemoteServer,
+    check_remote_server,
+    parse_remote_server,
+)
 from airflow_provider_vmanage.client.software_repository import PATH, SoftwareRepository
 from airflow_provider_vmanage.client.urls import build_path
 
@@ -117,6 +122,31 @@ class RemoteServers:
             )
         change = ServerChange("updated", wanted.with_id(old.server_id), differs)
         return self._write("PUT", _path_of(old), password, change)
+
+    def bring(
+        self,
+        name: str,
+        *,
+        state: str = "present",
+        password: str | None = None,
+        update_password: str = "on_create",  # noqa: S107 - a choice, no password
+        allow_in_use: bool = False,
+        **fields: Any,
+    ) -> ServerChange:
+        """Bring a remote server to a state; safe to run again.
+
+        :param name: of the server.
+        :param state: ``present`` (see :meth:`ensure`) or ``absent`` (see :meth:`remove`).
+        :param fields: of :func:`.check_remote_server`; only for ``present``.
+        :raises VManageConfigurationError: a field is wrong; nothing was sent.
+        """
+        check_choice(state, ("present", "absent"), "state")
+        check_choice(update_password, UPDATE_PASSWORD, "update_password")
+        require_text(name, "name")
+        if state == "absent":
+            return self.remove(name)
+        wanted = check_remote_server(name=name, **fields)
+        return self.ensure(wanted, password, update_password=update_password, allow_in_use=allow_in_use)
 
     def remove(self, name: str) -> ServerChange:
         """Delete a remote server that no image refers to; safe to run again.

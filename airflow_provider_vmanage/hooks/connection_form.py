@@ -17,6 +17,22 @@ from airflow_provider_vmanage.get_provider_info import get_provider_info
 _FIELDS = {"string": "StringField", "boolean": "BooleanField", "number": "IntegerField"}
 
 
+class ConnectionForm:
+    """The two methods of a hook that Airflow 3.1 calls, which does not read the provider info for them."""
+
+    conn_type: str
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's own fields."""
+        return form_widgets(cls.conn_type)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return labels, hints and what the form leaves out of the standard fields."""
+        return field_behaviour(cls.conn_type)
+
+
 def form_widgets(conn_type: str) -> dict[str, Any]:
     """Return the form's own fields by their name in the connection's extra.
 

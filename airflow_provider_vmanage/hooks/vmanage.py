@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property, partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_vmanage.client.arguments import check_choice, require_text
 from airflow_provider_vmanage.client.changes import Change
 from airflow_provider_vmanage.client.devices import list_devices
-from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
-from airflow_provider_vmanage.client.http import refused_logins
-from airflow_provider_vmanage.client.image_metadata import (
-    ImageMetadata,
-    confirm_checksum,
-    count_images,
-    read_metadata,
-    write_metadata,
-)
-from airflow_provider_vmanage.client.remote_server_fields import UPDATE_PASSWORD, check_remote_server
+from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.image_metadata import confirm_checksum
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.client.upload.deadline import parse_not_after
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
-from airflow_provider_vmanage.connection_lookup import find_connection, find_connection_async
+from airflow_provider_vmanage.hooks.connection_form import ConnectionForm
+from airflow_provider_vmanage.hooks.connection_lookup import find_connection, find_connection_async
 from airflow_provider_vmanage.hooks.connection_settings import settings_of
+from airflow_provider_vmanage.hooks.connection_test import diagnose, hint_at_masked_password
 from airflow_provider_vmanage.masking import mask, mask_url, masked
 from airflow_provider_vmanage.object_storage import parse_source, resolve_checksum
 
@@ -41,24 +34,19 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Connection, ObjectStoragePath
 
+    from airflow_provider_vmanage.client.device_actions.notes import ActionNotes
     from airflow_provider_vmanage.client.devices import Device
     from airflow_provider_vmanage.client.http.envelope import Envelope
     from airflow_provider_vmanage.client.models import SoftwareImage
-    from airflow_provider_vmanage.client.remote_servers import ServerChange
     from airflow_provider_vmanage.client.upload.resume_note import UploadNotes
 
 
-#: seconds that one attempt to connect may take while a connection is tested
-_PATIENCE = 5.0
-
-
-class VManageHook(BaseHook):
+class VManageHook(ConnectionForm, AbstractContextManager["VManageHook"], BaseHook):
     """Session with a vManage, described by a connection of type ``vmanage``.
 
-    Nothing is read or sent before the first call. Use it as a context manager: at its end the session is logged out,
-    of which a manager keeps 100 to 250 only. A hook that is dropped without that, or :meth:`close`, is logged out when
-    Python collects its session, with a warning: mostly at once, late after an error, never where the process ends first
-    (as a task of Airflow does).
+    Nothing is read or sent before the first call. Use it as a context manager: it logs out at its end, and a manager
+    keeps only 100 to 250 sessions. A hook that is dropped without that is logged out when Python collects its session,
+    with a warning: mostly at once, late after an error, never if the process ends first (as a task of Airflow does).
 
     .. code-block:: python
 
@@ -92,30 +80,7 @@ class VManageHook(BaseHook):
         """
         return find_connection(conn_id, super().get_connection)
 
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the form's own fields; asked by Airflow 3.1, which does not read the provider info for them."""
-        from airflow_provider_vmanage.hooks.connection_form import form_widgets
-
-        return form_widgets(cls.conn_type)
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return labels, hints and what is hidden of the standard fields; asked by Airflow 3.1 likewise."""
-        from airflow_provider_vmanage.hooks.connection_form import field_behaviour
-
-        return field_behaviour(cls.conn_type)
-
-    def __enter__(self) -> VManageHook:
-        """Return the hook; the login comes with the first call."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         """Log out."""
         self.close()
 
@@ -126,12 +91,12 @@ class VManageHook(BaseHook):
         """
         if self._session is None:
             self._session = ManagerSession(self.settings, on_secret=mask)
-            if self._aborted:  # told to stop while the connection or the source was looked up
+            if self._aborted:  # while the connection or the source was looked up
                 self._session.abort()
         return self._session
 
     def close(self) -> None:
-        """Log out, where a session is open. The hook can be used again."""
+        """Log out if a session is open. The hook can be used again."""
         session, self._session, self._aborted = self._session, None, False
         if session is not None:
             session.close()
@@ -143,9 +108,9 @@ class VManageHook(BaseHook):
             self._session.abort()
 
     async def aload_connection(self) -> None:
-        """Look the connection up without blocking the event loop; for triggers, before they use another thread.
+        """Look up the connection without blocking the event loop; for triggers, before they use another thread.
 
-        What else there is to do (checks, masking, every call) belongs to that thread.
+        Checks, masking and every call belong to that thread.
 
         :raises VManageError: as :meth:`get_connection`.
         """
@@ -154,25 +119,17 @@ class VManageHook(BaseHook):
 
     @cached_property
     def settings(self) -> ManagerSettings:
-        """Return what the connection says, checked; its secrets are masked from here on.
+        """Return the settings of the connection, checked; its secrets are masked from here on.
 
-        :raises VManageConfigurationError: naming the field, its value and the mend.
+        :raises VManageConfigurationError: naming the field, its value and the fix.
         """
         return settings_of(self._find_connection(), self.log)
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-    ) -> Envelope:
-        """Send one call of the REST API; for what this provider has no method for.
+    def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Envelope:
+        """Send one call of the REST API, for what this provider has no method for.
 
-        Reads are repeated while the manager is unavailable; changes only where they surely were not received, and once
-        where the answer says that the session is dead, a login page included: what must not be done twice is better
-        looked for first.
+        Reads are repeated while the manager is unavailable. A change is repeated only if it was not received, and once
+        if the response says that the session is dead, a login page included: check first what must not be done twice.
 
         :param method: HTTP method.
         :param path: path below ``/dataservice``.
@@ -183,31 +140,25 @@ class VManageHook(BaseHook):
         return self.get_conn().request(method, path, params=params, json=json)
 
     def list_images(self, *, image_type: str | None = None) -> list[SoftwareImage]:
-        """Return the images of the software repository, one per file.
+        """Return the images of the software repository, one per file; only an ``image_type`` such as ``software``.
 
-        :param image_type: only this type, such as ``software``.
         :raises VManageError: as any read; a broken list is an error, never an empty one.
         """
-        return self._repository().list_images(image_type=image_type)
+        return self.repository().list_images(image_type=image_type)
 
     def find_images(self, *, version: str | None = None, file_name: str | None = None) -> list[SoftwareImage]:
-        """Return the images that fit exactly what is given.
+        """Return the images that match exactly; ``version`` as listed, ``file_name`` as listed or uploaded.
 
-        :param version: version as listed.
-        :param file_name: listed or uploaded file name.
         :raises VManageError: as any read.
         """
-        return self._repository().find_images(version=version, file_name=file_name)
+        return self.repository().find_images(version=version, file_name=file_name)
 
     def add_repo(
         self, version_name: str, version_url: str, *, if_exists: str = "skip", check_mode: bool = False
     ) -> Change:
-        """Add the URL of a repository elsewhere; safe to run again.
-
-        See :meth:`airflow_provider_vmanage.client.software_repository.SoftwareRepository.add_url`.
-        """
+        """Add a repository URL; safe to run again. See :meth:`.SoftwareRepository.add_url`."""
         mask_url(str(version_url or ""))
-        return self._repository(check_mode=check_mode).add_url(version_name, version_url, if_exists=if_exists)
+        return self.repository(check_mode=check_mode).add_url(version_name, version_url, if_exists=if_exists)
 
     def upload_image(
         self,
@@ -222,16 +173,15 @@ class VManageHook(BaseHook):
         notes: UploadNotes | None = None,
         check_mode: bool = False,
     ) -> Change:
-        """Upload an image, streamed; safe to run again.
+        """Upload an image, streamed; safe to run again. See :class:`.UploadImageOperator` for the arguments.
 
-        See :class:`airflow_provider_vmanage.operators.software_repository.UploadImageOperator` for the arguments.
         All of them are checked before anything is sent. The source is opened only if the manager does not list the
         image yet; a list of checksums also if the manager shows a checksum of the image that it lists.
         """
         parsed = parse_source(source)
         name = parsed.file_name if file_name is None else file_name
         upload = ImageUpload(
-            self._repository(check_mode=check_mode),
+            self.repository(check_mode=check_mode),
             parsed.open,
             file_name=name,
             checksum=resolve_checksum(checksum, name),
@@ -254,11 +204,8 @@ class VManageHook(BaseHook):
         allow_in_use: bool = False,
         check_mode: bool = False,
     ) -> Change:
-        """Delete exactly one image or repository URL; safe to run again.
-
-        See :meth:`airflow_provider_vmanage.client.software_repository.SoftwareRepository.delete_image`.
-        """
-        return self._repository(check_mode=check_mode).delete_image(
+        """Delete one image or repository URL; safe to run again. See :meth:`.SoftwareRepository.delete_image`."""
+        return self.repository(check_mode=check_mode).delete_image(
             version_id=version_id,
             version=version,
             file_name=file_name,
@@ -266,128 +213,36 @@ class VManageHook(BaseHook):
             allow_in_use=allow_in_use,
         )
 
-    def count_images(self, *, image_type: str | None = None) -> int:
-        """Return how many images the manager counts, where the release does.
-
-        :param image_type: only this type, such as ``software``.
-        :raises VManageError: as any read.
-        """
-        return count_images(self.get_conn(), image_type)
-
-    def image_metadata(self, version_id: str) -> ImageMetadata | None:
-        """Return checksum, description and tags of an image, or ``None`` where the release has none.
-
-        :raises VManageError: as any read.
-        """
-        return read_metadata(self.get_conn(), version_id)
-
-    def set_image_metadata(
-        self,
-        version_id: str,
-        *,
-        description: str | None = None,
-        tags: Sequence[str] | None = None,
-        checksum: str | None = None,
-    ) -> bool:
-        """Set description, tags and checksum of an image; return whether they differed. Safe to run again.
-
-        See :func:`airflow_provider_vmanage.client.image_metadata.write_metadata`.
-        """
-        return write_metadata(self.get_conn(), version_id, description=description, tags=tags, checksum=checksum)
-
-    def remote_server(
-        self,
-        name: str,
-        *,
-        state: str = "present",
-        password: str | None = None,
-        password_conn_id: str | None = None,
-        update_password: str = "on_create",  # noqa: S107 - a choice, no password
-        allow_in_use: bool = False,
-        check_mode: bool = False,
-        **fields: Any,
-    ) -> ServerChange:
-        """Bring a remote server to the wanted state; safe to run again.
-
-        See :class:`airflow_provider_vmanage.operators.remote_servers.RemoteServerOperator` for the arguments.
-        """
-        check_choice(state, ("present", "absent"), "state")
-        check_choice(update_password, UPDATE_PASSWORD, "update_password")
-        require_text(name, "name")
-        if state == "absent":
-            return RemoteServers(self._repository(check_mode=check_mode)).remove(name)
-        wanted = check_remote_server(name=name, **fields)
-        secret = self._password(password, password_conn_id)
-        servers = RemoteServers(self._repository(check_mode=check_mode))
-        return servers.ensure(wanted, secret, update_password=update_password, allow_in_use=allow_in_use)
-
-    def _password(self, password: str | None, password_conn_id: str | None) -> str | None:
-        if password and password_conn_id:
-            raise VManageConfigurationError("password and password_conn_id given: give at most one of them")
-        secret = self.get_connection(password_conn_id).password if password_conn_id else password
-        if password_conn_id and not secret:
-            raise VManageConfigurationError(f"password_conn_id {password_conn_id!r} has no password: fill it in")
-        mask(secret)
-        return secret or None
-
-    def add_remote_image(
-        self, remote_server: str, file_name: str, *, platform_family: str | None = None, check_mode: bool = False
-    ) -> Change:
-        """Add an image that lies on a remote server; safe to run again.
-
-        See :meth:`airflow_provider_vmanage.client.remote_servers.RemoteServers.add_image`.
-        """
-        servers = RemoteServers(self._repository(check_mode=check_mode))
-        return servers.add_image(remote_server, file_name, platform_family)
-
     def list_devices(self, device_type: str | None = None) -> list[Device]:
-        """Return the software of the devices, as the lists before an upgrade show it.
+        """Return the software of the devices; only of the list ``vedge``, ``controller`` or ``vmanage`` if given.
 
-        :param device_type: only the list ``vedge``, ``controller`` or ``vmanage``.
         :raises VManageError: as any read.
         """
         return list_devices(self.get_conn(), device_type)
 
+    def repository(self, *, check_mode: bool = False) -> SoftwareRepository:
+        """Return the software repository, in the session of this hook; in check mode nothing is changed."""
+        return SoftwareRepository(self.get_conn(), check_mode=check_mode)
+
+    def remote_servers(self, *, check_mode: bool = False) -> RemoteServers:
+        """Return the remote servers, in the session of this hook."""
+        return RemoteServers(self.repository(check_mode=check_mode))
+
+    def software_upgrade(self, *, check_mode: bool = False, notes: ActionNotes | None = None) -> SoftwareUpgrade:
+        """Return actions on devices, in the session of this hook.
+
+        :param notes: of earlier tries of the same task.
+        """
+        return SoftwareUpgrade(self.get_conn(), check_mode=check_mode, notes=notes)
+
     def test_connection(self) -> tuple[bool, str]:
-        """Test the connection; return success and a diagnostic message.
+        """Test the connection; return success and a diagnostic message, without secrets even if the manager quotes one.
 
         Logs in, asks for the release and the list of images, and logs out. A person asked for it, so the login is sent
         even if this process remembers that it was refused; it counts as one attempt towards the lock of the account.
-        No secret is in the message, even where the manager quotes one.
         """
-        worked, words = self._try_connection()
-        return worked, masked(words)
-
-    def _try_connection(self) -> tuple[bool, str]:
+        self.close()
         try:
-            self.close()
-            refused_logins.forget(self.settings)
-            with self:
-                self._session = ManagerSession(_hurried(self.settings), on_secret=mask)
-                server = self.get_conn().server
-                reached = f"Connected to vManage {server.version or 'of unknown release'} at {self.settings.base_url}"
-                tenancy = server.tenancy_mode or "tenancy mode not told"
-                try:
-                    count = len(self.list_images())
-                except VManageError as err:
-                    return False, f"{reached} ({tenancy}), but the software repository cannot be read: {err}"
-                images = "1 image" if count == 1 else f"{count} images"
-                return True, f"{reached} ({tenancy}); the software repository can be read: {images}."
+            return diagnose(self.settings)
         except VManageError as err:
-            return False, f"{err}{self._masked_password_hint()}"
-
-    def _repository(self, *, check_mode: bool = False) -> SoftwareRepository:
-        return SoftwareRepository(self.get_conn(), check_mode=check_mode)
-
-    def _masked_password_hint(self) -> str:
-        try:
-            hidden = self._find_connection().password == "***"  # noqa: S105 - what Airflow's form shows
-        except VManageError:
-            return ""  # there is no connection, as the message says already
-        return " The password arrived as '***': type it anew in the form." if hidden else ""
-
-
-def _hurried(settings: ManagerSettings) -> ManagerSettings:
-    """Return settings with which all attempts to connect end within the 60 seconds that Airflow gives a test."""
-    limits = settings.timeouts
-    return replace(settings, timeouts=replace(limits, connect=min(limits.connect, _PATIENCE)))
+            return False, masked(f"{err}{hint_at_masked_password(self._find_connection)}")

@@ -96,6 +96,7 @@ class ApplyRepositoryOperator(VManageOperator):
     :raises VManageError: unavailable or outcome unknown; partly done. A retry is safe, and goes on.
     """
 
+    publishes_images = True
     template_fields: Sequence[str] = ("plan", "allow_empty", "check_mode", "vmanage_conn_id")
 
     def __init__(
@@ -162,6 +163,7 @@ class PruneImagesOperator(VManageOperator):
     :raises VManageError: unavailable or outcome unknown; partly done. A retry is safe, and goes on.
     """
 
+    publishes_images = True
     template_fields: Sequence[str] = ("protect", "older_than", "check_mode", "vmanage_conn_id")
 
     def __init__(

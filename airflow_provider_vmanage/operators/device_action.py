@@ -144,11 +144,10 @@ class DeviceActionOperator(VManageOperator):
         return {}
 
     def _upgrade(self, context: Context) -> SoftwareUpgrade:
-        from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
         from airflow_provider_vmanage.state_stores import TaskStateActionNotes
 
         check_mode = self.flag(self.check_mode, "check_mode")
-        return SoftwareUpgrade(self.hook.get_conn(), check_mode=check_mode, notes=TaskStateActionNotes(context))
+        return self.hook.software_upgrade(check_mode=check_mode, notes=TaskStateActionNotes(context))
 
     def _watch(self, state: ActionState) -> None:
         self.process_ids = [job.process_id for job in state.jobs if job.verdicts is None]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_vmanage.masking import MaskedText
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.masking import MaskedText, mask
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class RemoteServerOperator(VManageOperator):
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
     """
 
+    publishes_images = True
     template_fields: Sequence[str] = (
         "name",
         "url",
@@ -97,22 +99,36 @@ class RemoteServerOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Bring the server to the state and return the row."""
-        change = self.hook.remote_server(
+        allow_in_use = self.flag(self.allow_in_use, "allow_in_use")
+        servers = self.hook.remote_servers(check_mode=self.flag(self.check_mode, "check_mode"))
+        change = servers.bring(
             self.name,
             url=self.url,
             protocol=self.protocol,
             port=self.port,
             vpn=self.vpn,
             user=self.user,
-            password=self.password,
-            password_conn_id=self.password_conn_id,
+            password=self._find_password(),
             location_prefix=self.location_prefix,
             state=self.state,
             update_password=self.update_password,
-            allow_in_use=self.flag(self.allow_in_use, "allow_in_use"),
-            check_mode=self.flag(self.check_mode, "check_mode"),
+            allow_in_use=allow_in_use,
         )
         return self.report(change.as_row())
+
+    def _find_password(self) -> str | None:
+        if self.state != "present":
+            return None
+        if self.password and self.password_conn_id:
+            raise VManageConfigurationError("password and password_conn_id given: give at most one of them")
+        secret = self.password
+        if self.password_conn_id:
+            secret = self.hook.get_connection(self.password_conn_id).password
+            if not secret:
+                text = f"password_conn_id {self.password_conn_id!r} has no password: fill it in"
+                raise VManageConfigurationError(text)
+        mask(secret)  # in its URL-encoded form, too
+        return secret or None
 
 
 class AddRemoteImageOperator(VManageOperator):
@@ -133,6 +149,7 @@ class AddRemoteImageOperator(VManageOperator):
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
     """
 
+    publishes_images = True
     template_fields: Sequence[str] = ("remote_server", "file_name", "platform_family", "check_mode", "vmanage_conn_id")
 
     def __init__(
@@ -153,10 +170,6 @@ class AddRemoteImageOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Add the image and return the row."""
-        change = self.hook.add_remote_image(
-            self.remote_server,
-            self.file_name,
-            platform_family=self.platform_family or None,
-            check_mode=self.flag(self.check_mode, "check_mode"),
-        )
+        servers = self.hook.remote_servers(check_mode=self.flag(self.check_mode, "check_mode"))
+        change = servers.add_image(self.remote_server, self.file_name, self.platform_family or None)
         return self.report(change.as_row())

@@ -59,6 +59,7 @@ class AddRepoOperator(VManageOperator):
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
     """
 
+    publishes_images = True
     template_fields: Sequence[str] = ("version_name", "version_url", "if_exists", "check_mode", "vmanage_conn_id")
     version_url = MaskedURL()
 
@@ -125,6 +126,7 @@ class UploadImageOperator(VManageOperator):
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
     """
 
+    publishes_images = True
     template_fields: Sequence[str] = (
         "source",
         "file_name",
@@ -205,6 +207,7 @@ class DeleteImageOperator(VManageOperator):
     :raises VManageError: unavailable or outcome unknown. A retry is safe.
     """
 
+    publishes_images = True
     template_fields: Sequence[str] = (
         "version_id",
         "version",

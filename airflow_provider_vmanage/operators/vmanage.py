@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
@@ -34,6 +34,9 @@ class VManageOperator(BaseOperator):
     ui_color: str = "#d5e8f7"
     operator_extra_links = (SoftwareRepositoryLink(),)
 
+    #: whether the result is about images, for asset events and lineage
+    publishes_images: ClassVar[bool] = False
+
     #: what the operator returns of a change, for lineage; ``None`` until then
     change: dict[str, Any] | None = None
 
@@ -58,7 +61,14 @@ class VManageOperator(BaseOperator):
             with self.hook:
                 show_links_now(self, context)
                 result = self.work(context)
-                publish_change(self, context, result)
+                if self.publishes_images:
+                    self.change = publish_change(
+                        context,
+                        result,
+                        base_url=self.hook.settings.base_url,
+                        outlets=self.outlets,
+                        hook=self.hook,
+                    )
                 return result
         except VManageError as err:
             failure = failure_of(err)
@@ -74,7 +84,7 @@ class VManageOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """Return input and output of a change; called by the OpenLineage provider where it is installed."""
-        return openlineage_of(self)
+        return openlineage_of(self.change, lambda: self.hook.settings.base_url, self.find_source)
 
     def log_table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Log rows as a table, a line each."""

@@ -128,7 +128,7 @@ class ImageVersionSensor(BaseSensorOperator):
         # mean for an error, and a silent sensor that logs in again after a refused login would lock the account.
         with fail_without_retry(), self._noting_failure():
             wanted = self._wanted().checked()
-            index = ImageIndex(self.hook.list_images())
+            index = ImageIndex(self.hook.repository().list_images())
             found = index.find(wanted)
         if not found:
             self._last_state = index.last_state

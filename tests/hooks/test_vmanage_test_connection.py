@@ -59,7 +59,7 @@ def test_a_connection_that_is_not_there_is_told_and_not_raised(vm: Simulator) ->
 
 def test_a_masked_password_of_the_form_is_recognised(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm, password="***")
-    assert VManageHook().test_connection()[1].endswith("The password arrived as '***': type it anew in the form.")
+    assert VManageHook().test_connection()[1].endswith("The password arrived as '***': type it again in the form.")
 
 
 def test_a_certificate_of_another_authority_tells_what_to_set(vm: Simulator, connect: Callable[..., None]) -> None:
