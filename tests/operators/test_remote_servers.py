@@ -341,3 +341,11 @@ def test_bad_input_is_refused_unsent(
         server(**options)
     assert "hunter2" not in str(caught.value)
     assert vm.requests == []
+
+
+def test_a_password_is_masked_in_its_url_encoded_form_too(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], redact: Callable[[str], str]
+) -> None:
+    connect(vm)
+    run(RemoteServerOperator(task_id="t", name="files", url="10.0.0.1", user="images", password="p@ss/word-1"))
+    assert redact("of p@ss/word-1 and p%40ss%2Fword-1") == "of *** and ***"
