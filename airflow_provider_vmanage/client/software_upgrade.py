@@ -121,21 +121,18 @@ class SoftwareUpgrade:
         :raises VManageOutcomeUnknownError: the response was lost, and nothing shows what became of the request.
             Retryable unless the action reboots.
         """
-        try:
-            wanted = self.select(devices, versions)
-            jobs = self._adopt(request, [one.device for one in wanted])
-            adopted = {device_id for job in jobs for device_id in job.device_ids}
-            decisions = self._decide(request, [one for one in wanted if one.device.device_id not in adopted], file_name)
-            self._refuse_unknown_intent(request, decisions)
-            _refuse_blocked(decisions, skip_blocked)
-            _refuse_too_many(decisions, max_devices)
-            state = self._begin(request, wanted, jobs, decisions)
-            sender = ActionSender(self.session, self._running, self._notes, time_left=lambda: deadline - self._clock())
-            return state if self.check_mode else sender.send(state, decisions)
-        except VManageError as err:
-            if not err.retryable:
-                self._notes.clear()
-            raise
+        parse_devices(devices)  # bad input is refused before anything is read
+        self._running.read()  # before the devices, which show what a task does that ends in between
+        wanted = self.select(devices, versions)
+        jobs = self._adopt(request, wanted)
+        adopted = {device_id for job in jobs for device_id in job.device_ids}
+        decisions = self._decide(request, [one for one in wanted if one.device.device_id not in adopted], file_name)
+        self._refuse_unknown_intent(request, decisions)
+        _refuse_blocked(decisions, skip_blocked)
+        _refuse_too_many(decisions, max_devices)
+        state = self._begin(request, wanted, jobs, decisions)
+        sender = ActionSender(self.session, self._running, self._notes, time_left=lambda: deadline - self._clock())
+        return state if self.check_mode else sender.send(state, decisions)
 
     def wait(self, state: ActionState, deadline: float, poll_interval: float) -> ActionState:
         """Poll until every task of the manager has ended, or the deadline has passed.
@@ -177,7 +174,8 @@ class SoftwareUpgrade:
             if not state.is_pending or left <= 0:
                 break
             self.session.sleep(min(_VERIFY_INTERVAL_S, left))
-        if not self.check_mode:
+        # A task that has given no verdict is taken over by a retry.
+        if not self.check_mode and (state.has_ended or state.request.reboots):
             self._notes.clear()
         return judge_at_end(state)
 
@@ -194,7 +192,7 @@ class SoftwareUpgrade:
             if not err.retryable:
                 raise
             log.info("The devices cannot be listed yet: %s", err)
-            return state
+            return judge(state, {})
 
     def select(self, devices: Any, versions: Sequence[str]) -> list[WantedDevice]:
         """Return the devices of the manager that are meant, each with the versions; one to three calls.
@@ -214,17 +212,19 @@ class SoftwareUpgrade:
                 break
         return devices
 
-    def _adopt(self, request: ActionRequest, devices: Sequence[Device]) -> list[Job]:
+    def _adopt(self, request: ActionRequest, wanted: Sequence[WantedDevice]) -> list[Job]:
         """Return the tasks that already work on these devices: those noted by an earlier try, and running ones."""
-        targets = {device.device_id or "": device.as_target() for device in devices}
-        jobs = []
-        for note in self._notes.read():
-            ours = tuple(sorted(targets.keys() & note.devices.keys()))
-            if note.process_id and note.is_about(request) and ours:
+        versions = {one.device.device_id or "": one.versions for one in wanted}
+        targets = {one.device.device_id or "": one.device.as_target() for one in wanted}
+        jobs: list[Job] = []
+        notes = self._notes.read()
+        for note in notes:
+            ours = tuple(sorted(key for key in targets if note.is_about(request, key, versions[key])))
+            if note.process_id and ours:
                 jobs.append(Job(note.process_id, ours))
                 targets = {key: target for key, target in targets.items() if key not in ours}
         kinds = {request.kind, ActionKind.ACTIVATE} if request.reboots else {request.kind}
-        jobs += self._running.of_ours(kinds, list(targets.values()), without={job.process_id for job in jobs})
+        jobs += self._running.of_ours(kinds, list(targets.values()), without={note.process_id for note in notes})
         for job in jobs:
             log.info("Task %s already works on %d of the devices: taking it over", job.process_id, len(job.device_ids))
         return jobs
@@ -244,17 +244,24 @@ class SoftwareUpgrade:
         return {one.device_id: one for one in decisions}
 
     def _refuse_unknown_intent(self, request: ActionRequest, decisions: dict[str, Decision]) -> None:
-        """Raise if an earlier try may have sent a reboot that neither a task nor the versions explain."""
-        for note in self._notes.read():
-            may_have = [key for key in note.devices if key in decisions and decisions[key].is_open]
-            if request.reboots and not note.process_id and note.is_about(request) and may_have:
-                names = ", ".join(decisions[key].wanted.device.name for key in may_have)
-                error = VManageOutcomeUnknownError(
-                    f"An earlier try may have sent the action to {names} at {note.sent_at}, and neither a running task "
-                    "nor the versions show it: check the devices and the manager's task list before you run it again"
-                )
-                error.retryable = False
-                raise error
+        """Raise if an earlier try may have sent a reboot that neither a task nor the versions explain.
+
+        Whoever starts the task again after that has checked, so these notes are dropped.
+        """
+        notes = self._notes.read() if request.reboots else []
+        unclear = [note for note in notes if note.may_have_rebooted and not note.process_id]
+        may_have = {key: note.sent_at for note in unclear for key in note.devices if _is_open(decisions, key)}
+        if not may_have:
+            return
+        if not self.check_mode:
+            self._notes.write([note for note in notes if note not in unclear])
+        names = ", ".join(f"{decisions[key].wanted.device.name} ({at})" for key, at in may_have.items())
+        error = VManageOutcomeUnknownError(
+            f"An earlier try may have sent the action to {names}, and neither a running task nor the versions show "
+            "it: check the devices and the manager's task list before you run it again"
+        )
+        error.retryable = False
+        raise error
 
     def _begin(
         self,
@@ -289,6 +296,10 @@ class SoftwareUpgrade:
         if not status.has_ended(targets):
             return replace(job, refusals=0)
         return replace(job, verdicts={one.device_id: verdict_of(status, one) for one in targets})
+
+
+def _is_open(decisions: dict[str, Decision], device_id: str) -> bool:
+    return device_id in decisions and decisions[device_id].is_open
 
 
 def _refused(job: Job, err: VManageError) -> Job:

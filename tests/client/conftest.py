@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
@@ -77,6 +78,22 @@ def repository(
 ) -> SoftwareRepository:
     """The software repository of ``vm``, on a clock that only the recorded_sleeps of its session move."""
     return SoftwareRepository(connect(vm), clock=lambda: sum(recorded_sleeps))
+
+
+@pytest.fixture
+def upgrade_on(connect: Callable[..., ManagerSession], recorded_sleeps: list[float]) -> Callable[..., SoftwareUpgrade]:
+    """Makes device actions on a simulator, on a clock that only recorded sleeps move."""
+    return lambda vm, **options: SoftwareUpgrade(connect(vm), clock=lambda: sum(recorded_sleeps), **options)
+
+
+@pytest.fixture
+def in_time(simulate: Callable[..., Simulator], recorded_sleeps: list[float]) -> Callable[..., Simulator]:
+    """Starts simulators whose tasks take their minutes, on the same clock."""
+
+    def start(*args: Any, **options: Any) -> Simulator:
+        return simulate(*args, **{"seconds_per_minute": 60.0, "clock": lambda: 1.7e9 + sum(recorded_sleeps), **options})
+
+    return start
 
 
 @pytest.fixture

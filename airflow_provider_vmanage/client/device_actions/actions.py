@@ -8,9 +8,10 @@ no source names is a failure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
@@ -159,10 +160,6 @@ class SubTask:
         """Return whether every status word of the row is one of success."""
         return bool(self.words) and self.words <= SUCCESS_WORDS
 
-    def is_about(self, target: Target) -> bool:
-        """Return whether the row is that of the device."""
-        return self.device_id == target.device_id if self.device_id else target.ip in self.ips
-
 
 @dataclass(frozen=True)
 class TaskStatus:
@@ -207,8 +204,17 @@ class TaskStatus:
         return all(found and not any(row.is_open for row in found) for found in rows)
 
     def rows_of(self, target: Target) -> list[SubTask]:
-        """Return the rows that are about a device."""
-        return [row for row in self.rows if row.is_about(target)]
+        """Return the rows that are about a device: by its id, or by its address where a row has no id."""
+        by_name = self._rows_by_name
+        return [*by_name.get(target.device_id, ()), *by_name.get(("ip", target.ip), ())]
+
+    @cached_property
+    def _rows_by_name(self) -> dict[Hashable, list[SubTask]]:
+        found: dict[Hashable, list[SubTask]] = {}
+        for row in self.rows:
+            for name in [row.device_id] if row.device_id else [("ip", ip) for ip in dict.fromkeys(row.ips)]:
+                found.setdefault(name, []).append(row)
+        return found
 
 
 @dataclass(frozen=True)

@@ -143,10 +143,9 @@ def find_image(
 
 def _unfit(request: ActionRequest, device: Device, versions: Sequence[str]) -> str | None:
     version = versions[0]
-    if request.kind is ActionKind.ACTIVATE and not _has(device.available, version):
-        return f"version {version} is not installed on it"
-    if request.kind is ActionKind.SET_DEFAULT and not _has([device.running, *device.available], version):
-        return f"version {version} is not installed on it"
+    if request.kind in (ActionKind.ACTIVATE, ActionKind.SET_DEFAULT):
+        installed = [device.running, *device.available]
+        return None if _has(installed, version) else _not_installed(version, installed)
     if request.kind is ActionKind.REMOVE:
         used = [one for one in versions if _has([device.running, device.partition], one)]
         if used:
@@ -154,6 +153,11 @@ def _unfit(request: ActionRequest, device: Device, versions: Sequence[str]) -> s
         used = [one for one in versions if _has([device.default], one)]
         return f"version {used[0]} is its default" if used else None
     return None
+
+
+def _not_installed(version: str, installed: Sequence[str | None]) -> str:
+    listed = ", ".join(one for one in installed if one)
+    return f"version {version} is not installed on it, but {listed or 'no version that can be read'}"
 
 
 def _downgrade(request: ActionRequest, device: Device, version: str) -> str | None:

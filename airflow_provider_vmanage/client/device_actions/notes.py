@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_vmanage.client.device_actions.actions import ActionKind
+from airflow_provider_vmanage.client.versions import same_version
+
 if TYPE_CHECKING:
     from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
 
@@ -33,9 +36,20 @@ class ActionNote:
     process_id: str = ""
     sent_at: str = field(default_factory=now_text)
 
-    def is_about(self, request: ActionRequest) -> bool:
-        """Return whether an earlier try asked for the same."""
-        return (self.kind, self.activate) == (request.kind.name, request.activate)
+    @property
+    def may_have_rebooted(self) -> bool:
+        """Return whether its devices may reboot, or have."""
+        return self.activate or self.kind == ActionKind.ACTIVATE.name
+
+    def is_about(self, request: ActionRequest, device_id: str, versions: Sequence[str]) -> bool:
+        """Return whether an earlier try asked for the same on a device."""
+        noted = self.devices.get(device_id)
+        return (
+            (self.kind, self.activate) == (request.kind.name, request.activate)
+            and noted is not None
+            and len(noted) == len(versions)
+            and all(same_version(one, other) for one, other in zip(noted, versions, strict=True))
+        )
 
 
 class ActionNotes(Protocol):

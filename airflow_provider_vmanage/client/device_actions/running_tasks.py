@@ -33,9 +33,14 @@ class RunningTasks:
         self._clock = clock
         self._tasks: list[tuple[RunningTask, TaskStatus | None]] | None = None
 
-    def reread(self) -> RunningTasks:
-        """Forget what was read; return itself."""
-        self._tasks = None
+    def read(self, rows_timeout: float = ROWS_TIMEOUT_S) -> RunningTasks:
+        """Read the running tasks and what they work on; return itself.
+
+        :param rows_timeout: seconds for which a task may show no devices.
+        :raises VManageError: the list cannot be read.
+        """
+        body = self._session.request("GET", "device/action/status/tasks").body
+        self._tasks = [(task, self._status_of(task, rows_timeout)) for task in parse_running_tasks(body)]
         return self
 
     def of_ours(
@@ -65,6 +70,8 @@ class RunningTasks:
         :raises VManageError: the list cannot be read.
         """
         for task, status in self._read():
+            if status is not None and status.is_over:
+                continue  # it has ended since it was listed
             if status is None or not status.rows:
                 return f"task {task.process_id} is running, and which devices it works on cannot be read"
             if status.rows_of(target):
@@ -74,13 +81,12 @@ class RunningTasks:
 
     def _read(self) -> list[tuple[RunningTask, TaskStatus | None]]:
         if self._tasks is None:
-            body = self._session.request("GET", "device/action/status/tasks").body
-            self._tasks = [(task, self._status_of(task)) for task in parse_running_tasks(body)]
-        return self._tasks
+            self.read()
+        return self._tasks or []
 
-    def _status_of(self, task: RunningTask) -> TaskStatus | None:
-        """Return the status of a running task; one without devices is asked for again for a minute."""
-        deadline = self._clock() + ROWS_TIMEOUT_S
+    def _status_of(self, task: RunningTask, rows_timeout: float) -> TaskStatus | None:
+        """Return the status of a running task; one without devices is asked for again until then."""
+        deadline = self._clock() + rows_timeout
         while True:
             try:
                 status = parse_status(self._session.request("GET", f"device/action/status/{task.process_id}").body)
@@ -88,7 +94,7 @@ class RunningTasks:
                 raise
             except VManageError:
                 return None
-            if status.rows or self._clock() >= deadline:
+            if status.rows or status.is_over or self._clock() >= deadline:
                 return status
             self._session.sleep(5.0)
 

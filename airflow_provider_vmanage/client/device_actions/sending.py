@@ -61,7 +61,7 @@ class ActionSender:
         """
         notes = _notes_of(state)
         for group in _groups(decisions.values()):
-            devices = {one.device_id: list(one.versions) for one in group}
+            devices = {one.device_id: list(one.wanted.versions) for one in group}
             note = ActionNote(state.request.kind.name, state.request.activate, devices)
             self._notes.write([*notes, note])
             try:
@@ -115,7 +115,7 @@ class ActionSender:
         readable = 0.0
         while True:
             try:
-                if found := self._running.reread().of_ours({kind}, [one.target for one in group]):
+                if found := self._running.read(rows_timeout=0).of_ours({kind}, [one.target for one in group]):
                     return found[0].process_id
                 if self._is_done(request, group):
                     return None
@@ -124,6 +124,8 @@ class ActionSender:
                 raise
             except VManageError as again:
                 log.info("No news yet: %s", again)
+                if not again.retryable:  # this will not become readable
+                    readable += _FIND_INTERVAL_S
             if readable > FIND_TIMEOUT_S or self._time_left() <= 0:
                 raise _unknown(request, kind, group, err) from err
             self._session.sleep(_FIND_INTERVAL_S)

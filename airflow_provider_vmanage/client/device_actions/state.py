@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,8 +13,11 @@ from airflow_provider_vmanage.client.device_actions.decisions import ActionReque
 from airflow_provider_vmanage.client.device_actions.notes import now_text
 from airflow_provider_vmanage.client.devices import Device
 
-#: characters of the manager's words that a row holds, so that a row stays below 800 bytes
+#: characters of a reason, and of the manager's words, that a row holds
 MAX_WORDS = 200
+
+#: bytes of a row as JSON
+MAX_ROW_BYTES = 800
 
 _ACTIONS = {
     ActionKind.INSTALL: "installed",
@@ -39,6 +43,7 @@ class DeviceWork:
     :param process_id: task of the manager.
     :param started_at: ISO 8601, UTC; when the action was sent or taken over.
     :param ended_at: likewise; when the verdict was given.
+    :param is_listed: whether the last list call showed the device.
     """
 
     device: Device
@@ -51,6 +56,7 @@ class DeviceWork:
     process_id: str | None = None
     started_at: str | None = None
     ended_at: str | None = None
+    is_listed: bool = True
 
     def end(self, action: str, reason: str | None = None, activity: str | None = None) -> DeviceWork:
         """Return the work with its outcome."""
@@ -63,8 +69,8 @@ class DeviceWork:
         )
 
     def as_row(self, *, applied: bool) -> dict[str, Any]:
-        """Return the flat row of plain JSON types, with the same keys for every action."""
-        return {
+        """Return the flat row of plain JSON types, with the same keys for every action; at most 800 bytes as JSON."""
+        row = {
             "device": self.device.name,
             "device_id": self.device.device_id,
             "system_ip": self.device.system_ip,
@@ -87,6 +93,7 @@ class DeviceWork:
             "ended_at": self.ended_at,
             "applied": applied,
         }
+        return _fitted(row)
 
 
 @dataclass(frozen=True)
@@ -134,14 +141,16 @@ class ActionState:
 
     def targets_of(self, job: Job) -> list[Target]:
         """Return the devices of a task."""
-        return [work.target for work in self.works if work.device.device_id in job.device_ids]
+        ours = frozenset(job.device_ids)
+        return [work.target for work in self.works if work.device.device_id in ours]
 
     def with_job(self, job: Job) -> ActionState:
         """Return the state with a task in place of an earlier one of the same id, or added."""
         others = [one for one in self.jobs if one.process_id != job.process_id]
+        ours = frozenset(job.device_ids)
         works = [
             replace(work, process_id=job.process_id, started_at=work.started_at or now_text())
-            if work.device.device_id in job.device_ids
+            if work.device.device_id in ours
             else work
             for work in self.works
         ]
@@ -155,7 +164,7 @@ class ActionState:
     def verdict_for(self, device_id: str) -> Verdict | None:
         """Return the manager's verdict on a device, if a task has given one."""
         for job in self.jobs:
-            if job.verdicts is not None and device_id in job.device_ids:
+            if job.verdicts is not None and (device_id in job.verdicts or device_id in job.device_ids):
                 return job.verdicts.get(device_id)
         return None
 
@@ -203,6 +212,22 @@ def _common_version(works: Sequence[DeviceWork]) -> str | None:
 
 def _cut(text: str | None) -> str | None:
     return text if text is None or len(text) <= MAX_WORDS else f"{text[: MAX_WORDS - 1]}…"
+
+
+def _fitted(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with texts cut until it fits: the manager's words first, then the reason, then versions."""
+    for name in ("activity", "reason", "available"):
+        while (excess := len(json.dumps(row)) - MAX_ROW_BYTES) > 0 and row[name]:
+            row[name] = _shorter(row[name], excess)
+    return row
+
+
+def _shorter(value: Any, excess: int) -> Any:
+    if isinstance(value, list):
+        return value[:-1]
+    text = value.removesuffix("…")
+    left = len(text) - max(1, excess // 12)  # a character takes twelve bytes at most
+    return f"{text[:left]}…" if left > 0 else None
 
 
 def _work(value: Mapping[str, Any]) -> DeviceWork:

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+from airflow_provider_vmanage.client.device_actions.actions import ActionKind
+from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
 from airflow_provider_vmanage.client.device_actions.state import ActionState, DeviceWork, done_word
 from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.errors import VManagePartialError
@@ -16,12 +18,14 @@ log = logging.getLogger(__name__)
 def judge(state: ActionState, current: Mapping[str | None, Device]) -> ActionState:
     """Return the state with an outcome for each device that has one by now.
 
-    :param current: the devices as listed now, by id.
+    :param current: the devices as listed now, by id; nothing where they cannot be listed.
     """
     works = []
     for work in state.works:
         if work.action == "pending":
-            work = _judged(replace(work, device=current.get(work.device.device_id, work.device)), state)
+            device = current.get(work.device.device_id)
+            work = replace(work, is_listed=device is not None)
+            work = _judged(replace(work, device=device), state) if device is not None else work
         works.append(work)
     return replace(state, works=tuple(works))
 
@@ -69,9 +73,21 @@ def _judged(work: DeviceWork, state: ActionState) -> DeviceWork:
 
 
 def _failed_in_time(work: DeviceWork, state: ActionState) -> DeviceWork:
-    verdict, device = state.verdict_for(work.target.device_id), work.device
-    seen = f"the device runs {device.running} and its default is {device.default}"
+    verdict = state.verdict_for(work.target.device_id)
+    reported = "the task has given no verdict in time, and" if verdict is None else "the manager reports success, but"
+    seen = _seen(state.request, work) if work.is_listed else "the manager does not list the device"
+    return work.end("failed", f"{reported} {seen}", verdict.activity if verdict else None)
+
+
+def _seen(request: ActionRequest, work: DeviceWork) -> str:
+    """Return what the device shows instead of what was asked for."""
+    device, versions = work.device, ", ".join(work.versions)
     if not device.reachable:
-        seen = f"the manager cannot reach the device (last known version {device.running})"
-    said = "the manager reports success, but" if verdict is not None else "the task has given no verdict in time, and"
-    return work.end("failed", f"{said} {seen}", verdict.activity if verdict else None)
+        return f"the device is unreachable (last known version {device.running})"
+    if request.reboots:
+        return f"the device runs {device.running}"
+    if request.kind is ActionKind.SET_DEFAULT:
+        return f"the default of the device is {device.default}"
+    if request.kind is ActionKind.REMOVE:
+        return f"the device still has version {versions}"
+    return f"version {versions} is not installed on the device"
