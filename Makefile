@@ -126,6 +126,10 @@ bench-upload: $(STAMP) ## uploads beside curl, requests and the vendor's SDK (BE
 bench-waits: $(STAMP) ## thousands of waits in one event loop, beside Airflow's HttpSensor
 	@scripts/bench-waits.sh $(BENCH_ARGS)
 
+.PHONY: bench-verdicts
+bench-verdicts: $(STAMP) ## what becomes of a task on devices, by ours, catalystwan, sastre and python-viptela
+	@scripts/bench-verdicts.sh $(BENCH_ARGS)
+
 .PHONY: bench-cluster
 bench-cluster: $(STAMP) ## tasks per minute on CeleryExecutor, with one worker and with two
 	@scripts/test-cluster.sh --bench $(BENCH_ARGS)

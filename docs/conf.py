@@ -59,7 +59,7 @@ CONTENTS = {
         ],
         "Operate": ["requirements", "deployment", "security", "scale", "notifications", "confirmed"],
         "Test": ["testing", "simulator"],
-        "Background": ["comparison", "glossary", "compatibility"],
+        "Background": ["comparison", "verdicts", "glossary", "compatibility"],
         "Reference": ["api"],
     },
     "operators/index": {
