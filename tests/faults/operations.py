@@ -85,7 +85,7 @@ class Operations:
     def _trigger(self) -> Any:
         with fail_without_retry():
             return asyncio.run(
-                _one_poll(ImageVersionTrigger(file_name=OLD, poke_interval=0, max_consecutive_failures=1))
+                _one_poll(ImageVersionTrigger(file_name=OLD, poke_interval=0.05, max_consecutive_failures=1))
             )
 
     def _test(self) -> Any:
@@ -135,7 +135,7 @@ async def _one_poll(trigger: ImageVersionTrigger) -> dict[str, Any] | None:
             task.cancel()
             await asyncio.wait([task])
             return None
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.001)  # well before the next poll
     return wait_events.read(task.result())[0]
 
 
