@@ -180,6 +180,14 @@ def run() -> Callable[..., Any]:
     return execute
 
 
+@pytest.fixture(autouse=True)
+def forget_masked_secrets() -> Iterator[None]:
+    """Empty Airflow's masker after each test: with the secrets of all tests it takes ever longer for each log line."""
+    yield
+    if masker := sys.modules.get("airflow.sdk._shared.secrets_masker.secrets_masker"):
+        masker._secrets_masker().reset_masker()
+
+
 @pytest.fixture
 def redact() -> Iterator[Callable[[str], str]]:
     """Airflow's own masker, forgetful before and after the test."""
