@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class VManageFailException(AirflowFailException):
-    """A client error that a retry cannot mend; Airflow fails the task and does not retry it.
+    """A client error that a retry cannot fix; Airflow fails the task and does not retry it.
 
     Its text is the original's, with the manager's message, code and details.
 

@@ -110,12 +110,12 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "read_timeout": {
                         "label": "Read timeout (s)",
-                        "description": "60 s unless given: longest silence of the manager within an answer",
+                        "description": "60 s unless given: longest pause of the manager within a response",
                         "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 86400},
                     },
                     "upload_read_timeout": {
                         "label": "Upload read timeout (s)",
-                        "description": "1800 s unless given: from the last byte of an image to the manager's answer",
+                        "description": "1800 s unless given: from the last byte of an image to the manager's response",
                         "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 86400},
                     },
                     "requests_per_second": {

@@ -23,8 +23,8 @@ SOFTWARE_REPOSITORY_PAGE = "/"
 class SoftwareRepositoryLink(BaseOperatorLink):
     """Leads to the web page of the manager that a task talks to; there: *Maintenance > Software Repository*.
 
-    Made of scheme, host and port of the connection alone, so there is nothing secret in it. The manager asks whoever
-    follows it to sign in.
+    Made of scheme, host and port of the connection alone, so there is nothing secret in it. The manager asks its
+    visitor to sign in.
     """
 
     @property

@@ -9,7 +9,7 @@ column               type            meaning
 ``version``          text            version as the manager lists it
 ``version_id``       text            id to delete by
 ``file_name``        text            name of the file; null for a repository URL
-``image_type``       text            such as ``software``; null where the release does not tell
+``image_type``       text            such as ``software``; null where the release does not show it
 ``version_type``     text            ``vmanage`` for a file stored on the manager
 ``platform_family``  list of text    families the image is for; in CSV one text, joined by blanks
 ``updated_on``       64-bit integer  milliseconds since 1970, UTC, as the manager sends them
@@ -102,8 +102,8 @@ def table_file(output: str | os.PathLike[str] | ObjectStoragePath) -> TableFile:
 
     :param output: a path, ``file://…``, or what ``ObjectStoragePath`` opens; it ends in ``.jsonl``, ``.csv`` or
         ``.parquet``.
-    :raises VManageConfigurationError: another ending, a folder that is not there, a scheme that nobody here can open, a
-        password or query in a URL, or Parquet without pyarrow.
+    :raises VManageConfigurationError: another ending, a folder that is not there, a scheme that cannot be opened here,
+        a password or query in a URL, or Parquet without pyarrow.
     """
     text = str(output).strip()
     shown = masked_url(text)

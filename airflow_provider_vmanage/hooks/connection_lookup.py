@@ -1,4 +1,4 @@
-"""Find an Airflow connection, and tell one that does not exist from a place that cannot be asked.
+"""Find an Airflow connection, and distinguish a missing one from a store that cannot be read.
 
 Airflow asks one secrets backend after the other and takes a failure of any of them, the API server included, for "not
 there" (``airflow.sdk.execution_time.context``, Airflow 3.1 to 3.3). So where it finds nothing, each is asked once more,

@@ -19,8 +19,8 @@ def settings_of(connection: Connection, log: Any) -> ManagerSettings:
     """Return what the connection says; what it says in vain, or at a risk, is warned of.
 
     :param connection: of type ``vmanage``.
-    :param log: told the warnings; the hook's own logger.
-    :raises VManageConfigurationError: naming the field, its value and the mend.
+    :param log: logger of the hook, for warnings.
+    :raises VManageConfigurationError: naming the field, its value and the fix.
     """
     mask(connection.password)
     extra = _extra_of(connection)

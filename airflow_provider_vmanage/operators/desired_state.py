@@ -37,7 +37,7 @@ class PlanRepositoryOperator(VManageOperator):
     :param protect: patterns of file names and versions that stay all the same, such as ``vmanage-20.12.*`` (templated).
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, refused login, no permission. No retry.
-    :raises VManageError: unavailable, or an answer that is no list. A retry is safe.
+    :raises VManageError: unavailable, or a response that is not a list. A retry is safe.
     """
 
     template_fields: Sequence[str] = ("images", "exact", "protect", "vmanage_conn_id")
@@ -77,12 +77,12 @@ class ApplyRepositoryOperator(VManageOperator):
 
     Plans again and stops where the manager, or what is in use, is no longer as the plan saw it. What the plan itself
     has done meanwhile does not count, so a rerun after a failure goes on where it stopped, and a rerun after success
-    changes nothing. Before each removal the use of the image is looked at again (lists of devices are at most a
+    changes nothing. Before each removal the use of the image is read again (lists of devices are at most a
     minute old).
 
     Returns ``action`` (``applied``, ``unchanged``), ``changed``, ``added`` and ``removed`` (rows as those of
     :class:`.UploadImageOperator` and :class:`.DeleteImageOperator`), ``kept`` and ``blocked`` (with reasons),
-    ``digest``, ``applied``. Where a change fails, the error tells what was done and what was not tried, and the XCom
+    ``digest``, ``applied``. Where a change fails, the error says what was done and what was not tried, and the XCom
     ``done`` holds the rows of what was done.
 
     :param plan: the result of :class:`PlanRepositoryOperator` (templated).
@@ -92,7 +92,7 @@ class ApplyRepositoryOperator(VManageOperator):
         checksum are read to their end.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: stale plan, too many deletions, something that cannot be added, or a change failed in
-        a way that no retry mends. No retry.
+        a way that no retry can fix. No retry.
     :raises VManageError: unavailable or outcome unknown; partly done. A retry is safe, and goes on.
     """
 
@@ -142,7 +142,7 @@ class ApplyRepositoryOperator(VManageOperator):
 
 
 class PruneImagesOperator(VManageOperator):
-    """Delete old images that nobody needs, so that the manager's disk stays free.
+    """Delete old images that are not needed, so that the manager's disk stays free.
 
     Only images stored on the manager, with a known version and platform family, ever go; never one that a device
     runs, boots, or has while it cannot be reached, nor a version that a maintenance update (SMU) in the repository

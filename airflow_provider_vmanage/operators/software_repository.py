@@ -261,10 +261,10 @@ class ListImagesOperator(VManageOperator):
     :param image_type: only this type, such as ``software`` (templated). Releases that state no type match none.
     :param version: only this version, exactly (templated).
     :param output: file to write instead (templated): a path or what ``ObjectStoragePath`` opens, ending in ``.jsonl``,
-        ``.csv`` or ``.parquet``; its columns are told in :mod:`airflow_provider_vmanage.tables`.
+        ``.csv`` or ``.parquet``; its columns are described in :mod:`airflow_provider_vmanage.tables`.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, refused login, no permission. No retry.
-    :raises VManageError: unavailable, or an answer that is no list. A retry is safe.
+    :raises VManageError: unavailable, or a response that is not a list. A retry is safe.
     """
 
     template_fields: Sequence[str] = ("image_type", "version", "output_path", "vmanage_conn_id")
@@ -288,7 +288,7 @@ class ListImagesOperator(VManageOperator):
         """Return the rows, or write them and return where they are and how many."""
         from airflow_provider_vmanage.tables import table_file
 
-        file = table_file(self.output_path) if self.output_path else None  # what is wrong with it is told first
+        file = table_file(self.output_path) if self.output_path else None  # what is wrong with it is reported first
         image_type = self.image_type or None
         if self.version is None:
             images = self.hook.list_images(image_type=image_type)

@@ -188,10 +188,10 @@ class ListDeviceSoftwareOperator(VManageOperator):
     :param device_type: only the manager's list ``vedge``, ``controller`` or ``vmanage`` (templated); all three by
         default.
     :param output: file to write instead (templated): a path or what ``ObjectStoragePath`` opens, ending in ``.jsonl``,
-        ``.csv`` or ``.parquet``; its columns are told in :mod:`airflow_provider_vmanage.tables`.
+        ``.csv`` or ``.parquet``; its columns are described in :mod:`airflow_provider_vmanage.tables`.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, refused login, no permission. No retry.
-    :raises VManageError: unavailable, or an answer that is no list. A retry is safe.
+    :raises VManageError: unavailable, or a response that is not a list. A retry is safe.
     """
 
     template_fields: Sequence[str] = ("device_type", "output_path", "vmanage_conn_id")
@@ -213,7 +213,7 @@ class ListDeviceSoftwareOperator(VManageOperator):
         """Return the rows, or write them and return where they are and how many."""
         from airflow_provider_vmanage.tables import DEVICE_COLUMNS, table_file
 
-        file = table_file(self.output_path) if self.output_path else None  # what is wrong with it is told first
+        file = table_file(self.output_path) if self.output_path else None  # what is wrong with it is reported first
         rows = [device.as_row() for device in self.hook.list_devices(self.device_type or None)]
         self.log.info("%s", _counted(rows))
         self.log_table(_COLUMNS, [[row[name] for name in _COLUMNS] for row in rows])

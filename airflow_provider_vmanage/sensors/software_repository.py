@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: (apache/airflow issues 71172 and 72716)
 SHORT_INTERVAL = 10.0
 
-#: seconds that Airflow's own timeout of a deferral comes after the trigger's, which tells what was seen last
+#: seconds that Airflow's own timeout of a deferral comes after the trigger's, which reports the last state
 _SAFETY_NET = 60.0
 
 
@@ -44,14 +44,14 @@ class ImageVersionSensor(BaseSensorOperator):
     several roles share a version: the XCom is the newest, and the log names the others. A broken list is an error,
     never "not there yet".
 
-    In all three modes ``soft_fail`` skips on a timeout and on an error that no retry mends, ``never_fail`` on every
-    error but a timeout, and ``silent_fail`` goes on after what a retry may mend: as Airflow does in poke mode.
+    In all three modes ``soft_fail`` skips on a timeout and on an error that no retry can fix, ``never_fail`` on every
+    error but a timeout, and ``silent_fail`` goes on after what a retry may fix: as Airflow does in poke mode.
 
     :param version: version as the manager lists it (templated). Give it, ``file_name`` or both.
     :param file_name: listed or uploaded file name (templated).
     :param platform_family: only images for this family, such as ``c8000v`` (templated).
     :param image_type: only this type, such as ``software`` (templated).
-    :param deferrable: look once, then wait in the triggerer, where all waits on one connection share one poll. Not
+    :param deferrable: poll once, then wait in the triggerer, where all waits on one connection share one poll. Not
         together with ``mode="reschedule"``. Default: Airflow's ``[operators] default_deferrable``.
     :param max_unavailable: seconds for which the manager may be unavailable in a row before a deferred wait fails;
         ``None`` for any time. The default outlasts a restart. In the other modes a failed poll fails the try.
@@ -59,7 +59,7 @@ class ImageVersionSensor(BaseSensorOperator):
         replaces the default of ``max_unavailable``.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, refused login, no permission. No retry.
-    :raises VManageError: unavailable, or an answer that is no list. A retry is safe.
+    :raises VManageError: unavailable, or a response that is not a list. A retry is safe.
     :raises AirflowSensorTimeout: not there within ``timeout`` seconds. No retry.
     """
 
@@ -107,7 +107,7 @@ class ImageVersionSensor(BaseSensorOperator):
         return VManageHook(self.vmanage_conn_id)
 
     def execute(self, context: Context) -> Any:
-        """Poke until the image is there, all pokes of one process in one session; or look once and defer."""
+        """Poke until the image is there, all pokes of one process in one session; or poll once and defer."""
         if (self.deferrable or self.reschedule) and self.poke_interval < SHORT_INTERVAL:
             self.log.warning(
                 "poke_interval is %s s: below %d s Airflow may take a quick return for a failure; set retries >= 1",
@@ -154,7 +154,7 @@ class ImageVersionSensor(BaseSensorOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume, and undo what Airflow skips after a deferral but not in poke mode.
 
-        There ``never_fail`` does not cover a timeout, and ``soft_fail`` covers no error that a retry may mend.
+        There ``never_fail`` does not cover a timeout, and ``soft_fail`` covers no error that a retry may fix.
         """
         try:
             return super().resume_execution(next_method, next_kwargs, context)
@@ -209,8 +209,8 @@ class ImageVersionSensor(BaseSensorOperator):
         started = time.time()
         failures = 0
         try:
-            if answer := self.poke(context):
-                return answer.xcom_value
+            if found := self.poke(context):
+                return found.xcom_value
         except VManageError as err:
             failures = 1
             if not self.silent_fail and (self.max_consecutive_failures == 1 or self.max_unavailable == 0):

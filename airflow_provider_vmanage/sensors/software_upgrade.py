@@ -85,8 +85,8 @@ class DeviceTaskSensor(DeviceSensor):
     """Wait until a task of the manager has ended. The XCom is a row for each device of the task.
 
     Reads only; a retry is safe. Fails if one device is no success, if the task shows no device, or if its validation
-    failed. The manager's words are all that it knows: whether the devices are as wanted, :class:`DeviceVersionSensor`
-    tells.
+    failed. The manager's words are all that it knows: use :class:`DeviceVersionSensor` to learn
+    whether the devices are as wanted.
 
     :param process_id: id of the task, such as ``change_partition-…`` (templated).
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.

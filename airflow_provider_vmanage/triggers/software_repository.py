@@ -22,7 +22,7 @@ from airflow_provider_vmanage.waiting.poll import Poll, poll_of
 from airflow_provider_vmanage.waiting.seen_images import ImageFilter, SeenImages
 from airflow_provider_vmanage.waiting.snapshots import Snapshot, snapshots
 
-#: seconds that a look under way may still take after the deadline
+#: seconds that a poll under way may still take after the deadline
 GRACE = 30.0
 
 
@@ -30,7 +30,7 @@ class ImageVersionTrigger(BaseTrigger):
     """Wait until an image shows up in the list; made by ``ImageVersionSensor``, and of use in your own operators.
 
     All waits on one connection in one triggerer share one session and one list call per interval, the shortest that
-    one of them wants. The first look comes after one interval: whoever defers has looked already. The event is what
+    one of them wants. The first poll comes after one interval: the sensor polls before it defers. The event is what
     :mod:`airflow_provider_vmanage.waiting.wait_events` reads.
 
     Every argument has a default and is plain JSON, so that a wait that an older release began goes on.
@@ -40,8 +40,8 @@ class ImageVersionTrigger(BaseTrigger):
     :param file_name: listed or uploaded file name.
     :param platform_family: only images for this family.
     :param image_type: only this type.
-    :param poke_interval: seconds between two looks.
-    :param exponential_backoff: double the interval after each look, with jitter.
+    :param poke_interval: seconds between two polls.
+    :param exponential_backoff: double the interval after each poll, with jitter.
     :param max_wait: seconds that an interval may grow to.
     :param deadline: seconds since 1970 at which the wait ends with a timeout; a restart does not move it.
     :param started_at: seconds since 1970 at which the wait began.
@@ -154,8 +154,8 @@ class ImageAvailableTrigger(BaseEventTrigger):
     With Airflow 3.3 and newer what was seen is kept in the asset state store, so a restart of the triggerer neither
     misses an image nor repeats one, but for a kill in the :data:`~.seen_images.HANDOVER` seconds after an event, which
     repeats it. Before 3.3 there is no such store: each start of the triggerer begins with a new baseline, so what
-    appears while it is down is missed (or, with ``emit_existing``, all is told again); and each watcher has a stream
-    of its own, though still one session and one list call for all in the same process.
+    appears while it is down is missed (or, with ``emit_existing``, every image is reported again); and each watcher
+    has a stream of its own, though still one session and one list call for all in the same process.
 
     One trigger with the same arguments belongs to one asset; on several assets it has no store to itself.
 
@@ -163,8 +163,8 @@ class ImageAvailableTrigger(BaseEventTrigger):
     :param version_pattern: shell pattern for the version, such as ``20.15.*``; case matters.
     :param platform_family: only images for this family, such as ``c8000v``.
     :param image_type: only this type, such as ``software``.
-    :param poke_interval: seconds between two looks.
-    :param emit_existing: fire for the images that are there at the first look, too.
+    :param poke_interval: seconds between two polls.
+    :param emit_existing: fire for the images that are there at the first poll, too.
     """
 
     def __init__(
@@ -210,7 +210,7 @@ class ImageAvailableTrigger(BaseEventTrigger):
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Any]:
-        """Yield the list after each look, for all watchers of one connection (Airflow 3.3)."""
+        """Yield the list after each poll, for all watchers of one connection (Airflow 3.3)."""
         conn_id, interval = kwargs.get("vmanage_conn_id", "vmanage_default"), kwargs.get("poke_interval", 60.0)
         async with aclosing(snapshots(conn_id, interval)) as stream:
             async for snapshot in stream:

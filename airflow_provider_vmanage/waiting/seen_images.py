@@ -1,4 +1,4 @@
-"""What a watcher has seen, so that it tells each image once."""
+"""What a watcher has seen, so that it reports each image once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HANDOVER = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ImageFilter:
-    """Which images a watcher tells of; what is not given fits all.
+    """Which images a watcher reports; what is not given matches all.
 
     :param version_pattern: shell pattern for the version.
     :param platform_family: a family the image is for.
@@ -34,7 +34,7 @@ class ImageFilter:
     image_type: str | None = None
 
     def fits(self, image: SoftwareImage) -> bool:
-        """Tell whether the watcher tells of this image."""
+        """Return whether the watcher reports this image."""
         return matches(
             image,
             version_pattern=self.version_pattern,

@@ -1,4 +1,4 @@
-"""The list of a manager after each look, as a stream for those who watch it for ever."""
+"""The list of a manager after each poll, as a stream for watchers."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Snapshot:
 
 
 class _Watch:
-    """Takes part in the poll of a connection for ever; failed looks are left to the poll's log.
+    """Takes part in the poll of a connection for ever; failed polls are left to the poll's log.
 
-    Only the newest list is kept: whoever is slow compares with that.
+    Only the newest list is kept: a slow watcher compares with that.
     """
 
     def __init__(self, interval: float) -> None:
