@@ -8,9 +8,10 @@ version. ``confirm`` makes it the version of the next boot: until then a power c
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Param, task
 
 from airflow_provider_vmanage.operators.software_upgrade import (
     ActivateSoftwareOperator,
@@ -35,7 +36,7 @@ with DAG(
             "vmanage_default", type="string", title="Manager", description="Id of the Airflow connection to the manager"
         ),
         "devices": Param(
-            ["branch-7"],
+            ["hq-edge-1"],
             type="array",
             items={"type": "string"},
             title="Devices to upgrade",
@@ -63,6 +64,7 @@ with DAG(
         devices="{{ params.devices }}",
         version="{{ params.version }}",
         deferrable=True,
+        poll_interval=10,
     )
     # [END install]
 
@@ -80,6 +82,7 @@ with DAG(
         devices="{{ params.devices }}",
         version="{{ params.version }}",
         deferrable=True,
+        poll_interval=10,
     )
     # [END activate]
 
@@ -100,8 +103,12 @@ with DAG(
     )
     # [END set_default]
 
+    @task.short_circuit
+    def anything_to_remove(params: dict[str, Any]) -> bool:
+        return bool(params["remove"])
+
     # [START remove]
     clean_up = RemoveSoftwareOperator(task_id="clean_up", devices="{{ params.devices }}", version="{{ params.remove }}")
     # [END remove]
 
-    install >> approve >> activate >> back >> confirm >> clean_up
+    install >> approve >> activate >> back >> confirm >> anything_to_remove() >> clean_up

@@ -29,6 +29,7 @@ CHOSEN: list[tuple[str, dict[str, Any]]] = [
     ("repository_upkeep", {}),
     ("repository_upkeep", {"manager": "vmanage_branch"}),
     ("on_new_image", {}),
+    ("upgrade_devices", {}),
 ]
 
 # One Airflow for all of them, since its start is what takes the time. Somebody approves; nobody waits for a retry.
