@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_vmanage.client.device_actions.actions import ActionKind, parse_status, verdict_of
+from airflow_provider_vmanage.client.device_actions.actions import MAX_REFUSALS, ActionKind, verdict_of
 from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest, Decision, decide, find_image
 from airflow_provider_vmanage.client.device_actions.notes import ActionNotes, NoNotes
 from airflow_provider_vmanage.client.device_actions.running_tasks import RunningTasks
@@ -26,6 +26,7 @@ from airflow_provider_vmanage.client.device_actions.selection import (
 )
 from airflow_provider_vmanage.client.device_actions.sending import ActionSender
 from airflow_provider_vmanage.client.device_actions.state import ActionState, DeviceWork, Job, done_word
+from airflow_provider_vmanage.client.device_actions.task_status import read_status
 from airflow_provider_vmanage.client.device_actions.verification import judge, judge_at_end
 from airflow_provider_vmanage.client.devices import DEVICE_TYPES, Device, list_devices_of_type, read_again
 from airflow_provider_vmanage.client.errors import (
@@ -44,9 +45,6 @@ log = logging.getLogger(__name__)
 
 #: seconds for which the lists may lag behind an action that reboots nothing
 LIST_LAG_S = 60.0
-
-#: refusals in a row after which a task id says nothing any more
-MAX_REFUSALS = 3
 
 _VERIFY_INTERVAL_S = 10.0
 
@@ -232,11 +230,12 @@ class SoftwareUpgrade:
     def _decide(
         self, request: ActionRequest, wanted: Sequence[WantedDevice], file_name: str | None
     ) -> dict[str, Decision]:
-        images: list[SoftwareImage] = []
+        images: list[SoftwareImage] | None = None
 
         def image_for(device: Device, version: str) -> Any:
-            if not images:
-                images.extend(SoftwareRepository(self.session).list_images())
+            nonlocal images
+            if images is None:  # one list for all devices, an empty one too
+                images = SoftwareRepository(self.session).list_images()
             return find_image(images, device, version, file_name, self.session.server.release)
 
         busy = self._running.reason_busy
@@ -246,7 +245,7 @@ class SoftwareUpgrade:
     def _refuse_unknown_intent(self, request: ActionRequest, decisions: dict[str, Decision]) -> None:
         """Raise if an earlier try may have sent a reboot that neither a task nor the versions explain.
 
-        Whoever starts the task again after that has checked, so these notes are dropped.
+        These notes are dropped: a person who runs the task again has checked the devices.
         """
         notes = self._notes.read() if request.reboots else []
         unclear = [note for note in notes if note.may_have_rebooted and not note.process_id]
@@ -283,7 +282,7 @@ class SoftwareUpgrade:
     def _poll_job(self, state: ActionState, job: Job) -> Job:
         targets = state.targets_of(job)
         try:
-            status = parse_status(self.session.request("GET", f"device/action/status/{job.process_id}").body)
+            status = read_status(self.session, job.process_id)
         except VManageCancelledError:
             raise
         except VManageRejectedError as err:

@@ -221,7 +221,8 @@ class ImageVersionSensor(BaseSensorOperator):
         return self._defer(started, failures)
 
     def _defer(self, started: float, failures: int) -> NoReturn:
-        from airflow_provider_vmanage.triggers.software_repository import GRACE, ImageVersionTrigger
+        from airflow_provider_vmanage.triggers.software_repository import ImageVersionTrigger
+        from airflow_provider_vmanage.waiting.pace import GRACE_S
 
         deadline = started + self.timeout
         trigger = ImageVersionTrigger(
@@ -239,7 +240,7 @@ class ImageVersionSensor(BaseSensorOperator):
             failures=failures,
             max_unavailable=None if self.silent_fail else self.max_unavailable,
         )
-        left = timedelta(seconds=max(0.0, deadline - time.time()) + GRACE + _SAFETY_NET)
+        left = timedelta(seconds=max(0.0, deadline - time.time()) + GRACE_S + _SAFETY_NET)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=left)
 
     @contextmanager

@@ -112,12 +112,12 @@ class DeviceTaskSensor(DeviceSensor):
     def poke(self, context: Context) -> PokeReturnValue:
         """Read the status of the task."""
         from airflow_provider_vmanage.client.arguments import require_text
-        from airflow_provider_vmanage.client.device_actions.actions import parse_status
         from airflow_provider_vmanage.client.device_actions.task_rows import rows_of
+        from airflow_provider_vmanage.client.device_actions.task_status import read_status
 
         with fail_without_retry():
             process_id = require_text(self.process_id, "process_id")
-            status = parse_status(self.hook.request("GET", f"device/action/status/{process_id}").body)
+            status = read_status(self.hook, process_id)
             if not status.is_over:
                 self.log.info("Task %s has not ended", process_id)
                 return PokeReturnValue(is_done=False)

@@ -14,9 +14,6 @@ from airflow_provider_vmanage.waiting.events import Event, failed
 from airflow_provider_vmanage.waiting.pace import Pace, Patience, Wait
 from airflow_provider_vmanage.waiting.poll import Poll, poll_of
 
-#: seconds that a poll under way may still take after the deadline
-GRACE_S = 30.0
-
 
 class DeviceTrigger(BaseTrigger):
     """Shared behaviour: arguments, the shared poll, one event."""
@@ -69,14 +66,6 @@ class DeviceTrigger(BaseTrigger):
         self._poll = poll = poll_of(self.vmanage_conn_id)
         for wait in self._waits:
             poll.join(wait)
-        events = await asyncio.gather(*(_event_of(wait) for wait in self._waits))
+        events = await asyncio.gather(*(wait.end() for wait in self._waits))
         first = next((event for event in events if event["status"] != "success"), None)
         return first or {"status": "success", "waits": events}
-
-
-async def _event_of(wait: Wait) -> Event:
-    limit = None if wait.seconds_left is None else max(0.0, wait.seconds_left) + GRACE_S
-    try:
-        return await asyncio.wait_for(wait.outcome, limit)
-    except asyncio.TimeoutError:
-        return wait.time_is_up()

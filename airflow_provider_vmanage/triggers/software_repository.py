@@ -5,7 +5,6 @@ A trigger only reads, so it may run twice, be moved to another triggerer, or be 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Hashable
 from contextlib import aclosing
 from typing import Any
@@ -21,9 +20,6 @@ from airflow_provider_vmanage.waiting.pace import DEFAULT_MAX_UNAVAILABLE, Pace,
 from airflow_provider_vmanage.waiting.poll import Poll, poll_of
 from airflow_provider_vmanage.waiting.seen_images import ImageFilter, SeenImages
 from airflow_provider_vmanage.waiting.snapshots import Snapshot, snapshots
-
-#: seconds that a poll under way may still take after the deadline
-GRACE = 30.0
 
 
 class ImageVersionTrigger(BaseTrigger):
@@ -126,11 +122,7 @@ class ImageVersionTrigger(BaseTrigger):
         wait = self._wait = self._new_wait()
         self._poll = poll_of(self.vmanage_conn_id)
         self._poll.join(wait)
-        limit = None if wait.seconds_left is None else max(0.0, wait.seconds_left) + GRACE
-        try:
-            return await asyncio.wait_for(wait.outcome, limit)
-        except asyncio.TimeoutError:
-            return wait.time_is_up()
+        return await wait.end()
 
     def _new_wait(self) -> ImageWait:
         wanted = AwaitedImage(self.version, self.file_name, self.platform_family, self.image_type)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_vmanage.client.device_actions.actions import TaskStatus, parse_status
+from airflow_provider_vmanage.client.device_actions.actions import MAX_REFUSALS, TaskStatus
+from airflow_provider_vmanage.client.device_actions.task_status import read_status
 from airflow_provider_vmanage.client.device_actions.version_state import has_version
 from airflow_provider_vmanage.client.errors import VManageError, VManageRejectedError
 from airflow_provider_vmanage.waiting.events import Event, succeeded, timed_out
@@ -15,9 +16,6 @@ from airflow_provider_vmanage.waiting.pace import Pace, Patience, Wait
 if TYPE_CHECKING:
     from airflow_provider_vmanage.client.devices import Device
     from airflow_provider_vmanage.hooks.vmanage import VManageHook
-
-#: refusals in a row after which a task id says nothing any more
-MAX_REFUSALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class TaskQuestion:
 
     def ask(self, hook: VManageHook) -> TaskStatus:
         """Return the status."""
-        return parse_status(hook.request("GET", f"device/action/status/{self.process_id}").body)
+        return read_status(hook, self.process_id)
 
     def __str__(self) -> str:
         """Return what a log calls it."""

@@ -47,6 +47,9 @@ class Pace:
         return polls
 
 
+#: seconds that a poll under way may still take after the deadline
+GRACE_S = 30.0
+
 #: seconds for which a manager may be unavailable in a row; a restart takes up to 40 minutes
 DEFAULT_MAX_UNAVAILABLE = 3600.0
 
@@ -103,6 +106,14 @@ class Wait:
     def seconds_left(self) -> float | None:
         """Return the seconds until the deadline, or ``None`` where there is none."""
         return None if self._patience.deadline is None else self._ends - time.monotonic()
+
+    async def end(self) -> events.Event:
+        """Return the event that ends the wait; the timeout, if a poll under way outlasts the deadline."""
+        limit = None if self.seconds_left is None else max(0.0, self.seconds_left) + GRACE_S
+        try:
+            return await asyncio.wait_for(self.outcome, limit)
+        except asyncio.TimeoutError:
+            return self.time_is_up()
 
     def take(self, result: Any) -> None:
         """Take the result of a poll: the wait is over, or wants another poll."""

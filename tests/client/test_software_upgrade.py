@@ -311,3 +311,11 @@ def test_a_failed_device_is_final_after_a_reboot_and_named(
         raise_unless_done(state)
     assert not caught.value.retryable
     assert [row["action"] for row in caught.value.done] == ["activated", "failed", "activated"]
+
+
+def test_an_empty_repository_is_listed_once_for_all_devices(
+    vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
+) -> None:
+    with pytest.raises(VManageBlockedError, match="no image of version"):
+        upgrade().run(INSTALL, names(edges), [NEW])
+    assert sum(one.path == "/dataservice/device/action/software" for one in vm.requests) == 1

@@ -19,6 +19,9 @@ from airflow_provider_vmanage.client.errors import VManageProtocolError
 #: first release whose documentation requires ``input.data`` in an installation (Cisco, "Process Install")
 LIST_INPUT_SINCE = (20, 18)
 
+#: refusals in a row after which a task id says nothing any more
+MAX_REFUSALS = 3
+
 #: the only words that make a device a success: an action that ended, and one that the manager has scheduled
 SUCCESS_WORDS = frozenset({"success", "success_scheduled"})
 

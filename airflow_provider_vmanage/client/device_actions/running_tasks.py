@@ -11,9 +11,9 @@ from airflow_provider_vmanage.client.device_actions.actions import (
     Target,
     TaskStatus,
     parse_running_tasks,
-    parse_status,
 )
 from airflow_provider_vmanage.client.device_actions.state import Job
+from airflow_provider_vmanage.client.device_actions.task_status import read_status
 from airflow_provider_vmanage.client.errors import VManageCancelledError, VManageError
 from airflow_provider_vmanage.client.session import ManagerSession
 
@@ -89,7 +89,7 @@ class RunningTasks:
         deadline = self._clock() + rows_timeout
         while True:
             try:
-                status = parse_status(self._session.request("GET", f"device/action/status/{task.process_id}").body)
+                status = read_status(self._session, task.process_id)
             except VManageCancelledError:
                 raise
             except VManageError:

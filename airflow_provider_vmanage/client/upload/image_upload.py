@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice, check_file_name
+from airflow_provider_vmanage.client.arguments import IF_EXISTS, check_choice, check_file_name, parse_seconds
 from airflow_provider_vmanage.client.changes import OUTCOME_OPEN, Change
 from airflow_provider_vmanage.client.device_actions.usage import read_usage
 from airflow_provider_vmanage.client.errors import (
     VManageAmbiguousError,
-    VManageConfigurationError,
     VManageConflictError,
     VManageOutcomeUnknownError,
     VManageRejectedError,
@@ -84,7 +82,7 @@ class ImageUpload:
         self.file_name = check_file_name(file_name)
         self.checksum = checksum
         self.if_exists = if_exists
-        self.listing_timeout = _check_seconds(listing_timeout, "listing_timeout")
+        self.listing_timeout = parse_seconds(listing_timeout, "listing_timeout")
         self.allow_in_use = allow_in_use
         check_choice(if_exists, IF_EXISTS, "if_exists")
         self._notes = notes or NoNotes()
@@ -274,9 +272,3 @@ def _pause(session: ManagerSession, err: VManageUnavailableError, repeats: int) 
         raise err
     log.warning("%s; sending again in %.1f s", err, seconds)
     session.sleep(seconds)
-
-
-def _check_seconds(value: Any, field: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise VManageConfigurationError(f"{field} is {value!r}: give a number of seconds above 0")
-    return value
