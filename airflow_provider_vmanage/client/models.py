@@ -19,7 +19,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
-from airflow_provider_vmanage.client.record_text import are_names_distinct, inner_text, parse_file_names, parse_java_map
+from airflow_provider_vmanage.client.http.record_text import (
+    are_names_distinct,
+    inner_text,
+    parse_file_names,
+    parse_java_map,
+)
 from airflow_provider_vmanage.client.urls import masked_url
 
 #: limit of milliseconds: the tables of images have a 64-bit integer

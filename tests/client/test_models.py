@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
+from airflow_provider_vmanage.client.http.record_text import parse_file_names, parse_java_map
 from airflow_provider_vmanage.client.models import ServerInfo, SoftwareImage, parse_images, parse_server_info
-from airflow_provider_vmanage.client.record_text import parse_file_names, parse_java_map
 
 LOCAL = "http://<VMANAGE_HOST>:8080/software/package/"
 

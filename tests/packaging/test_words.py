@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("airflow_provider_vmanage",)
 
-#: what is no use of a retired word: names of others, and the command
-ALLOWED = re.compile(r"hidden[-_]fields|look[-_ ]?ups?|`make up`")
+#: what is no use of a retired word: a verdict on health, names of others, and the command
+ALLOWED = re.compile(r"cannot tell|hidden[-_]fields|look[-_ ]?ups?|`make up`")
 
 #: by the word: what finds it, within names too, and how often the package may still hold it; only ever lower a number
 RETIRED: dict[str, tuple[str, int]] = {
@@ -53,7 +53,7 @@ def test_retired_word_is_not_used_more_often_than_before(word: str) -> None:
 
 
 def test_what_is_allowed_is_not_counted() -> None:
-    assert ALLOWED.sub("", "hidden-fields, hidden_fields, look up, lookups, `make up`") == ", , , , "
+    assert ALLOWED.sub("", "hidden-fields, hidden_fields, look up, lookups, cannot tell, `make up`") == ", , , , , "
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""A fleet brought to a version: plan, waves, run and report."""

@@ -1,0 +1,133 @@
+"""Plans of upgrades: every device is in a wave, unchanged, or blocked with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_vmanage.client.devices import Device
+from airflow_provider_vmanage.client.errors import (
+    VManageConfigurationError,
+    VManageError,
+    VManageNotFoundError,
+    VManageTooManyDevicesError,
+)
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.upgrade.plan import (
+    Fleet,
+    UpgradePlan,
+    make_plan,
+    parse_wish,
+    read_fleet,
+)
+from airflow_provider_vmanage.simulator import Simulator
+
+OLD, NEW, IMAGE = "17.09.04.0.4733", "17.12.04.0.6740", "17.12.04.0.6740.1708"
+
+
+def edge(name: str, running: str = OLD, *available: str, **fields: Any) -> Device:
+    usual = {"default": running, "role": "vedge", "device_type": "vedge", "site_id": name, "platform_family": "c8000v"}
+    return Device(name, running=running, available=available, device_id=f"id-{name}", **{**usual, **fields})
+
+
+def fleet(*devices: Device, busy: Callable[[Any], str | None] = lambda _: None) -> Fleet:
+    image = SoftwareImage(version=IMAGE, file_name="new.bin", version_type="vmanage", platform_family=("c8000v",))
+    return Fleet(devices, (image,), (20, 12), busy)
+
+
+def steps(plan: UpgradePlan) -> dict[str, str]:
+    return {one.device.name: one.step for wave in plan.waves for one in wave}
+
+
+def test_each_device_gets_the_step_that_it_needs() -> None:
+    devices = [edge("a"), edge("b", OLD, NEW), edge("c", NEW, OLD, default=OLD), edge("d", NEW)]
+    plan = make_plan(parse_wish(NEW), fleet(*devices), wave_sizes=["100%"])
+    assert steps(plan) == {"a": "install+activate", "b": "activate", "c": "set_default"}
+    assert [one.device.name for one in plan.unchanged] == ["d"]
+    assert plan.blocked == ()
+
+
+@pytest.mark.parametrize(
+    ("device", "reason"),
+    [
+        (edge("x", reachable=False), "cannot reach"),
+        (edge("x", platform_family="isr4200"), "is for its platform family isr4200"),
+        (edge("x", "17.15.01.0.1"), "is older than the running"),
+        (edge("x", site_id="busy"), "task 1 is at work"),
+    ],
+)
+def test_what_stands_in_the_way_is_a_reason_and_no_error(device: Device, reason: str) -> None:
+    busy = (lambda target: "task 1 is at work on it") if device.site_id == "busy" else (lambda target: None)
+    plan = make_plan(parse_wish(NEW), fleet(device, busy=busy))
+    assert plan.waves == ()
+    assert reason in plan.blocked[0].reason
+
+
+def test_versions_may_differ_by_platform_family() -> None:
+    wish = parse_wish({"c8000v": NEW})
+    plan = make_plan(wish, fleet(edge("a"), edge("b", platform_family="isr4200")))
+    assert steps(plan) == {"a": "install+activate"}
+    assert "names none for its platform family isr4200" in plan.blocked[0].reason
+
+
+def test_a_selection_narrows_the_fleet() -> None:
+    devices = [edge("a", site_id="1"), edge("b", site_id="2"), edge("c", "17.06.01.0.1", site_id="1"), edge("d")]
+    wish = parse_wish(NEW, sites=[1, "2"], running="17.09.*", exclude=["b"])
+    assert steps(make_plan(wish, fleet(*devices))) == {"a": "install+activate"}
+    named = parse_wish(NEW, devices=["id-b", "c"], device_type="vmanage")
+    assert set(steps(make_plan(named, fleet(*devices)))) == {"b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("wish", "options", "error", "words"),
+    [
+        ({"sites": ["nowhere"]}, {}, VManageNotFoundError, "No device fits"),
+        ({"devices": ["ghost"]}, {}, VManageNotFoundError, "ghost not found"),
+        ({}, {"max_devices": 1}, VManageTooManyDevicesError, "2 devices would change"),
+        ({"device_type": "router"}, {}, VManageConfigurationError, "device_type"),
+        ({"exclude": 7.5}, {}, VManageConfigurationError, "exclude is 7.5"),
+        ({"version": {}}, {}, VManageConfigurationError, "empty mapping"),
+        ({"version": " "}, {}, VManageConfigurationError, "version is ' '"),
+        ({}, {"wave_sizes": []}, VManageConfigurationError, "wave_sizes"),
+    ],
+)
+def test_bad_input_is_refused(
+    wish: dict[str, Any], options: dict[str, Any], error: type[VManageError], words: str
+) -> None:
+    with pytest.raises(error, match=words) as caught:
+        make_plan(parse_wish(**{"version": NEW, **wish}), fleet(edge("a"), edge("b")), **options)
+    assert not caught.value.retryable
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([OLD, NEW]), st.sampled_from([OLD, NEW]), st.booleans(), st.booleans())),
+    st.sampled_from([(1,), ("30%",), (2, "50%")]),
+)
+def test_every_device_is_in_exactly_one_place(drawn: list[tuple[str, str, bool, bool]], sizes: Any) -> None:
+    devices = [
+        edge(f"d{number}", running, *([NEW] if has and running != NEW else []), default=default, reachable=reachable)
+        for number, (running, default, reachable, has) in enumerate(drawn)
+    ]
+    if not devices:
+        return
+    plan = make_plan(parse_wish(NEW), fleet(*devices), wave_sizes=sizes)
+    placed = [*(one for wave in plan.waves for one in wave), *plan.unchanged, *plan.blocked]
+    assert sorted(one.device.name for one in placed) == sorted(device.name for device in devices)
+    assert all(one.step for wave in plan.waves for one in wave)
+    assert all(one.reason for one in plan.blocked)
+
+
+def test_a_fleet_is_read_in_few_calls(vm: Simulator, connect: Callable[..., ManagerSession]) -> None:
+    for number in range(20):
+        vm.add_device(f"edge-{number}", "vedge", OLD, site_id=str(number))
+    vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))
+    session = connect(vm)
+    plan = make_plan(parse_wish(NEW), read_fleet(session))
+    session.close()
+    assert len(steps(plan)) == 20
+    assert len(vm.requests) <= 10
