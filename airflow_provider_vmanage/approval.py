@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -12,7 +11,7 @@ from airflow_provider_vmanage.client.desired_state.wanted import WantedImage
 from airflow_provider_vmanage.client.device_actions.usage import Usage
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.urls import masked_url
-from airflow_provider_vmanage.text_table import ROWS_SHOWN, cell, count_of, size_of
+from airflow_provider_vmanage.text_table import ROWS_SHOWN, count_of, markdown_cell, size_of
 
 COLUMNS = ("action", "image", "version", "version_id", "size", "used by", "reason")
 
@@ -74,7 +73,7 @@ def render_plan(lines: Sequence[PlanLine], *, manager: str, release: str | None,
     shown = [one for one in lines if one.action in ("add", "delete")] + blocked[:ROWS_SHOWN]
     kept = sum(one.action == "keep" for one in lines)
     parts = [
-        f"**Manager:** {_escaped(manager)}, release {_escaped(release)}",
+        f"**Manager:** {markdown_cell(manager)}, release {markdown_cell(release)}",
         _markdown_table(shown) if shown else "Nothing to change.",
         f"and {len(blocked) - ROWS_SHOWN} more blocked" if len(blocked) > ROWS_SHOWN else "",
         _BLOCKED if blocked else "",
@@ -85,13 +84,8 @@ def render_plan(lines: Sequence[PlanLine], *, manager: str, release: str | None,
 
 def _markdown_table(lines: Sequence[PlanLine]) -> str:
     head = [" | ".join(COLUMNS), " | ".join("---" for _ in COLUMNS)]
-    rows = [" | ".join(map(_escaped, astuple(line))) for line in lines]
+    rows = [" | ".join(map(markdown_cell, astuple(line))) for line in lines]
     return "\n".join(f"| {row} |" for row in [*head, *rows])
-
-
-def _escaped(value: object) -> str:
-    """Return text that Markdown shows as it is; an underscore inside a word has no meaning there."""
-    return re.sub(r"[\\`*\[\]<>|~&#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", cell(value))
 
 
 def _wanted_line(action: str, one: WantedImage, reason: str, sizes: Mapping[WantedImage, int]) -> PlanLine:

@@ -1,7 +1,8 @@
-"""Tables and counts for logs and consoles, as plain text."""
+"""Tables and counts for people: as plain text for logs and consoles, and as Markdown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,11 @@ def cell(value: Any) -> str:
         value = ", ".join(map(str, value))
     text = " ".join(str("" if value is None else value).split())
     return "".join(one for one in text if one.isprintable()) or UNKNOWN
+
+
+def markdown_cell(value: object) -> str:
+    """Return a value as one line that Markdown shows as it is; an underscore inside a word has no meaning there."""
+    return re.sub(r"[\\`*\[\]<>|~&#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", cell(value))
 
 
 def count_of(number: int, noun: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.text_table import cell, count_of, size_of, text_table
+from airflow_provider_vmanage.text_table import cell, count_of, markdown_cell, size_of, text_table
 
 
 def test_columns_are_as_wide_as_what_they_hold() -> None:
@@ -48,3 +48,7 @@ def test_counts_and_sizes_are_those_of_a_person() -> None:
         "2.5 MB",
         "1.2 GB",
     ]
+
+
+def test_markdown_shows_a_value_as_it_is() -> None:
+    assert markdown_cell("a|b *c* <d>\nsite_1_x _e_") == r"a\|b \*c\* \<d\> site_1_x \_e\_"
