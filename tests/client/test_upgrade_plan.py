@@ -22,9 +22,9 @@ from airflow_provider_vmanage.client.upgrade.plan import (
     Fleet,
     UpgradePlan,
     make_plan,
-    parse_wish,
     read_fleet,
 )
+from airflow_provider_vmanage.client.upgrade.wish import parse_wish
 from airflow_provider_vmanage.simulator import Simulator
 
 OLD, NEW, IMAGE = "17.09.04.0.4733", "17.12.04.0.6740", "17.12.04.0.6740.1708"
@@ -32,7 +32,7 @@ OLD, NEW, IMAGE = "17.09.04.0.4733", "17.12.04.0.6740", "17.12.04.0.6740.1708"
 
 def edge(name: str, running: str = OLD, *available: str, **fields: Any) -> Device:
     usual = {"default": running, "role": "vedge", "device_type": "vedge", "site_id": name, "platform_family": "c8000v"}
-    return Device(name, running=running, available=available, device_id=f"id-{name}", **{**usual, **fields})
+    return Device(name, running=running, available=available, **{**usual, "device_id": f"id-{name}", **fields})
 
 
 def fleet(*devices: Device, busy: Callable[[Any], str | None] = lambda _: None) -> Fleet:
@@ -68,6 +68,25 @@ def test_what_stands_in_the_way_is_a_reason_and_no_error(device: Device, reason:
     assert reason in plan.blocked[0].reason
 
 
+def test_rows_bring_their_own_versions() -> None:
+    rows = [{"device_id": "id-a", "version": NEW}, {"device_id": "id-b", "version": OLD}, {"device_id": "id-a"}]
+    plan = make_plan(parse_wish(None, devices=rows), fleet(edge("a"), edge("b"), edge("c")))
+    assert steps(plan) == {"a": "install+activate"}
+    assert [(one.device.name, one.version) for one in plan.unchanged] == [("b", OLD)]
+    mapped = parse_wish({"isr4200": NEW}, devices=rows)
+    assert steps(make_plan(mapped, fleet(edge("a"), edge("b")))) == {"a": "install+activate"}
+
+
+def test_sixth_part_of_a_version_may_differ_from_the_row() -> None:
+    wish = parse_wish(IMAGE, devices=[{"device_id": "id-a", "version": NEW}])
+    assert steps(make_plan(wish, fleet(edge("a")))) == {"a": "install+activate"}
+
+
+def test_device_without_a_uuid_is_blocked() -> None:
+    plan = make_plan(parse_wish(NEW), fleet(edge("a"), edge("b", device_id=None)))
+    assert [one.reason for one in plan.blocked] == ["the manager shows no uuid for it"]
+
+
 def test_versions_may_differ_by_platform_family() -> None:
     wish = parse_wish({"c8000v": NEW})
     plan = make_plan(wish, fleet(edge("a"), edge("b", platform_family="isr4200")))
@@ -86,7 +105,20 @@ def test_a_selection_narrows_the_fleet() -> None:
 @pytest.mark.parametrize(
     ("wish", "options", "error", "words"),
     [
-        ({"sites": ["nowhere"]}, {}, VManageNotFoundError, "No device fits"),
+        ({"running": "16.*"}, {}, VManageNotFoundError, "No device fits"),
+        ({"sites": ["a", "nowhere"]}, {}, VManageNotFoundError, "sites: nowhere not found"),
+        ({"exclude": ["ghost", "a"]}, {}, VManageNotFoundError, "exclude: ghost not found"),
+        ({"version": "17.13.01"}, {}, VManageNotFoundError, "version 17.13.01 is neither in the repository nor on"),
+        ({"version": None}, {}, VManageConfigurationError, "version is missing"),
+        ({"version": None, "devices": ["a"]}, {}, VManageConfigurationError, "devices has none for 'a'"),
+        (
+            {"devices": [{"device_id": "id-a", "version": OLD}]},
+            {},
+            VManageConfigurationError,
+            "they differ",
+        ),
+        ({"devices": []}, {}, VManageConfigurationError, r"devices is \[\]"),
+        ({"sites": []}, {}, VManageConfigurationError, "which is empty: give site ids, or None"),
         ({"devices": ["ghost"]}, {}, VManageNotFoundError, "ghost not found"),
         ({}, {"max_devices": 1}, VManageTooManyDevicesError, "2 devices would change"),
         ({"device_type": "router"}, {}, VManageConfigurationError, "device_type"),

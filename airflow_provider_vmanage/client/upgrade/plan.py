@@ -5,62 +5,35 @@ Pure but for :func:`read_fleet`, which makes the fleet-wide calls that a plan ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
-from airflow_provider_vmanage.client.arguments import check_choice, require_text
 from airflow_provider_vmanage.client.device_actions.actions import ActionKind, ImageInput, Target
 from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest, decide, find_image
 from airflow_provider_vmanage.client.device_actions.running_tasks import RunningTasks
-from airflow_provider_vmanage.client.device_actions.selection import WantedDevice, parse_devices, select_devices
-from airflow_provider_vmanage.client.devices import DEVICE_TYPES, Device, list_devices
-from airflow_provider_vmanage.client.errors import (
-    VManageConfigurationError,
-    VManageNotFoundError,
-    VManageTooManyDevicesError,
-)
+from airflow_provider_vmanage.client.device_actions.selection import WantedDevice
+from airflow_provider_vmanage.client.devices import DEVICE_TYPES, Device, list_devices, list_devices_of_type
+from airflow_provider_vmanage.client.errors import VManageNotFoundError, VManageTooManyDevicesError
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.upgrade.waves import check_roles, make_waves, parse_wave_sizes
+from airflow_provider_vmanage.client.upgrade.waves import by_site, check_roles, make_waves, parse_wave_sizes
+from airflow_provider_vmanage.client.upgrade.wish import UpgradeWish, choose_devices
 from airflow_provider_vmanage.client.versions import same_version
 
 #: what a device still needs, in the order of an upgrade
 STEPS = ("install+activate", "activate", "set_default")
 
-
-@dataclass(frozen=True)
-class UpgradeWish:
-    """What a plan is asked for, checked.
-
-    :param versions: wanted version by platform family; the key ``*`` is for all.
-    :param devices: names of devices, or empty for a selection by the other fields.
-    :param device_type: the manager's list.
-    :param sites: site ids, or empty for all.
-    :param platform_family: only this family.
-    :param running: pattern of the running version, as ``fnmatch`` reads it.
-    :param exclude: host names, system IPs or uuids.
-    """
-
-    versions: Mapping[str, str]
-    devices: tuple[Any, ...] = ()
-    device_type: str = "vedge"
-    sites: tuple[str, ...] = ()
-    platform_family: str | None = None
-    running: str | None = None
-    exclude: tuple[str, ...] = ()
-
-    def version_for(self, device: Device) -> str | None:
-        """Return the version that the device should run, or ``None`` where the wish names none for its family."""
-        return self.versions.get(device.platform_family or "") or self.versions.get("*")
+#: characters of a reason that a row holds
+MAX_REASON = 200
 
 
 @dataclass(frozen=True)
 class PlannedDevice:
     """One device of a plan.
 
+    :param version: as the wish spells it; empty where the wish names none for its platform family.
     :param step: what it needs, one of :data:`STEPS`; empty for a device that needs nothing or is blocked.
     :param reason: why it is blocked.
     """
@@ -71,8 +44,12 @@ class PlannedDevice:
     reason: str = ""
 
     def as_row(self, wave: int | None = None) -> dict[str, Any]:
-        """Return the flat row of plain JSON types."""
+        """Return the flat row of plain JSON types.
+
+        :param wave: its number, from 1.
+        """
         device = self.device
+        reason = self.reason if len(self.reason) <= MAX_REASON else f"{self.reason[: MAX_REASON - 1]}…"
         return {
             "device": device.name,
             "device_id": device.device_id,
@@ -81,10 +58,10 @@ class PlannedDevice:
             "role": device.role,
             "platform_family": device.platform_family,
             "from_version": device.running,
-            "version": self.version,
+            "version": self.version or None,
             "step": self.step or None,
             "wave": wave,
-            "reason": self.reason or None,
+            "reason": reason or None,
         }
 
 
@@ -111,34 +88,6 @@ class Fleet:
     busy: Callable[[Target], str | None]
 
 
-def parse_wish(
-    version: Any,
-    *,
-    devices: Any = None,
-    device_type: str = "vedge",
-    sites: Any = None,
-    platform_family: str | None = None,
-    running: str | None = None,
-    exclude: Any = (),
-) -> UpgradeWish:
-    """Return the wish, checked.
-
-    :raises VManageConfigurationError: naming field, value and fix.
-    """
-    check_choice(device_type, DEVICE_TYPES, "device_type")
-    if devices:
-        parse_devices(devices)
-    return UpgradeWish(
-        versions=_parse_versions(version),
-        devices=tuple(devices or ()),
-        device_type=device_type,
-        sites=_parse_texts(sites, "sites"),
-        platform_family=platform_family or None,
-        running=running or None,
-        exclude=_parse_texts(exclude, "exclude"),
-    )
-
-
 def make_plan(
     wish: UpgradeWish,
     fleet: Fleet,
@@ -150,14 +99,16 @@ def make_plan(
 ) -> UpgradePlan:
     """Return the plan; the same input gives the same plan.
 
+    :param max_devices: more devices that would change than this are refused.
     :raises VManageConfigurationError: bad sizes, or a manager together with other roles.
-    :raises VManageNotFoundError: an unknown device, no device at all, or no version for any of them.
+    :raises VManageNotFoundError: an unknown device, no device at all, or a version that is nowhere.
     :raises VManageTooManyDevicesError: more than ``max_devices`` would change.
     """
     sizes = parse_wave_sizes(wave_sizes)
-    chosen = choose_devices(wish, fleet.devices)
-    check_roles(chosen)
-    planned = [_plan_device(wish, fleet, device, allow_downgrade) for device in chosen]
+    chosen = sorted(choose_devices(wish, fleet.devices), key=lambda one: by_site(one.device))
+    check_roles([one.device for one in chosen])
+    _refuse_missing_versions(chosen, fleet.images)
+    planned = [_plan_device(fleet, one, allow_downgrade) for one in chosen]
     needed = {one.device.device_id: one for one in planned if one.step}
     if len(needed) > max_devices:
         raise VManageTooManyDevicesError(f"{len(needed)} devices would change, and max_devices is {max_devices}")
@@ -169,40 +120,39 @@ def make_plan(
     )
 
 
-def choose_devices(wish: UpgradeWish, devices: Sequence[Device]) -> list[Device]:
-    """Return the devices that the wish is about, named ones in the order given.
+def read_fleet(session: ManagerSession, wish: UpgradeWish | None = None) -> Fleet:
+    """Return what a plan needs; three to five calls, and one for each running task.
 
-    :raises VManageNotFoundError: an unknown device, or none that fits.
-    """
-    excluded = {one.device_id for one in devices if {one.name, one.system_ip, one.device_id} & set(wish.exclude)}
-    if wish.devices:
-        named = [device for _, device in select_devices(parse_devices(list(wish.devices)), devices)]
-    else:
-        named = [device for device in devices if device.device_type == wish.device_type and device.device_id]
-    chosen = [device for device in named if device.device_id not in excluded and _is_chosen(wish, device)]
-    if not chosen:
-        raise VManageNotFoundError("No device fits devices, device_type, sites, platform_family, running and exclude")
-    return chosen
-
-
-def read_fleet(session: ManagerSession) -> Fleet:
-    """Return what a plan needs; five calls, and one for each running task.
-
+    :param wish: read no more lists of devices than it needs: that of ``device_type``, or those until all of ``devices``
+        are found. All of them by default.
     :raises VManageError: as any read.
     """
-    running = RunningTasks(session)
+    running = RunningTasks(session).read()  # before the devices, which show what a task does that ends in between
     return Fleet(
-        devices=tuple(list_devices(session)),
+        devices=tuple(_read_devices(session, wish) if wish else list_devices(session)),
         images=tuple(SoftwareRepository(session).list_images()),
         release=session.server.release,
         busy=running.reason_busy,
     )
 
 
-def _plan_device(wish: UpgradeWish, fleet: Fleet, device: Device, allow_downgrade: bool) -> PlannedDevice:
-    version = wish.version_for(device)
-    if version is None:
+def _read_devices(session: ManagerSession, wish: UpgradeWish) -> list[Device]:
+    devices = list_devices_of_type(session, wish.device_type)
+    for device_type in DEVICE_TYPES:
+        if all(any(one.fits(device) for device in devices) for one in wish.devices):
+            break
+        if device_type != wish.device_type:
+            devices += list_devices_of_type(session, device_type)
+    return devices
+
+
+def _plan_device(fleet: Fleet, wanted: WantedDevice, allow_downgrade: bool) -> PlannedDevice:
+    device = wanted.device
+    if not wanted.versions:
         return PlannedDevice(device, "", reason=f"version names none for its platform family {device.platform_family}")
+    version = wanted.versions[0]
+    if device.device_id is None:
+        return PlannedDevice(device, version, reason="the manager shows no uuid for it")
     runs = device.running is not None and same_version(device.running, version)
     is_default = device.default is not None and same_version(device.default, version)
     if runs and is_default:
@@ -213,7 +163,7 @@ def _plan_device(wish: UpgradeWish, fleet: Fleet, device: Device, allow_downgrad
     def image_for(device: Device, version: str) -> ImageInput | str:
         return find_image(fleet.images, device, version, None, fleet.release)
 
-    decision = decide(request, WantedDevice(device, (version,)), busy=fleet.busy, image_for=image_for)
+    decision = decide(request, wanted, busy=fleet.busy, image_for=image_for)
     if decision.blocked:
         return PlannedDevice(device, version, reason=decision.blocked)
     step = {ActionKind.INSTALL: "install+activate", ActionKind.ACTIVATE: "activate"}.get(
@@ -222,26 +172,14 @@ def _plan_device(wish: UpgradeWish, fleet: Fleet, device: Device, allow_downgrad
     return PlannedDevice(device, version, step=step)
 
 
-def _is_chosen(wish: UpgradeWish, device: Device) -> bool:
-    return (
-        (not wish.sites or device.site_id in wish.sites)
-        and wish.platform_family in (None, device.platform_family)
-        and (wish.running is None or fnmatchcase(device.running or "", wish.running))
-    )
-
-
-def _parse_versions(version: Any) -> dict[str, str]:
-    if isinstance(version, Mapping) and version:
-        return {
-            require_text(key, "version"): require_text(value, f"version of {key}") for key, value in version.items()
-        }
-    if isinstance(version, Mapping):
-        raise VManageConfigurationError("version is an empty mapping: give a version for each platform family")
-    return {"*": require_text(version, "version")}
-
-
-def _parse_texts(value: Any, field: str) -> tuple[str, ...]:
-    items = [value] if isinstance(value, (str, int)) and value != "" else value or ()
-    if not isinstance(items, Sequence) or not all(isinstance(item, (str, int)) and str(item).strip() for item in items):
-        raise VManageConfigurationError(f"{field} is {value!r}: give a list of texts")
-    return tuple(str(item).strip() for item in items)
+def _refuse_missing_versions(chosen: Sequence[WantedDevice], images: Sequence[SoftwareImage]) -> None:
+    known = {image.version for image in images if image.version}
+    for one in chosen:
+        known.update(version for version in (one.device.running, *one.device.available) if version)
+    wanted = dict.fromkeys(version for one in chosen for version in one.versions)
+    missing = [version for version in wanted if not any(same_version(version, other) for other in known)]
+    if missing:
+        raise VManageNotFoundError(
+            f"version {', '.join(missing)} is neither in the repository nor on a device that fits: check the spelling, "
+            "or upload the image first"
+        )

@@ -60,10 +60,16 @@ def make_waves(
     return waves
 
 
+def by_site(device: Device) -> tuple[Any, ...]:
+    """Return the key to sort devices by: site, numbers as numbers, then name; the id orders devices of one name."""
+    site = device.site_id or ""
+    return (not site.isdecimal(), int(site) if site.isdecimal() else 0, site, device.name, device.device_id or "")
+
+
 def _waves_of_role(
     devices: Sequence[Device], sizes: Sequence[int | Fraction], one_per_site: bool
 ) -> list[list[Device]]:
-    left = sorted(devices, key=_order)
+    left = sorted(devices, key=by_site)
     total = len(left)
     waves: list[list[Device]] = []
     while left:
@@ -87,12 +93,6 @@ def _take(devices: Sequence[Device], room: int, one_per_site: bool) -> list[Devi
         sites.add(device.site_id)
         wave.append(device)
     return wave
-
-
-def _order(device: Device) -> tuple[Any, ...]:
-    """Sort by site, numbers as numbers, then by name; the id orders devices of one name."""
-    site = device.site_id or ""
-    return (not site.isdecimal(), int(site) if site.isdecimal() else 0, site, device.name, device.device_id or "")
 
 
 def _size(value: Any) -> int | Fraction:
