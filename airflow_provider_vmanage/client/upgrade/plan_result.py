@@ -1,0 +1,98 @@
+"""A plan of an upgrade as plain JSON types: what a person approves, and what the upgrade is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from airflow_provider_vmanage.client.health import OK, FleetHealth, compare
+from airflow_provider_vmanage.client.upgrade.plan import Fleet, PlannedDevice, UpgradePlan
+from airflow_provider_vmanage.client.upgrade.waves import MANAGER
+from airflow_provider_vmanage.client.versions import same_version, version_key
+
+#: how many devices a warning names
+_NAMED = 10
+
+
+def plan_result(
+    plan: UpgradePlan, fleet: Fleet, health: FleetHealth, *, manager: str, version: str | Mapping[str, str] | None
+) -> dict[str, Any]:
+    """Return the plan with its warnings and a baseline of the devices that would change.
+
+    :param health: of all devices now.
+    :param manager: base URL of the manager.
+    :param version: as the user gave it.
+    """
+    chosen = [one for wave in plan.waves for one in wave]
+    baseline = {
+        one.device.device_id: health.devices[one.device.system_ip or ""].as_json()
+        for one in chosen
+        if one.device.system_ip in health.devices
+    }
+    return {
+        "manager": manager,
+        "release": _dotted(fleet.release) if fleet.release else None,
+        "version": version if version is None or isinstance(version, str) else dict(version),
+        "waves": [[one.as_row(number) for one in wave] for number, wave in enumerate(plan.waves, start=1)],
+        "unchanged": [one.as_row() for one in plan.unchanged],
+        "blocked": [one.as_row() for one in plan.blocked],
+        "warnings": [*_version_warnings(chosen, fleet), *_health_warnings(chosen, health)],
+        "baseline": baseline,
+        "baseline_problems": [*health.problems, *_missing(chosen, baseline)],
+        "applied": False,
+        "changed": False,
+    }
+
+
+def _version_warnings(chosen: list[PlannedDevice], fleet: Fleet) -> Iterator[str]:
+    """Yield what about the wanted versions a person has to judge."""
+    for version in dict.fromkeys(one.version for one in chosen if one.device.role != MANAGER):
+        release = _release_of(version)
+        if fleet.release is not None and release is not None and release > fleet.release:
+            yield (
+                f"version {version} belongs to release {_dotted(release)} and the manager runs "
+                f"{_dotted(fleet.release)}: Cisco upgrades the manager first, then controllers, then edges"
+            )
+    for version in dict.fromkeys(one.version for one in chosen if one.step == "install+activate"):
+        images = [image for image in fleet.images if image.is_on_manager and same_version(image.version or "", version)]
+        for image in images:
+            if not image.platform_family:
+                yield f"image {image.file_name} names no platform family: check that it fits the devices"
+
+
+def _health_warnings(chosen: list[PlannedDevice], health: FleetHealth) -> Iterator[str]:
+    """Yield the devices that are not healthy already: an upgrade would count that as *was so before*."""
+    unhealthy = 0
+    for one in chosen:
+        now = health.devices.get(one.device.system_ip or "")
+        bad = [found for found in compare(now, now) if found.verdict != OK] if now else []
+        if bad:
+            unhealthy += 1
+            if unhealthy <= _NAMED:
+                yield f"{one.device.name} is not healthy: {', '.join(f'{found.check} {found.after}' for found in bad)}"
+    if unhealthy > _NAMED:
+        yield f"not healthy either: {unhealthy - _NAMED} more"
+
+
+def _missing(chosen: list[PlannedDevice], baseline: Mapping[str | None, Any]) -> Iterator[str]:
+    missing = [one.device.name for one in chosen if one.device.device_id not in baseline]
+    if missing:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        yield f"device does not list {', '.join(missing[:_NAMED])}{more}"
+
+
+def _release_of(version: str) -> tuple[int, int] | None:
+    """Return the manager's release that a version belongs to.
+
+    IOS XE 17.N and release 20.N are published in pairs (Cisco's recommended releases, document 215676: 20.12.4/17.12.4,
+    20.9.5/17.9.5, 20.6.6/17.6.6); other software carries the release itself. From release 20.18 on the manager lists
+    the oldest versions that it supports (``version-compliance-info``), but not the newest, so this is only a warning.
+    """
+    numbers = [number for number, _ in version_key(version)[:2]]
+    if len(numbers) < 2:
+        return None
+    return (20 if numbers[0] == 17 else numbers[0], numbers[1])
+
+
+def _dotted(release: tuple[int, int]) -> str:
+    return f"{release[0]}.{release[1]}"
