@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator import responses
 from airflow_provider_vmanage.simulator.manager import Manager
 
 
@@ -37,27 +37,27 @@ class AboutPages:
 
     async def welcome(self, request: Request) -> Response:
         """Where a logout leads; needs no session, or clients would be sent round in circles."""
-        return answers.html("<html><head><title>Cisco vManage</title></head><body>Welcome</body></html>")
+        return responses.html("<html><head><title>Cisco vManage</title></head><body>Welcome</body></html>")
 
     async def ready(self, request: Request) -> Response:
         """Polled by clients after a restart."""
-        return answers.plain_json({"isServerReady": True})
+        return responses.plain_json({"isServerReady": True})
 
     async def about(self, request: Request) -> Response:
         """Title and version, without a session."""
         version = self._manager.version
         data = {"title": "Cisco vManage", "version": version, "applicationVersion": version}
         more = {"applicationServer": "vmanage-simulator", "copyright": "", "logo": "", "timeZone": "UTC"}
-        return answers.envelope({**data, **more, "time": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())})
+        return responses.envelope({**data, **more, "time": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())})
 
     async def token(self, request: Request) -> Response:
         """The XSRF token as bare text, or as JSON with ``?json=true`` (Cisco docs)."""
         if not self._manager.release.has_token:
-            return answers.not_found()
+            return responses.not_found()
         token = request.state.session.token
         if request.query_params.get("json") == "true":
-            return answers.plain_json({"token": token})
-        return answers.html(token)  # no source names the content type: text/html is invented
+            return responses.plain_json({"token": token})
+        return responses.html(token)  # no source names the content type: text/html is invented
 
     async def server(self, request: Request) -> Response:
         """Version, tenancy and, from 19.2 on, the same token again."""
@@ -87,15 +87,15 @@ class AboutPages:
         }
         if self._manager.release.has_token:
             data["CSRFToken"] = request.state.session.token
-        return answers.envelope(data)
+        return responses.envelope(data)
 
     async def tenants(self, request: Request) -> Response:
         """The tenants a provider may act for."""
-        return answers.envelope(self._manager.tenants.known)
+        return responses.envelope(self._manager.tenants.known)
 
     async def switch_tenant(self, request: Request) -> Response:
         """A VSessionId to send with every later call; that an unknown tenant is a 400 is invented."""
         session = self._manager.tenants.switch(request.path_params["tenant_id"])
         if session is None:
-            return answers.error(400, "Unknown tenant", request.path_params["tenant_id"], "SIM-UNKNOWN-TENANT")
-        return answers.plain_json({"VSessionId": session})
+            return responses.error(400, "Unknown tenant", request.path_params["tenant_id"], "SIM-UNKNOWN-TENANT")
+        return responses.plain_json({"VSessionId": session})

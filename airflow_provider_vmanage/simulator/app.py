@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator import responses
 from airflow_provider_vmanage.simulator.about import AboutPages
 from airflow_provider_vmanage.simulator.devices.pages import DevicePages
 from airflow_provider_vmanage.simulator.exchange import Exchange, RequestLog, Transports
@@ -42,7 +42,7 @@ def build_router(manager: Manager) -> Router:
     login, logout = manager.login.check, manager.login.logout
 
     async def index(request: Request) -> Response:
-        return answers.html(repository_page(manager))
+        return responses.html(repository_page(manager))
 
     open_routes = [
         Route("/", index, methods=["GET"]),
@@ -59,7 +59,7 @@ def build_router(manager: Manager) -> Router:
 
 def _whatever_the_method(path: str, page: Page) -> Route:
     route = Route(path, page)
-    route.methods = None  # else Starlette answers 405, in its own words, before anybody looks for a session
+    route.methods = None  # else Starlette responds with its own 405 before the session is checked
     return route
 
 
@@ -72,7 +72,7 @@ def _guard(route: Route, manager: Manager) -> Route:
         if refusal is not None:
             with contextlib.suppress(ClientDisconnect):
                 async for _ in request.stream():
-                    pass  # a client that sends a whole image before it reads must still get the answer
+                    pass  # a client that sends a whole image before it reads must still get the response
             return refusal
         request.state.session = session
         return await page(request)
@@ -86,30 +86,30 @@ def _tenant_refusal(request: Request, manager: Manager) -> Response | None:
     wanted = request.headers.get("vsessionid")
     if wanted is None or not manager.tenants.known or wanted in manager.tenants.open:
         return None
-    return answers.error(403, "Unknown tenant session", "The VSessionId is unknown", "SIM-VSESSION")  # invented
+    return responses.error(403, "Unknown tenant session", "The VSessionId is unknown", "SIM-VSESSION")  # invented
 
 
 async def _unknown_path(request: Request) -> Response:
-    return answers.error(404, "Not found", f"Not simulated: {request.url.path}", "SIM-NOT-SIMULATED")
+    return responses.error(404, "Not found", f"Not simulated: {request.url.path}", "SIM-NOT-SIMULATED")
 
 
 async def _no_page(request: Request) -> Response:
-    return answers.not_found()
+    return responses.not_found()
 
 
 class Gate:
-    """Every request passes here: recorded, hit by a fault if one is switched on, then answered."""
+    """Every request passes here: it is recorded, hit by a fault if one is switched on, then gets its response."""
 
     def __init__(self, manager: Manager, faults: FaultBook, log: RequestLog, transports: Transports) -> None:
         self._manager, self._faults, self._log, self._transports = manager, faults, log, transports
         self._router = build_router(manager)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; a stop of the server ends it without a word."""
+        """Respond to one request; a stop of the server cancels it silently."""
         exchange = Exchange(scope, receive, send, self._log, self._transports)
         with contextlib.suppress(asyncio.CancelledError):
             if not exchange.names_one_host:
-                await exchange.answer(answers.no_host())
+                await exchange.respond(responses.no_host())
                 return
             if not exchange.is_upload:
                 await exchange.read_small_body()
@@ -117,7 +117,7 @@ class Gate:
             await self._manager.outage.lose_reply()
             if self._manager.outage.active:
                 await exchange.drain()
-                await exchange.answer(self._manager.outage.response(exchange.path))
+                await exchange.respond(self._manager.outage.response(exchange.path))
                 return
             session = self._manager.login.session_of(exchange.headers)
             fault = self._faults.take(exchange.method, exchange.path, has_session=session is not None)

@@ -28,7 +28,7 @@ class RepositoryControls:
 
     @property
     def images(self) -> list[Image]:
-        """Every stored file and URL entry, also those a fault hides from the lists."""
+        """Every stored file and repository URL, also those that a fault keeps out of the lists."""
         return self.repository.images
 
     def add_image(self, file_name: str, content: bytes = b"image", **fields: Any) -> Image:

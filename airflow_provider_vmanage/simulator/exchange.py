@@ -1,4 +1,4 @@
-"""One request and its answer, at the level where faults work: bytes, connection, record."""
+"""One request and its response, at the level where faults work: bytes, connection, record."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class ReceivedRequest:
     """One request as it arrived.
 
     :param path: The path as sent, with its trailing slash if it had one.
-    :param status: Status of the answer; None while there is none, or if the connection was reset.
+    :param status: Status of the response; None while there is none, or if the connection was reset.
     :param headers: The headers that matter to a test, names in lower case.
-    :param body_bytes: Bytes of body received before the answer.
+    :param body_bytes: Bytes of body received before the response.
     :param json: The body if it was JSON, else None.
     """
 
@@ -56,13 +56,13 @@ class RequestLog:
     entries: list[ReceivedRequest] = field(default_factory=list)
 
     def open(self, request: ReceivedRequest) -> int:
-        """Keep a request that has no answer yet, and return its place."""
+        """Keep a request that has no response yet, and return its place."""
         self.entries.append(request)
         return len(self.entries) - 1
 
 
 class Exchange:
-    """A request that counts its bytes and can be answered, cut short or reset."""
+    """A request that counts its bytes; its response can be sent whole, cut short, or replaced by a reset."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, log: RequestLog, transports: Transports) -> None:
         self._sent_path: str = scope["path"]
@@ -125,7 +125,7 @@ class Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass an answer on, noted before the client can see it."""
+        """Pass a response on, recorded before the client can see it."""
         if message["type"] == "http.response.start" and not self.gone:
             self._note(status=message["status"], body_bytes=self.body_bytes)
         await self._send(message)
@@ -140,27 +140,27 @@ class Exchange:
         self._limit = count
 
     async def capture(self, app: ASGIApp) -> Response:
-        """Let the manager do its work and keep the answer back."""
+        """Let the manager do its work, and return its response unsent."""
         messages: list[Message] = []
 
         async def keep(message: Message) -> None:
             messages.append(message)
 
         await app(self.scope, self.receive, keep)
-        answer = Response(b"".join(m.get("body", b"") for m in messages[1:]), messages[0]["status"])
-        answer.raw_headers = list(messages[0]["headers"])
-        return answer
+        response = Response(b"".join(m.get("body", b"") for m in messages[1:]), messages[0]["status"])
+        response.raw_headers = list(messages[0]["headers"])
+        return response
 
-    async def answer(self, response: Response) -> None:
-        """Answer in full."""
+    async def respond(self, response: Response) -> None:
+        """Send the whole response."""
         await response(self.scope, self._receive, self.send)
 
-    async def answer_early(self, response: Response, linger: float) -> None:
-        """Answer while the client still sends, then close.
+    async def respond_early(self, response: Response, linger: float) -> None:
+        """Respond while the client still sends, then close.
 
         :param linger: Seconds in which the rest of the body is read and dropped before the connection is
             closed, as nginx does by default: closed at once, the kernel would reset the connection and
-            the client could lose the answer.
+            the client could lose the response.
         """
         response.headers["connection"] = "close"
         start = {"type": "http.response.start", "status": response.status_code}
@@ -172,13 +172,13 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def send_interim(self, status: int) -> None:
-        """Send an interim answer (1xx), for which ASGI has no message."""
+        """Send an interim response (1xx), for which ASGI has no message."""
         transport = self._transports.get(tuple(self.scope["client"]))
         if transport is not None:
             transport.write(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nX-Interim: yes\r\n\r\n".encode())
 
-    async def answer_slowly(self, response: Response, pause: float) -> None:
-        """Answer one byte of the body at a time.
+    async def respond_slowly(self, response: Response, pause: float) -> None:
+        """Send the body one byte at a time.
 
         :param pause: Seconds between two bytes.
         """
@@ -189,7 +189,7 @@ class Exchange:
             await asyncio.sleep(pause)
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def answer_short(self, response: Response, missing: int) -> None:
+    async def respond_short(self, response: Response, missing: int) -> None:
         """Promise more bytes than are sent, then close."""
         response.headers["content-length"] = str(len(response.body) + missing)
         start = {"type": "http.response.start", "status": response.status_code}
@@ -198,7 +198,7 @@ class Exchange:
         await self._end(lambda transport: transport.close())
 
     async def reset(self) -> None:
-        """Reset the connection (RST) without an answer."""
+        """Reset the connection (RST) without a response."""
         self._note(body_bytes=self.body_bytes)
         await self._end(_reset)
 
@@ -206,7 +206,7 @@ class Exchange:
         transport = self._transports.get(tuple(self.scope["client"]))
         if transport is not None:
             action(transport)
-        # uvicorn calls an application that returns without an answer broken, unless the client has gone.
+        # uvicorn calls an application that returns without a response broken, unless the client has gone.
         await _until_gone(self._receive)
 
     def _record(self) -> ReceivedRequest:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import Response
 
-from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator import responses
 from airflow_provider_vmanage.simulator.releases import Release
 from airflow_provider_vmanage.simulator.sessions import Lockout, Session, SessionStore
 
@@ -27,7 +27,7 @@ class LoginCounts:
 class Login:
     """The login pages of one manager with one user.
 
-    :param dead_session: Shape of the answer to a request without a live session, ``a`` to ``e``.
+    :param dead_session: Shape of the response to a request without a live session, ``a`` to ``e``.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class Login:
         """Why a request under ``/dataservice`` is not carried out; None if it may pass."""
         if session is None:
             if request.headers.get("authorization", "").lower().startswith("bearer"):
-                return answers.unauthorized()
-            return answers.dead_session(self._shape, base_url(request))
+                return responses.unauthorized()
+            return responses.dead_session(self._shape, base_url(request))
         return self._token_refusal(request, session)
 
     async def check(self, request: Request) -> Response:
@@ -64,14 +64,14 @@ class Login:
         if not self._accepts(form.get("j_username", [""])[0], form.get("j_password", [""])[0]):
             return self.refuse(secure=request.url.scheme == "https")
         session = self._sessions.open_cookie()
-        set_cookie = answers.cookie(session.credential, secure=request.url.scheme == "https")
+        set_cookie = responses.cookie(session.credential, secure=request.url.scheme == "https")
         return Response(b"", 200, {"set-cookie": set_cookie})
 
     def refuse(self, *, secure: bool) -> Response:
         """A refused login: still 200, and still a cookie, which belongs to no session (client code)."""
-        stray = {"set-cookie": answers.cookie(answers.stray_session_id(), secure=secure)}
+        stray = {"set-cookie": responses.cookie(responses.stray_session_id(), secure=secure)}
         if not self._release.json_login_failure:
-            return answers.html(answers.LOGIN_PAGE, headers=stray)
+            return responses.html(responses.LOGIN_PAGE, headers=stray)
         # Text and the blank lines before it: live capture 20.18.2.1. The content type is invented.
         details = {"message": "Login Error", "code": "Failed to login user ", "details": f" {self._user}"}
         body = "\n\n" + json.dumps({"error": {**details, "type": "Error"}})
@@ -85,25 +85,25 @@ class Login:
     async def jwt(self, request: Request) -> Response:
         """``POST /jwt/login`` (Cisco docs, 20.18.1): keys documented, the refusal's shape invented."""
         if not self._release.has_jwt:
-            return answers.not_found()
+            return responses.not_found()
         try:
             wanted = json.loads(await request.body())
             user, password = wanted["username"], wanted["password"]
             duration = int(wanted.get("duration", 1800))
         except (ValueError, KeyError, TypeError, AttributeError):
-            return answers.error(400, "Bad request", "username and password as JSON", "SIM-JWT-REQUEST")
+            return responses.error(400, "Bad request", "username and password as JSON", "SIM-JWT-REQUEST")
         if not 1 <= duration <= 604800:
-            return answers.error(400, "Bad request", "duration is 1 to 604800 seconds", "SIM-JWT-DURATION")
+            return responses.error(400, "Bad request", "duration is 1 to 604800 seconds", "SIM-JWT-DURATION")
         if not self._accepts(user, password):
-            return answers.error(401, "Login Error", "Wrong user name or password", "SIM-JWT-LOGIN")
-        return answers.plain_json(self._jwt_answer(duration))
+            return responses.error(401, "Login Error", "Wrong user name or password", "SIM-JWT-LOGIN")
+        return responses.plain_json(self._jwt_response(duration))
 
     async def logout(self, request: Request) -> Response:
         """End the session: ``GET``, and from 20.12 on ``POST`` too; 302 to the welcome page (live capture)."""
         if request.method == "POST" and self._release.logout_verb == "GET":
             # Invented: no source says what POST gets before clients began to use it. The session goes on.
             page = "<html><head><title>Error</title></head><body>Method Not Allowed</body></html>"
-            return answers.html(page, 405, {"allow": "GET"})
+            return responses.html(page, 405, {"allow": "GET"})
         session = self.session_of(dict(request.headers))
         if session is not None:
             refusal = self._token_refusal(request, session)
@@ -123,7 +123,7 @@ class Login:
             return None
         if request.headers.get("x-xsrf-token") == session.token:
             return None
-        return answers.token_mismatch()
+        return responses.token_mismatch()
 
     def _accepts(self, user: object, password: object) -> bool:
         if (user, password) == (self._user, self._password) and not self._lockout.locks(self._user):
@@ -134,12 +134,12 @@ class Login:
         self._lockout.note_failure(str(user))
         return False
 
-    def _jwt_answer(self, duration: int) -> dict[str, object]:
+    def _jwt_response(self, duration: int) -> dict[str, object]:
         expires = int(time.time()) + duration
         claims: dict[str, object] = {"sub": self._user, "iss": "vmanage-simulator", "aud": "vmanage"}
         session = self._sessions.open_jwt({**claims, "exp": expires}, duration)
         # /jwt/refresh is not simulated (its shape is undocumented), so this token leads nowhere.
-        more = {"token": session.credential, "refresh": answers.stray_session_id(), "userGroup": ["netadmin"]}
+        more = {"token": session.credential, "refresh": responses.stray_session_id(), "userGroup": ["netadmin"]}
         tenant = {"tenant": "DefaultTenant", "tenantId": "default"}
         times = {"duration": duration, "exp": expires}
         return {**more, **claims, **tenant, **times, "csrf": session.token, "isAPIKey": False}

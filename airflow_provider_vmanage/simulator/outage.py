@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator import responses
 
 _READY = "/dataservice/client/server/ready"
 
@@ -56,9 +56,9 @@ class Outage:
     def response(self, path: str) -> Response:
         """What a request gets that comes meanwhile."""
         if path == _READY:
-            return answers.plain_json({"isServerReady": False})
+            return responses.plain_json({"isServerReady": False})
         if path == "/":
-            return answers.html(answers.LOGIN_PAGE)
+            return responses.html(responses.LOGIN_PAGE)
         self._requests += 1
         page = "<html><head><title>503</title></head><body>Service Unavailable</body></html>"
-        return answers.html(page, 503) if self._requests % 2 else answers.login_page()
+        return responses.html(page, 503) if self._requests % 2 else responses.login_page()

@@ -11,7 +11,7 @@ class Release:
     """The behaviour of one release and of all later ones up to the next preset.
 
     :param name: First two fields of the release, the name of the preset.
-    :param json_login_failure: A refused login answers JSON (live capture 20.18.2.1) and not the HTML
+    :param json_login_failure: A refused login gets JSON (live capture 20.18.2.1) and not the HTML
         login page (Cisco docs, authentication page); the status is 200 either way.
     :param has_token: ``/client/token`` exists, and writes must carry the XSRF token. Before 19.2 public
         clients take a 404 there as "no token needed".

@@ -25,7 +25,7 @@ class Image:
     :param version_type: ``vmanage`` for a stored file; the text for remote images is undocumented.
     :param updated_on: Milliseconds since 1970.
     :param path: The file on disk; None for a URL entry.
-    :param hidden_lists: List calls that still do not show the image; None hides it for good.
+    :param hidden_lists: List calls that still do not show the image; None: no list ever does.
     :param hidden_until: Time (seconds since 1970) before which no list shows the image.
     """
 
@@ -57,7 +57,7 @@ class ReceivedFile:
 
 
 class DuplicateImage(Exception):
-    """An image of that name is there, and the simulator was told to reject a second one."""
+    """An image of that name is there, and the simulator is set to reject a second one."""
 
 
 class Repository:

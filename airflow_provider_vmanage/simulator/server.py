@@ -120,7 +120,7 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._leaving.wait(), 1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close everything now: an answer that is still under way is lost, as in a crash."""
+        """Close everything now: a response that is still under way is lost, as in a crash."""
         for server in self.servers:
             server.close()
         for transport in list(self._transports.values()):
@@ -150,7 +150,7 @@ def _protocol(transports: Transports) -> type[asyncio.Protocol]:
 
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Without the protocol's number asyncio does not set TCP_NODELAY, and every answer takes 40 ms more.
+    # Without the protocol's number asyncio does not set TCP_NODELAY, and every response takes 40 ms more.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -55,7 +55,7 @@ class Simulator(RepositoryControls, DeviceControls):
     """A running vManage: ``with Simulator() as vm`` starts it and removes every trace at the end.
 
     :param version: Any release text; behaves as the nearest preset (16.3, 20.9, 20.12, 20.18) at or below.
-    :param tls: Serve HTTPS under a certificate of a throw-away CA, else plain HTTP.
+    :param tls: Serve HTTPS under a certificate of a disposable CA, else plain HTTP.
     :param host: Address to listen on; only this machine can reach the default.
     :param port: 0 takes a free port.
     :param username: The one user.
@@ -67,9 +67,9 @@ class Simulator(RepositoryControls, DeviceControls):
     :param tenants: Names (or records) of tenants; any at all make the manager a multi-tenant one, and the
         user a provider.
     :param group_by_version: Files of one version are one record, ``"a, b"``, in ``/software``.
-    :param duplicates: A second file of a name: ``reject`` answers an error, ``second_copy`` keeps both.
+    :param duplicates: A second file of a name: ``reject`` responds with an error, ``second_copy`` keeps both.
         What a real manager does is unknown.
-    :param dead_session: Shape of the answer without a live session, ``a`` to ``e`` as in the faults.
+    :param dead_session: Shape of the response without a live session, ``a`` to ``e`` as in the faults.
     :param lists_itself: Show the manager itself in the device lists, as every real one does.
     :param fleet: Number of devices to begin with: control components, and edges of several families at many sites.
     :param seconds_per_minute: Seconds that a minute of a task takes; None: a task ends at the third poll of its status.
@@ -203,7 +203,7 @@ class Simulator(RepositoryControls, DeviceControls):
 
     @property
     def api_key(self) -> str:
-        """The user's API key; releases before 20.18 answer 401 to it."""
+        """The user's API key; releases before 20.18 respond with 401 to it."""
         return self._manager.sessions.api_key
 
     @property

@@ -1,4 +1,4 @@
-"""A throw-away certificate authority, and the server's certificate from it."""
+"""A disposable certificate authority, and the server's certificate from it."""
 
 from __future__ import annotations
 

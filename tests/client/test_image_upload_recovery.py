@@ -151,7 +151,7 @@ def test_early_acceptance_of_a_body_does_not_count(
     recorded_sleeps: list[float],
 ) -> None:
     source = Counted(LARGE)
-    vm.faults.add("early_answer", status=status, body=body)
+    vm.faults.add("early_response", status=status, body=body)
     change = upload(NAME, opener=source, size=LARGE, listing_timeout=60).run()
     assert [one.sha512 for one in vm.images] == [hashlib.sha512(source.content).hexdigest()] == [change.sha512]
     assert change.action == "uploaded"
@@ -162,7 +162,7 @@ def test_early_acceptance_of_a_body_does_not_count(
 def test_always_accepting_early_gets_the_body_three_times(
     vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
 ) -> None:
-    vm.faults.add("early_answer", times=None)
+    vm.faults.add("early_response", times=None)
     with pytest.raises(VManageOutcomeUnknownError, match=r"not listed after 3 attempts .*accepted the image before"):
         upload(NAME, opener=Counted(LARGE), size=LARGE).run()
     assert after_login() == [LIST, *[PACKAGE, LIST] * 3]

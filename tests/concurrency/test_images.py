@@ -130,7 +130,7 @@ def test_an_upload_that_was_answered_early_does_not_claim_the_image_of_another(
 ) -> None:
     ours = upload(vm, LARGE, if_exists=if_exists)
     other = upload(vm, THEIRS)
-    meanwhile = lambda _: (other.run(), vm.faults.add("early_answer", **answer))  # noqa: E731
+    meanwhile = lambda _: (other.run(), vm.faults.add("early_response", **answer))  # noqa: E731
     monkeypatch.setattr(ours.repository.session, "renew_if_older", meanwhile)
     if if_exists == "skip":
         change = ours.run()

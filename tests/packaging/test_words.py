@@ -12,20 +12,20 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("airflow_provider_vmanage",)
 
-#: what is no use of a retired word: a verdict on health, names of others, and the command
-ALLOWED = re.compile(r"cannot tell|hidden[-_]fields|look[-_ ]?ups?|`make up`")
+#: what is no use of a retired word: a verdict on health, names of others, fields of the simulator, CSS, and the command
+ALLOWED = re.compile(r"cannot tell|hidden[-_](fields|lists|until)|overflow: hidden|look[-_ ]?ups?|`make up`")
 
 #: by the word: what finds it, within names too, and how often the package may still hold it; only ever lower a number
 RETIRED: dict[str, tuple[str, int]] = {
-    "answer": (r"answer(s|ed|ing)?", 278),
-    "tell": (r"tell(s|ing)?|told", 10),
+    "answer": (r"answer(s|ed|ing)?", 0),
+    "tell": (r"tell(s|ing)?|told", 5),
     "mend": (r"mend(s|ed|ing)?", 0),
-    "look": (r"look(s|ed|ing)?", 24),
-    "away": (r"away", 2),
+    "look": (r"look(s|ed|ing)?", 17),
+    "away": (r"away", 0),
     "anew": (r"anew", 0),
-    "nobody": (r"nobody|whoever|surely|in vain", 4),
-    "give up": (r"(give[sn]?|gave|giving|put|puts)[ _](up|away)", 1),
-    "hide": (r"hid(e|es|den|ing)", 22),
+    "nobody": (r"nobody|whoever|surely|in vain", 1),
+    "give up": (r"(give[sn]?|gave|giving|put|puts)[ _](up|away)", 0),
+    "hide": (r"hid(e|es|den|ing)", 0),
     "last words": (r"last[ _]words|goodbye|hasty|how-manieth", 0),
     "made up": (r"made[ -]up", 0),
     "do nothing": (r"do nothing (where|unless|if)", 0),
@@ -53,7 +53,8 @@ def test_retired_word_is_not_used_more_often_than_before(word: str) -> None:
 
 
 def test_what_is_allowed_is_not_counted() -> None:
-    assert ALLOWED.sub("", "hidden-fields, hidden_fields, look up, lookups, cannot tell, `make up`") == ", , , , , "
+    uses = ("hidden-fields", "hidden_lists", "hidden_until", "overflow: hidden", "look up", "lookups", "cannot tell")
+    assert [ALLOWED.sub("", use) for use in uses] == [""] * len(uses)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ _QUICK = {
     "slow": {"delay": 0.01},
     "trickle": {"size": 2, "pause": 0.01},
     "early_403": {"linger": 0.2},
-    "early_answer": {"linger": 0.2},
+    "early_response": {"linger": 0.2},
     "session_death_in_upload": {"linger": 0.2},
 }
 _ECHO = {name: " ".join(CANARIES.values()) for name in ("message", "details", "code")}

@@ -16,7 +16,7 @@ PACKAGE = SOFTWARE + "/package"
 
 
 class Client:
-    """One session against one simulator, logged in unless told otherwise."""
+    """One session against one simulator, logged in by default."""
 
     def __init__(self, vm: Simulator, *, log_in: bool = True) -> None:
         self.vm = vm

@@ -22,20 +22,20 @@ def body_for(device, *, version="20.12.5", device_type="vedge", version_type="vm
 
 
 def start(client, action, body):
-    answer = client.call("POST", f"{ACTION}/{action}", json=body)
-    assert answer.status_code == 200, answer.text
-    assert answer.json().keys() == {"id"}
-    return answer.json()["id"]
+    response = client.call("POST", f"{ACTION}/{action}", json=body)
+    assert response.status_code == 200, response.text
+    assert response.json().keys() == {"id"}
+    return response.json()["id"]
 
 
-def look(client, task):
+def poll(client, task):
     return client.call("GET", f"{ACTION}/status/{task}").json()
 
 
 def end(client, task):
-    """The status in which a task ends, after a few looks."""
+    """The status in which a task ends, after a few polls."""
     for _ in range(5):
-        status = look(client, task)
+        status = poll(client, task)
         if status["summary"]["status"] == "done":
             return status
     raise AssertionError(status)
@@ -48,14 +48,14 @@ def end(client, task):
 def test_an_action_is_a_task_that_is_empty_then_in_progress_then_done(action, kind, vm, client, edge):
     task = start(client, action, body_for(edge, version="20.6.1" if action == "changepartition" else "20.12.5"))
     assert re.fullmatch(kind + "-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", task)
-    first, second, third = (look(client, task) for _ in range(3))
+    first, second, third = (poll(client, task) for _ in range(3))
     assert [one["summary"]["status"] for one in (first, second, third)] == ["in_progress", "in_progress", "done"]
     assert [one["summary"]["count"] for one in (first, second, third)] == [{}, {"In progress": 1}, {"Success": 1}]
     assert (first["data"], first["validation"]["status"]) == ([], "Validation success")
     [working], [done] = second["data"], third["data"]
     assert (working["status"], working["statusId"]) == ("In progress", "in_progress")
     assert (done["status"], done["statusId"], done["uuid"]) == ("Success", "success", edge["uuid"])
-    assert look(client, task)["data"] == [done]
+    assert poll(client, task)["data"] == [done]
 
 
 def test_times_are_text_in_a_summary_and_numbers_elsewhere(client, edge):
@@ -141,11 +141,11 @@ def test_what_cannot_be_done_ends_in_failure(action, version, reachability, why,
 
 def test_an_unknown_device_fails_the_validation_and_nothing_is_done(client, edge):
     body = body_for(edge)
-    body["devices"].append({"deviceIP": "1.1.1.1", "deviceId": "nobody"})
+    body["devices"].append({"deviceIP": "1.1.1.1", "deviceId": "unknown"})
     status = end(client, start(client, "install", body))
     assert (status["data"], status["summary"]["count"]) == ([], {})
     assert status["validation"]["statusId"] == "validation_failure"
-    assert "nobody" in status["validation"]["activity"][0]
+    assert "unknown" in status["validation"]["activity"][0]
     assert edge["availableVersions"] == ["20.6.1"]
 
 
@@ -162,14 +162,14 @@ def test_an_unknown_device_fails_the_validation_and_nothing_is_done(client, edge
     ],
 )
 def test_a_body_that_asks_for_nothing_is_refused(change, action, client, edge):
-    answer = client.call("POST", f"{ACTION}/{action}", json={**body_for(edge), **change})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "SIM-ACTION-BODY")
+    response = client.call("POST", f"{ACTION}/{action}", json={**body_for(edge), **change})
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "SIM-ACTION-BODY")
 
 
 @pytest.mark.parametrize("wanted", [None, {}, {"version": 5}, {"data": []}, {"data": [{"family": "c8000v"}]}])
 def test_an_install_without_a_version_is_refused(wanted, client, edge):
-    answer = client.call("POST", f"{ACTION}/install", json={**body_for(edge), "input": wanted})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "SIM-ACTION-BODY")
+    response = client.call("POST", f"{ACTION}/install", json={**body_for(edge), "input": wanted})
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "SIM-ACTION-BODY")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{oops"])
@@ -190,8 +190,8 @@ def test_both_forms_of_an_install_are_taken_and_recorded(version, simulate, conn
 
 
 def test_the_status_of_an_unknown_task_is_an_error(client):
-    answer = client.call("GET", f"{ACTION}/status/unknown")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "SIM-UNKNOWN-TASK")
+    response = client.call("GET", f"{ACTION}/status/unknown")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "SIM-UNKNOWN-TASK")
 
 
 def test_an_action_needs_the_token_as_every_write_does(client, edge):

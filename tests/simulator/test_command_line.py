@@ -49,8 +49,8 @@ def test_it_serves_until_it_is_told_to_end(end, tmp_path):
         url = f"https://{connection['host']}:{connection['port']}/"
         with requests.Session() as http:
             http.trust_env = False
-            answers = [http.get(url, verify=str(tmp_path / "ca.pem"), timeout=10) for _ in range(2)]
-        assert [a.status_code for a in answers] == [503, 200]
+            responses = [http.get(url, verify=str(tmp_path / "ca.pem"), timeout=10) for _ in range(2)]
+        assert [a.status_code for a in responses] == [503, 200]
         process.send_signal(end)
         assert process.wait(10) == 0
         assert process.stderr.read() == ""

@@ -19,8 +19,8 @@ BIG = bytes(30_000_000)  # more than the kernel holds for a reader that stopped
 GONE = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
 
-def is_html(answer):
-    return answer.text.lstrip().startswith("<html>")
+def is_html(response):
+    return response.text.lstrip().startswith("<html>")
 
 
 def test_every_fault_is_described_in_the_documentation():
@@ -91,11 +91,11 @@ def test_a_login_and_what_belongs_to_it_are_spared_unless_asked_for(vm, connect)
         ("expired_e", lambda r: r.status_code == 401 and "error" in r.json()),
     ],
 )
-def test_an_expiry_kills_the_session_and_answers_in_its_shape(name, sign, vm, client):
+def test_expiry_kills_the_session_and_responds_in_its_shape(name, sign, vm, client):
     vm.faults.add(name)
-    answer = client.call("GET", LIST)
-    assert sign(answer)
-    assert "date" in answer.headers
+    response = client.call("GET", LIST)
+    assert sign(response)
+    assert "date" in response.headers
     assert vm.counters.open_sessions == 0
     assert is_html(client.call("GET", LIST))
     client.log_in()
@@ -139,24 +139,24 @@ def test_a_stale_token_can_kill_the_session_too(vm, client):
 def test_a_limit_comes_with_and_without_retry_after(code, retry_after, vm, client):
     options = {} if retry_after is None else {"retry_after": retry_after}
     vm.faults.add(f"http_{code}", **options)
-    answer = client.call("GET", LIST)
-    assert answer.status_code == code
-    assert answer.headers.get("retry-after") == (None if retry_after is None else str(retry_after))
+    response = client.call("GET", LIST)
+    assert response.status_code == code
+    assert response.headers.get("retry-after") == (None if retry_after is None else str(retry_after))
 
 
 @pytest.mark.parametrize("code", [500, 502, 504])
-def test_a_broken_proxy_answers_html_and_nothing_is_stored(code, vm, client):
+def test_broken_proxy_responds_with_html_and_nothing_is_stored(code, vm, client):
     vm.faults.add(f"http_{code}", path=PACKAGE)
-    answer = client.upload(NAME, BIG)
-    assert (answer.status_code, is_html(answer)) == (code, True)
+    response = client.upload(NAME, BIG)
+    assert (response.status_code, is_html(response)) == (code, True)
     assert vm.requests[-1].body_bytes > len(BIG)
     assert vm.images == []
 
 
 def test_any_status_and_body_can_be_had(vm, client):
     vm.faults.add("status", status=418, body={"tea": "pot"}, content_type="application/json", retry_after=7)
-    answer = client.call("GET", LIST)
-    assert (answer.status_code, answer.json(), answer.headers["retry-after"]) == (418, {"tea": "pot"}, "7")
+    response = client.call("GET", LIST)
+    assert (response.status_code, response.json(), response.headers["retry-after"]) == (418, {"tea": "pot"}, "7")
 
 
 @pytest.mark.parametrize(
@@ -171,17 +171,17 @@ def test_any_status_and_body_can_be_had(vm, client):
 def test_an_error_envelope_comes_under_its_status_and_nothing_is_done(name, options, status, vm, client):
     image = vm.add_image(NAME)
     vm.faults.add(name, message="No", details="disk full", code="X1", **options)
-    answer = client.delete(image.version_id)
-    assert answer.status_code == status
-    assert answer.json() == {"error": {"message": "No", "details": "disk full", "code": "X1"}}
+    response = client.delete(image.version_id)
+    assert response.status_code == status
+    assert response.json() == {"error": {"message": "No", "details": "disk full", "code": "X1"}}
     assert vm.images == [image]
 
 
 def test_a_missing_role_is_403_and_html_that_names_no_token(vm, client):
     vm.faults.add("forbidden")
-    answer = client.upload()
-    assert (answer.status_code, is_html(answer)) == (403, True)
-    assert "SessionTokenFilter" not in answer.text
+    response = client.upload()
+    assert (response.status_code, is_html(response)) == (403, True)
+    assert "SessionTokenFilter" not in response.text
 
 
 def test_html_can_come_although_the_session_is_alive(vm, client):
@@ -193,24 +193,24 @@ def test_html_can_come_although_the_session_is_alive(vm, client):
 
 def test_a_redirect_leads_elsewhere(vm, client):
     vm.faults.add("redirect", location="https://idp.example.invalid/")
-    answer = client.call("GET", LIST)
-    assert (answer.status_code, answer.headers["location"]) == (302, "https://idp.example.invalid/")
+    response = client.call("GET", LIST)
+    assert (response.status_code, response.headers["location"]) == (302, "https://idp.example.invalid/")
 
 
-def test_an_empty_body_hides_a_real_answer(vm, client):
+def test_empty_body_replaces_the_real_response(vm, client):
     vm.faults.add("empty_body")
-    answer = client.call("GET", LIST)
-    assert (answer.status_code, answer.content) == (200, b"")
+    response = client.call("GET", LIST)
+    assert (response.status_code, response.content) == (200, b"")
 
 
-def test_an_answer_can_be_compressed(vm, client):
+def test_response_can_be_compressed(vm, client):
     vm.faults.add("gzip")
-    answer = client.call("GET", LIST)
-    assert answer.headers["content-encoding"] == "gzip"
-    assert answer.json()["data"] == []
+    response = client.call("GET", LIST)
+    assert response.headers["content-encoding"] == "gzip"
+    assert response.json()["data"] == []
 
 
-def test_a_slow_answer_comes_after_the_work_is_done(vm, client):
+def test_slow_response_comes_after_the_request_is_carried_out(vm, client):
     vm.faults.add("slow", delay=30, path=PACKAGE)
     with pytest.raises(requests.ReadTimeout):
         client.upload(timeout=0.3)
@@ -226,10 +226,10 @@ def test_any_fault_can_be_delayed(vm, client):
 
 def test_truncated_json_has_a_content_length_that_fits(vm, client):
     vm.faults.add("truncated_json")
-    answer = client.call("GET", LIST)
-    assert int(answer.headers["content-length"]) == len(answer.content)
+    response = client.call("GET", LIST)
+    assert int(response.headers["content-length"]) == len(response.content)
     with pytest.raises(requests.JSONDecodeError):
-        answer.json()
+        response.json()
 
 
 def test_a_short_body_ends_before_its_content_length(vm, client):
@@ -303,9 +303,9 @@ def test_a_reset_after_a_whole_small_body_leaves_nothing(name, vm, client):
 @pytest.mark.parametrize(("shape", "status"), [("a", 200), ("b", 200), ("c", 200), ("d", 302), ("e", 401), ("f", 403)])
 def test_a_session_can_die_in_the_middle_of_an_upload(shape, status, vm, client):
     vm.faults.add("session_death_in_upload", after_bytes=100_000, shape=shape)
-    answer = client.upload(NAME, BIG)
-    assert answer.status_code == status
-    assert answer.headers["connection"] == "close"
+    response = client.upload(NAME, BIG)
+    assert response.status_code == status
+    assert response.headers["connection"] == "close"
     assert vm.requests[-1].body_bytes < len(BIG)
     assert vm.images == []
     assert vm.counters.open_sessions == 0
@@ -314,8 +314,8 @@ def test_a_session_can_die_in_the_middle_of_an_upload(shape, status, vm, client)
 
 def test_an_early_403_comes_before_the_body_is_read(vm, client):
     vm.faults.add("early_403")
-    answer = client.upload(NAME, BIG)
-    assert (answer.status_code, answer.headers["connection"]) == (403, "close")
+    response = client.upload(NAME, BIG)
+    assert (response.status_code, response.headers["connection"]) == (403, "close")
     assert vm.requests[-1].body_bytes == 0
     assert vm.images == []
 
@@ -323,8 +323,8 @@ def test_an_early_403_comes_before_the_body_is_read(vm, client):
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_gateway_timeout_may_or_may_not_have_stored_the_image(stored, vm, client):
     vm.faults.add("gateway_timeout_stored" if stored else "gateway_timeout_not_stored")
-    answer = client.upload()
-    assert (answer.status_code, is_html(answer)) == (504, True)
+    response = client.upload()
+    assert (response.status_code, is_html(response)) == (504, True)
     assert len(vm.images) == stored
 
 

@@ -34,11 +34,11 @@ def test_a_text_that_is_no_release_is_refused():
 
 
 def test_a_good_login_is_200_without_a_body_and_sets_a_secure_cookie(vm, connect):
-    answer = connect(vm, log_in=False).log_in()
-    assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "0")
+    response = connect(vm, log_in=False).log_in()
+    assert (response.status_code, response.content, response.headers["content-length"]) == (200, b"", "0")
     expected = r"JSESSIONID=\w{40}\.[0-9a-f-]{36}; path=/; secure; HttpOnly; SameSite=Lax"
-    assert re.fullmatch(expected, answer.headers["set-cookie"])
-    assert "Date" in answer.headers
+    assert re.fullmatch(expected, response.headers["set-cookie"])
+    assert "Date" in response.headers
 
 
 def test_without_tls_the_cookie_is_not_secure_and_the_session_works(simulate, connect):
@@ -65,18 +65,18 @@ def test_a_login_under_dataservice_works_too(vm, connect):
 @pytest.mark.parametrize("version", ["16.3", "20.9", "20.12"])
 def test_a_refused_login_is_200_with_the_login_page_and_a_useless_cookie(version, simulate, connect):
     client = connect(simulate(version), log_in=False)
-    answer = client.log_in("wrong")
-    assert answer.status_code == 200
-    assert answer.text.startswith("<html>")
+    response = client.log_in("wrong")
+    assert response.status_code == 200
+    assert response.text.startswith("<html>")
     assert "JSESSIONID" in client.http.cookies
     assert client.call("GET", ANY_PAGE).text.startswith("<html>")
 
 
 def test_a_refused_login_of_20_18_is_200_with_json_after_blank_lines(simulate, connect):
-    answer = connect(simulate("20.18.2.1"), log_in=False).log_in("wrong")
-    assert answer.status_code == 200
-    assert answer.text.startswith("\n")
-    assert json.loads(answer.text)["error"]["message"] == "Login Error"
+    response = connect(simulate("20.18.2.1"), log_in=False).log_in("wrong")
+    assert response.status_code == 200
+    assert response.text.startswith("\n")
+    assert json.loads(response.text)["error"]["message"] == "Login Error"
 
 
 def test_a_login_form_sent_as_json_is_refused(vm, connect):
@@ -134,8 +134,8 @@ def test_refused_logins_under_many_names_are_forgotten():
     lockout = Lockout(True, clock=lambda: now[0])
     for number in range(100):
         for _ in range(number % 5 + 1):
-            lockout.note_failure(f"nobody-{number}")
-    assert lockout.locks("nobody-4")
+            lockout.note_failure(f"unknown-{number}")
+    assert lockout.locks("unknown-4")
     now[0] = 901
     lockout.note_failure("admin")
     assert (list(lockout._failures), lockout._locked_until) == (["admin"], {})
@@ -181,9 +181,9 @@ def test_16_3_has_no_token_and_demands_none(simulate, connect):
 @pytest.mark.parametrize("token", [None, "stale"])
 def test_a_write_without_the_right_token_is_403_and_html(token, vm, client):
     client.http.headers["X-XSRF-TOKEN"] = token
-    answer = client.upload()
-    assert answer.status_code == 403
-    assert "SessionTokenFilter" in answer.text
+    response = client.upload()
+    assert response.status_code == 403
+    assert "SessionTokenFilter" in response.text
     assert vm.images == []
     assert client.call("GET", ANY_PAGE).status_code == 200
 
@@ -206,9 +206,9 @@ def test_there_is_no_logout_by_post_before_20_12(version, simulate, connect):
 def test_any_method_without_a_session_gets_the_login_page(verb, vm, connect):
     client = connect(vm, log_in=False)
     for path in (ANY_PAGE, "/dataservice/nowhere"):
-        answer = client.call(verb, path)
-        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html;charset=UTF-8")
-        assert answer.text.startswith("<html>")
+        response = client.call(verb, path)
+        assert (response.status_code, response.headers["content-type"]) == (200, "text/html;charset=UTF-8")
+        assert response.text.startswith("<html>")
 
 
 @pytest.mark.parametrize(
@@ -218,12 +218,12 @@ def test_any_method_without_a_session_gets_the_login_page(verb, vm, connect):
 def test_a_logout_ends_the_session(version, verb, simulate, connect):
     vm = simulate(version)
     client = connect(vm)
-    answer = client.call(verb, "/logout")
-    assert answer.status_code == 302
-    assert answer.headers["location"].startswith(vm.url + "/welcome.html?nocache=")
+    response = client.call(verb, "/logout")
+    assert response.status_code == 302
+    assert response.headers["location"].startswith(vm.url + "/welcome.html?nocache=")
     assert (vm.counters.open_sessions, vm.counters.logouts) == (0, 1)
     assert client.call("GET", ANY_PAGE).text.startswith("<html>")
-    assert client.http.get(answer.headers["location"], timeout=10).status_code == 200
+    assert client.http.get(response.headers["location"], timeout=10).status_code == 200
 
 
 def test_some_pages_need_no_session(vm, connect):
@@ -284,9 +284,9 @@ def test_a_jwt_opens_every_page_and_writes_want_its_csrf_token(simulate, connect
     ],
 )
 def test_a_bad_jwt_login_is_an_error(body, status, simulate, connect):
-    answer = connect(simulate("20.18"), log_in=False).call("POST", "/jwt/login", json=body)
-    assert answer.status_code == status
-    assert all(isinstance(v, str) for v in answer.json()["error"].values())
+    response = connect(simulate("20.18"), log_in=False).call("POST", "/jwt/login", json=body)
+    assert response.status_code == status
+    assert all(isinstance(v, str) for v in response.json()["error"].values())
 
 
 def test_there_is_no_jwt_before_20_18(vm, connect):
@@ -298,8 +298,8 @@ def test_the_api_key_works_from_20_18_on_and_survives_a_logout(simulate, connect
         vm = simulate(version)
         client = connect(vm, log_in=False)
         client.http.headers["Authorization"] = f"Bearer {vm.api_key}"
-        answer = client.call("GET", "/dataservice/client/server")
-        assert answer.status_code == status
+        response = client.call("GET", "/dataservice/client/server")
+        assert response.status_code == status
     client.take_token()
     assert client.log_out().status_code == 302
     assert client.upload().status_code == 200
@@ -308,8 +308,8 @@ def test_the_api_key_works_from_20_18_on_and_survives_a_logout(simulate, connect
 
 def test_an_unknown_bearer_token_is_401_and_json(simulate, connect):
     client = connect(simulate("20.18"), log_in=False)
-    answer = client.call("GET", ANY_PAGE, headers={"Authorization": "Bearer nonsense"})
-    assert (answer.status_code, answer.headers["content-type"]) == (401, "application/json")
+    response = client.call("GET", ANY_PAGE, headers={"Authorization": "Bearer nonsense"})
+    assert (response.status_code, response.headers["content-type"]) == (401, "application/json")
 
 
 def test_a_provider_switches_to_a_tenant(simulate, connect):
@@ -323,4 +323,4 @@ def test_a_provider_switches_to_a_tenant(simulate, connect):
     headers = {"VSessionId": switched}
     assert client.call("GET", "/dataservice/client/server", headers=headers).json()["data"]["tenantId"] == "t-2"
     assert client.call("GET", ANY_PAGE, headers={"VSessionId": "unknown"}).status_code == 403
-    assert client.call("POST", "/dataservice/tenant/nobody/vsessionid").status_code == 400
+    assert client.call("POST", "/dataservice/tenant/unknown/vsessionid").status_code == 400

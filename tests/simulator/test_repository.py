@@ -22,16 +22,16 @@ def test_an_image_is_uploaded_listed_and_deleted(version, simulate, connect):
     vm = simulate(version)
     client = connect(vm)
     content = b"0123456789" * 300_000
-    answer = client.upload(NAME, content)
-    assert (answer.status_code, answer.content) == (200, b"")
+    response = client.upload(NAME, content)
+    assert (response.status_code, response.content) == (200, b"")
     [image] = vm.images
     assert (image.file_name, image.version, image.size) == (NAME, "20.12.5", len(content))
     assert image.sha512 == hashlib.sha512(content).hexdigest()
     assert image.path.read_bytes() == content
     [record] = client.images()
     assert record["availableFiles"].strip("[]") == NAME
-    answer = client.delete(record["versionId"])
-    assert (answer.status_code, answer.content) == (200, b"")
+    response = client.delete(record["versionId"])
+    assert (response.status_code, response.content) == (200, b"")
     assert client.images() == []
     assert not image.path.exists()
     assert client.log_out().status_code == 302
@@ -79,9 +79,9 @@ def test_a_delete_takes_either_id(id_of, vm, client):
 
 
 def test_a_delete_of_an_unknown_id_is_an_error(client):
-    answer = client.delete("unknown")
-    assert answer.status_code == 400
-    assert set(answer.json()["error"]) == {"message", "details", "code"}
+    response = client.delete("unknown")
+    assert response.status_code == 400
+    assert set(response.json()["error"]) == {"message", "details", "code"}
 
 
 def test_files_of_one_version_can_share_a_record(simulate, connect):
@@ -110,9 +110,9 @@ def test_files_can_be_grouped_by_hand(vm, client):
 
 def test_a_second_file_of_a_name_is_rejected(vm, client):
     client.upload(NAME, b"first")
-    answer = client.upload(NAME, b"second")
-    assert answer.status_code == 400
-    assert NAME in answer.json()["error"]["details"]
+    response = client.upload(NAME, b"second")
+    assert response.status_code == 400
+    assert NAME in response.json()["error"]["details"]
     assert [i.path.read_bytes() for i in vm.images] == [b"first"]
     assert list((vm.storage / "incoming").iterdir()) == []
 
@@ -127,8 +127,8 @@ def test_a_second_file_of_a_name_can_be_kept(simulate, connect):
 
 def test_the_first_file_counts_whatever_its_part_is_called_and_fields_are_ignored(vm, client):
     parts = {"name": (NAME, b"image")}
-    answer = client.call("POST", SOFTWARE + "/package", files=parts, data={"validity": "valid", "upload": "true"})
-    assert answer.status_code == 200
+    response = client.call("POST", SOFTWARE + "/package", files=parts, data={"validity": "valid", "upload": "true"})
+    assert response.status_code == 200
     assert [(i.file_name, i.size) for i in vm.images] == [(NAME, 5)]
 
 
@@ -162,9 +162,9 @@ def test_an_upload_of_unknown_length_is_taken(vm, client):
     ],
 )
 def test_a_body_without_a_complete_file_stores_nothing(content_type, body, vm, client):
-    answer = client.call("POST", SOFTWARE + "/package", data=body, headers={"Content-Type": content_type})
-    assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == "SIM-UPLOAD-BODY"
+    response = client.call("POST", SOFTWARE + "/package", data=body, headers={"Content-Type": content_type})
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "SIM-UPLOAD-BODY"
     assert vm.images == []
     assert list((vm.storage / "incoming").iterdir()) == []
 
@@ -208,8 +208,8 @@ def test_a_file_part_is_named_by_filename_or_else_in_the_extended_way(given, nam
 
 def test_headers_of_a_part_that_never_end_are_refused(vm, client):
     headers = {"Content-Type": "multipart/form-data; boundary=B"}
-    answer = client.call("POST", SOFTWARE + "/package", data=b"--B\r\nX: " + bytes(200_000), headers=headers)
-    assert (answer.status_code, "no end" in answer.text, vm.images) == (400, True, [])
+    response = client.call("POST", SOFTWARE + "/package", data=b"--B\r\nX: " + bytes(200_000), headers=headers)
+    assert (response.status_code, "no end" in response.text, vm.images) == (400, True, [])
 
 
 def test_a_client_that_dies_in_the_middle_of_an_upload_leaves_nothing(vm, client):
@@ -238,9 +238,9 @@ def test_a_client_that_dies_in_the_middle_of_an_upload_leaves_nothing(vm, client
     assert upload.status is None
 
 
-def test_an_upload_without_a_session_is_read_to_its_end_and_answered_with_the_login_page(vm, connect):
-    answer = connect(vm, log_in=False).upload(NAME, bytes(5_000_000))
-    assert answer.text.startswith("<html>")
+def test_upload_without_a_session_is_read_then_gets_the_login_page(vm, connect):
+    response = connect(vm, log_in=False).upload(NAME, bytes(5_000_000))
+    assert response.text.startswith("<html>")
     assert vm.requests[-1].body_bytes > 5_000_000
     assert vm.images == []
 
@@ -258,8 +258,8 @@ def test_an_upload_for_another_image_type_is_listed_under_it(vm, client):
 
 def test_a_stored_image_can_be_downloaded(vm, client):
     vm.add_image(NAME, b"the bytes")
-    answer = client.call("GET", f"{SOFTWARE}/package/{NAME}?imageType=software")
-    assert (answer.content, answer.headers["content-type"]) == (b"the bytes", "application/octet-stream")
+    response = client.call("GET", f"{SOFTWARE}/package/{NAME}?imageType=software")
+    assert (response.content, response.headers["content-type"]) == (b"the bytes", "application/octet-stream")
     assert client.call("GET", f"{SOFTWARE}/package/other.bin").status_code == 404
 
 
@@ -291,12 +291,12 @@ def test_what_registers_an_image_is_text(bad, vm, client):
     good = {"versionName": "1.0", "versionURL": "ftp://h/"}, {"remoteServerId": server_id, "fileName": "a.bin"}
     for body in good:
         for key in body:
-            answer = client.call("POST", SOFTWARE, json={**body, key: bad})
-            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "SIM-IMAGE-URL-BODY")
+            response = client.call("POST", SOFTWARE, json={**body, key: bad})
+            assert (response.status_code, response.json()["error"]["code"]) == (400, "SIM-IMAGE-URL-BODY")
     assert client.images() == []
     vm.add_image("", version="1.0", url="ftp://h/")
-    answer = client.call("PUT", f"{SOFTWARE}/{vm.images[0].version_id}", json={"versionURL": bad})
-    assert (answer.status_code, vm.images[0].url) == (400, "ftp://h/")
+    response = client.call("PUT", f"{SOFTWARE}/{vm.images[0].version_id}", json={"versionURL": bad})
+    assert (response.status_code, vm.images[0].url) == (400, "ftp://h/")
 
 
 def test_a_url_entry_is_unique_by_version_and_can_be_changed(simulate, connect):
@@ -391,8 +391,8 @@ def test_devices_appear_in_the_list_of_their_type(vm, client):
 
 @pytest.mark.parametrize("path", ["device/action/install/devices/nope", "system/device/nope"])
 def test_a_device_list_that_there_is_not_is_an_error(path, client):
-    answer = client.call("GET", f"/dataservice/{path}")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "SIM-UNKNOWN-DEVICE-LIST")
+    response = client.call("GET", f"/dataservice/{path}")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "SIM-UNKNOWN-DEVICE-LIST")
 
 
 @pytest.mark.parametrize(

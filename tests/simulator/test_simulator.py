@@ -127,8 +127,8 @@ def test_many_clients_at_once_are_served(vm, connect):
 
 def test_an_unknown_page_is_an_error_that_says_so(vm, connect):
     client = connect(vm)
-    answer = client.call("GET", "/dataservice/statistics")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "SIM-NOT-SIMULATED")
+    response = client.call("GET", "/dataservice/statistics")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "SIM-NOT-SIMULATED")
     assert client.call("GET", "/nowhere").status_code == 404
 
 
@@ -141,8 +141,8 @@ def test_a_request_of_http_1_1_names_one_host(version, hosts, status, simulate):
     with socket.create_connection((address.hostname, address.port), timeout=10) as raw:
         lines = [f"GET /welcome.html HTTP/{version}", *(f"Host: {host}" for host in hosts), "Connection: close"]
         raw.sendall("\r\n".join([*lines, "", ""]).encode())
-        with raw.makefile("rb") as answer:
-            assert answer.read().split()[1] == str(status).encode()
+        with raw.makefile("rb") as response:
+            assert response.read().split()[1] == str(status).encode()
 
 
 def test_importing_the_package_imports_no_server():

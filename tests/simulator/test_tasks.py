@@ -169,7 +169,7 @@ def test_rows_can_be_missing_where_tasks_go_on_by_polls(simulate, clock, connect
 
 
 @pytest.mark.parametrize(
-    ("action", "knobs", "word", "told", "installed"),
+    ("action", "knobs", "word", "text", "installed"),
     [
         ("install", {"fails_at": "download"}, "Failure", "Failed to download", False),
         ("install", {"fails_at": "activation"}, "Failure", "Failed to activate", True),
@@ -183,7 +183,7 @@ def test_rows_can_be_missing_where_tasks_go_on_by_polls(simulate, clock, connect
     ],
 )
 @pytest.mark.parametrize("in_time", [True, False])
-def test_what_can_go_wrong_with_an_install(in_time, action, knobs, word, told, installed, simulate, clock, connect):
+def test_what_can_go_wrong_with_an_install(in_time, action, knobs, word, text, installed, simulate, clock, connect):
     vm = simulate(seconds_per_minute=60 if in_time else None, clock=clock)
     vm.add_image(IMAGE)
     client, edge = connect(vm), vm.add_device("edge-1", **knobs)
@@ -193,7 +193,7 @@ def test_what_can_go_wrong_with_an_install(in_time, action, knobs, word, told, i
     shown = finish(client, task)
     assert shown["summary"]["count"] == {word: 1}
     assert shown["data"][0]["statusId"] == word.lower().replace(" ", "_")
-    assert told in texts(shown["data"][0])[-1]
+    assert text in texts(shown["data"][0])[-1]
     assert (edge["version"], NEW in edge["availableVersions"]) == ("20.9.4", installed)
     rebooted = bool(client.images("/dataservice/device/reboothistory/details"))
     assert rebooted is bool(knobs.get("comes_back_old"))

@@ -1,4 +1,4 @@
-"""A fleet to look at: sites, roles, platform families. The same number makes the same fleet; all of it is invented."""
+"""A fleet of example devices: sites, roles, platform families. The same number makes the same fleet; all invented."""
 
 from __future__ import annotations
 

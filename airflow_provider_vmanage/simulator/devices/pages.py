@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator import responses
 from airflow_provider_vmanage.simulator.devices import health, history, inventory
 from airflow_provider_vmanage.simulator.devices.device import LISTS, Device
 from airflow_provider_vmanage.simulator.devices.store import DeviceStore
@@ -54,24 +54,24 @@ class DevicePages:
         devices, fabric = self._survey()
         rows = [health.device_row(d, fabric, (n + self._calls) % 7 == 0) for n, d in enumerate(devices)]
         wanted = {name: request.query_params[name] for name in _FILTERS if name in request.query_params}
-        return answers.envelope([r for r in rows if all(str(r.get(n)) == v for n, v in wanted.items())])
+        return responses.envelope([r for r in rows if all(str(r.get(n)) == v for n, v in wanted.items())])
 
     async def counters(self, request: Request) -> Response:
         """Sessions as numbers."""
         devices, fabric = self._survey(request)
-        return answers.envelope([health.counters_row(d, fabric) for d in devices])
+        return responses.envelope([health.counters_row(d, fabric) for d in devices])
 
     async def tlocs(self, request: Request) -> Response:
         """Sessions by colour."""
         devices, fabric = self._survey(request)
         rows = [row for d in devices for row in health.tloc_rows(d, fabric)]
         colour = request.query_params.get("color")
-        return answers.envelope([row for row in rows if colour in (None, row["color"])])
+        return responses.envelope([row for row in rows if colour in (None, row["color"])])
 
     async def system_info(self, request: Request) -> Response:
         """The full records of the devices that ``deviceId`` names, which may be repeated; else of all (invented)."""
         devices, fabric = self._survey(request)
-        return answers.envelope([health.info_row(d, fabric) for d in devices])
+        return responses.envelope([health.info_row(d, fabric) for d in devices])
 
     def reachable(self, wanted: bool) -> Callable[[Request], Any]:
         """A page with the full records of the devices that are reachable, or of the others."""
@@ -80,36 +80,36 @@ class DevicePages:
             devices, fabric = self._survey()
             personality = request.query_params.get("personality")
             shown = [d for d in devices if d.reachable is wanted and personality in (None, d.record["personality"])]
-            return answers.envelope([health.info_row(d, fabric) for d in shown])
+            return responses.envelope([health.info_row(d, fabric) for d in shown])
 
         return page
 
     async def reboots(self, request: Request) -> Response:
         """Every reboot so far."""
-        return answers.envelope(history.reboot_rows(self._survey()[0]))
+        return responses.envelope(history.reboot_rows(self._survey()[0]))
 
     async def crashes(self, request: Request) -> Response:
         """Every core file."""
-        return answers.envelope(history.crash_rows(self._survey()[0]))
+        return responses.envelope(history.crash_rows(self._survey()[0]))
 
     async def system_devices(self, request: Request) -> Response:
         """Configuration and certificates."""
         name = request.path_params["list_name"]
         if name not in inventory.NAMES:
             return _no_list(name)
-        return answers.envelope(inventory.inventory(self._store, name, request.query_params))
+        return responses.envelope(inventory.inventory(self._store, name, request.query_params))
 
     async def install_devices(self, request: Request) -> Response:
         """The devices a software action can go to."""
         name = request.path_params["list_name"]
-        return answers.envelope(self._records(name)) if name in LISTS.values() else _no_list(name)
+        return responses.envelope(self._records(name)) if name in LISTS.values() else _no_list(name)
 
     async def reboot_devices(self, request: Request) -> Response:
         """The same without versions, and with services (OpenAPI 26.1)."""
         name = request.path_params["list_name"]
         if name not in LISTS.values():
             return _no_list(name)
-        return answers.envelope([_without_versions(record) for record in self._records(name)])
+        return responses.envelope([_without_versions(record) for record in self._records(name)])
 
     def of_action(self, action: str) -> Callable[[Request], Any]:
         """The list of one action for the devices that ``deviceId`` names."""
@@ -117,7 +117,7 @@ class DevicePages:
         async def page(request: Request) -> Response:
             wanted = request.query_params.getlist("deviceId")
             records = [d.record for d in self._store.all if _is_one_of(d, wanted)]
-            return answers.envelope([_for_action(record, action) for record in records])
+            return responses.envelope([_for_action(record, action) for record in records])
 
         return page
 
@@ -152,4 +152,4 @@ def _without_versions(record: Row) -> Row:
 
 
 def _no_list(name: str) -> Response:
-    return answers.error(400, "Unknown device type", f"No list of {name}", "SIM-UNKNOWN-DEVICE-LIST")  # invented
+    return responses.error(400, "Unknown device type", f"No list of {name}", "SIM-UNKNOWN-DEVICE-LIST")  # invented

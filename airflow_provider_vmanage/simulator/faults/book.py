@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from airflow_provider_vmanage.simulator.faults import connection
-from airflow_provider_vmanage.simulator.faults import responses as answers
+from airflow_provider_vmanage.simulator.faults import connection, responses
 from airflow_provider_vmanage.simulator.faults.context import FaultContext
 
 Act = Callable[[FaultContext], Awaitable[None]]
@@ -30,8 +29,8 @@ class FaultKind:
 
     :param about: What happens, in one line.
     :param act: Carries it out.
-    :param methods: Methods it hits unless told otherwise; none named means all.
-    :param paths: Patterns of paths it hits unless told otherwise.
+    :param methods: Methods it hits by default; none named means all.
+    :param paths: Patterns of paths it hits by default.
     :param needs_session: Passes over requests that have no live session to begin with.
     :param options: What ``add`` takes besides ``method``, ``path`` and ``delay``, with the defaults.
     """
@@ -68,7 +67,7 @@ def _any(about: str, act: Act, **options: Any) -> FaultKind:
 
 
 def _expired(about: str, shape: str) -> FaultKind:
-    return FaultKind(about, answers.expired(shape), needs_session=True)
+    return FaultKind(about, responses.expired(shape), needs_session=True)
 
 
 _ERROR = {"message": "Simulated failure", "details": "Switched on as a fault", "code": "SIM-FAULT", "done": False}
@@ -81,64 +80,64 @@ FAULTS: dict[str, FaultKind] = {
     "expired_e": _expired("session dead: 401 and JSON", "e"),
     "expired_f": FaultKind(
         "token stale: 403 SessionTokenFilter page; killed=True ends the session too",
-        answers.expired("f"),
+        responses.expired("f"),
         WRITE_METHODS,
         options={"killed": False},
         needs_session=True,
     ),
-    "http_429": _any("429; retry_after= seconds or HTTP date", answers.status(429), retry_after=None),
-    "http_503": _any("503; retry_after= seconds or HTTP date", answers.status(503), retry_after=None),
-    "http_500": _any("500 with an HTML body", answers.status(500)),
-    "http_502": _any("502 with an HTML body, as a proxy writes it", answers.status(502)),
-    "http_504": _any("504 with an HTML body; the manager never saw the request", answers.status(504)),
+    "http_429": _any("429; retry_after= seconds or HTTP date", responses.status(429), retry_after=None),
+    "http_503": _any("503; retry_after= seconds or HTTP date", responses.status(503), retry_after=None),
+    "http_500": _any("500 with an HTML body", responses.status(500)),
+    "http_502": _any("502 with an HTML body, as a proxy writes it", responses.status(502)),
+    "http_504": _any("504 with an HTML body; the manager never saw the request", responses.status(504)),
     "status": _any(
         "any status= with body= and content_type=",
-        answers.free_status,
+        responses.free_status,
         status=500,
         body="",
         content_type="text/html;charset=UTF-8",
         retry_after=None,
     ),
-    "error_200": _any("an {error} under status 200; nothing done unless done=True", answers.error(200), **_ERROR),
+    "error_200": _any("an {error} under status 200; nothing done unless done=True", responses.error(200), **_ERROR),
     "error_4xx": _any(
-        "an {error} under status= (400); nothing done unless done=True", answers.error(400), status=400, **_ERROR
+        "an {error} under status= (400); nothing done unless done=True", responses.error(400), status=400, **_ERROR
     ),
-    "error_500": _any("an {error} under status 500; nothing done unless done=True", answers.error(500), **_ERROR),
-    "forbidden": _any("403 with an HTML body: the role is missing", answers.forbidden),
+    "error_500": _any("an {error} under status 500; nothing done unless done=True", responses.error(500), **_ERROR),
+    "forbidden": _any("403 with an HTML body: the role is missing", responses.forbidden),
     "html_200": _any(
         "200 with an HTML page although the session is alive; nothing done unless done=True",
-        answers.html_200,
+        responses.html_200,
         done=False,
     ),
-    "redirect": _any("302 to location=", answers.redirect, location="https://sso.example.invalid/login"),
-    "empty_body": _any("the request is carried out and answered with 200 and no body", answers.empty_body),
-    "gzip": _any("the answer is compressed with gzip", answers.gzipped),
+    "redirect": _any("302 to location=", responses.redirect, location="https://sso.example.invalid/login"),
+    "empty_body": _any("the request is carried out, the response is 200 without a body", responses.empty_body),
+    "gzip": _any("the response is compressed with gzip", responses.gzipped),
     "stray_cookie": _any(
-        "carried out, the answer sets a JSESSIONID of no session; expired=True: one of 1970; cookie=: that cookie",
-        answers.stray_cookie,
+        "carried out, the response sets a JSESSIONID of no session; expired=True: one of 1970; cookie=: that cookie",
+        responses.stray_cookie,
         expired=False,
         cookie="",
     ),
-    "slow": _any("the request is carried out, the answer comes after delay= seconds", answers.slow, delay=1.0),
+    "slow": _any("the request is carried out, the response comes after delay= seconds", responses.slow, delay=1.0),
     "trickle": _any(
-        "the request is carried out, the answer has size= blanks, one every pause= seconds",
+        "the request is carried out, the response has size= blanks, one every pause= seconds",
         connection.trickle,
         size=60,
         pause=0.5,
     ),
     "interim": _any(
-        "an interim answer of status= (102) at once and before the answer; the request is carried out",
+        "an interim response of status= (102) at once and before the response; the request is carried out",
         connection.interim,
         status=102,
     ),
-    "truncated_json": _read("JSON cut in half, with a matching Content-Length", answers.truncated_json),
-    "data_null": _read("an envelope with data: null", answers.data_null),
-    "data_missing": _read("an envelope without data", answers.data_missing),
-    "data_wrong_type": _read("an envelope whose data has the wrong type", answers.data_wrong_type),
+    "truncated_json": _read("JSON cut in half, with a matching Content-Length", responses.truncated_json),
+    "data_null": _read("an envelope with data: null", responses.data_null),
+    "data_missing": _read("an envelope without data", responses.data_missing),
+    "data_wrong_type": _read("an envelope whose data has the wrong type", responses.data_wrong_type),
     "short_body": _read("a Content-Length larger than what is sent, then close", connection.short_body),
     "reset_before": _any("connection reset on receipt, nothing done", connection.reset_before),
     "reply_lost": FaultKind(
-        "the request is carried out, the connection reset without an answer",
+        "the request is carried out, the connection reset without a response",
         connection.reply_lost,
         WRITE_METHODS,
     ),
@@ -149,45 +148,50 @@ FAULTS: dict[str, FaultKind] = {
     ),
     "reset_after_body": _upload("the whole body is read, then a reset; nothing stored", connection.reset_after_body),
     "session_death_in_upload": _upload(
-        "session killed after_bytes= into the body, early answer of shape=",
+        "session killed after_bytes= into the body, early response of shape=",
         connection.session_death,
         after_bytes=65536,
         shape="f",
         linger=2.0,
     ),
     "early_403": _upload("403 page before the body is read, then close", connection.early_403, linger=2.0),
-    "early_answer": _upload(
+    "early_response": _upload(
         "any status= with body= and content_type= before the body is read, then close",
-        connection.early_answer,
+        connection.early_response,
         status=200,
         body="",
         content_type="application/json",
         linger=2.0,
     ),
     "error_stored": _upload(
-        "the image is stored, the answer is an {error} under status= (500)", answers.error_stored, status=500, **_ERROR
+        "the image is stored, the response is an {error} under status= (500)",
+        responses.error_stored,
+        status=500,
+        **_ERROR,
     ),
     "gateway_timeout_stored": _upload(
         "the response is a proxy's 504 page; the image is stored, and listed after lists= list calls or seconds=",
-        answers.gateway_timeout_stored,
+        responses.gateway_timeout_stored,
         lists=None,
         seconds=None,
     ),
     "gateway_timeout_not_stored": _upload(
-        "the body is read, nothing stored, the answer is a proxy's 504 page", answers.status(504)
+        "the body is read, nothing stored, the response is a proxy's 504 page", responses.status(504)
     ),
     "late_listing": _upload(
         "the image is stored and listed only after lists= list calls or seconds=",
-        answers.late_listing,
+        responses.late_listing,
         lists=None,
         seconds=None,
     ),
-    "never_listing": _upload("the upload succeeds and no list ever shows the image", answers.never_listing),
-    "login_refused": FaultKind("a right password is refused", answers.login_refused, ("POST",), LOGINS),
+    "never_listing": _upload("the upload succeeds and no list ever shows the image", responses.never_listing),
+    "login_refused": FaultKind("a right password is refused", responses.login_refused, ("POST",), LOGINS),
     "secure_cookie": FaultKind(
-        "the cookie of a good login is Secure over plain http too", answers.secure_cookie, ("POST",), LOGINS
+        "the cookie of a good login is Secure over plain http too", responses.secure_cookie, ("POST",), LOGINS
     ),
-    "no_token": FaultKind("/client/token is 404, /client/server has no CSRFToken", answers.no_token, ("GET",), TOKENS),
+    "no_token": FaultKind(
+        "/client/token is 404, /client/server has no CSRFToken", responses.no_token, ("GET",), TOKENS
+    ),
 }
 
 

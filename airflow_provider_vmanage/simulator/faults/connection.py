@@ -1,10 +1,10 @@
-"""Faults of the connection: resets, early, interim and slow answers, and bodies that end too soon."""
+"""Faults of the connection: resets, early, interim and slow responses, and bodies that end too soon."""
 
 from __future__ import annotations
 
 from starlette.responses import Response
 
-from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator import responses
 from airflow_provider_vmanage.simulator.faults.context import FaultContext
 
 
@@ -14,7 +14,7 @@ async def reset_before(context: FaultContext) -> None:
 
 
 async def reply_lost(context: FaultContext) -> None:
-    """Done, but the answer never arrives."""
+    """Carried out, but the response never arrives."""
     await context.carry_out()
     await context.exchange.reset()
 
@@ -27,52 +27,52 @@ async def reset_during_upload(context: FaultContext) -> None:
 
 
 async def reset_after_body(context: FaultContext) -> None:
-    """All bytes arrive, nothing is kept, no answer."""
+    """All bytes arrive, nothing is kept, no response."""
     await context.exchange.drain()
     await context.exchange.reset()
 
 
 async def session_death(context: FaultContext) -> None:
-    """The session ends in the middle of the body, and the answer comes before the rest of it.
+    """The session ends in the middle of the body, and the response comes before the rest of it.
 
-    What a real manager answers then is unknown; ``shape`` chooses.
+    How a real manager responds then is unknown; ``shape`` chooses.
     """
     context.exchange.cut_body_after(int(context.options["after_bytes"]))
     await context.carry_out()
     context.kill_session()
-    answer = answers.dead_session(str(context.options["shape"]), context.exchange.base_url)
-    await context.exchange.answer_early(answer, float(context.options["linger"]))
+    response = responses.dead_session(str(context.options["shape"]), context.exchange.base_url)
+    await context.exchange.respond_early(response, float(context.options["linger"]))
 
 
 async def early_403(context: FaultContext) -> None:
     """Refused on the headers alone."""
-    await context.exchange.answer_early(answers.token_mismatch(), float(context.options["linger"]))
+    await context.exchange.respond_early(responses.token_mismatch(), float(context.options["linger"]))
 
 
-async def early_answer(context: FaultContext) -> None:
-    """Answered on the headers alone, with whatever the options say."""
+async def early_response(context: FaultContext) -> None:
+    """Respond to the headers alone, as the options say."""
     options = context.options
-    answer = Response(options["body"], int(options["status"]), {"content-type": options["content_type"]})
-    await context.exchange.answer_early(answer, float(options["linger"]))
+    response = Response(options["body"], int(options["status"]), {"content-type": options["content_type"]})
+    await context.exchange.respond_early(response, float(options["linger"]))
 
 
 async def interim(context: FaultContext) -> None:
-    """An interim answer at once, and another one right before the final one."""
+    """An interim response at once, and another one right before the final one."""
     status = int(context.options["status"])
     context.exchange.send_interim(status)
-    answer = await context.carry_out()
+    response = await context.carry_out()
     context.exchange.send_interim(status)
-    await context.exchange.answer(answer)
+    await context.exchange.respond(response)
 
 
 async def trickle(context: FaultContext) -> None:
-    """Done, and answered with a body of ``size`` bytes, one at a time."""
+    """Carried out; the response has a body of ``size`` bytes, sent one at a time."""
     await context.carry_out()
     options = context.options
-    await context.exchange.answer_slowly(Response(b" " * int(options["size"])), float(options["pause"]))
+    await context.exchange.respond_slowly(Response(b" " * int(options["size"])), float(options["pause"]))
 
 
 async def short_body(context: FaultContext) -> None:
     """The connection closes before the promised bytes have come."""
-    answer = await context.carry_out()
-    await context.exchange.answer_short(answer, missing=100)
+    response = await context.carry_out()
+    await context.exchange.respond_short(response, missing=100)

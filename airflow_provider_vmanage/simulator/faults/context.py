@@ -18,9 +18,9 @@ from airflow_provider_vmanage.simulator.sessions import Session, SessionStore
 class FaultContext:
     """One request that a fault hits.
 
-    :param app: The manager that would have answered.
+    :param app: The manager that would have responded.
     :param session: The login behind the request, if it has one.
-    :param refuse_login: The answer of this release to a wrong password.
+    :param refuse_login: The response of this release to a wrong password.
     """
 
     exchange: Exchange
@@ -32,7 +32,7 @@ class FaultContext:
     refuse_login: Callable[[], Response]
 
     async def carry_out(self) -> Response:
-        """Let the manager do what was asked, and return its answer unsent."""
+        """Let the manager carry out the request, and return its response unsent."""
         return await self.exchange.capture(self.app)
 
     def kill_session(self) -> None:
@@ -43,5 +43,5 @@ class FaultContext:
     async def carry_out_upload(self) -> tuple[Response, list[Image]]:
         """As ``carry_out``, and the images that are new after it."""
         before = {i.file_id for i in self.repository.images}
-        answer = await self.carry_out()
-        return answer, [i for i in self.repository.images if i.file_id not in before]
+        response = await self.carry_out()
+        return response, [i for i in self.repository.images if i.file_id not in before]

@@ -1,4 +1,4 @@
-"""Faults that are an answer: another one than the manager would give, or the same one spoilt."""
+"""Faults of the response: another one than the manager would send, or the same one damaged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator import responses
 from airflow_provider_vmanage.simulator.faults.context import FaultContext
 from airflow_provider_vmanage.simulator.repository import Image
 
@@ -21,7 +21,7 @@ Act = Callable[[FaultContext], Awaitable[None]]
 
 
 def expired(shape: str) -> Act:
-    """The session ends (``f``: its token turns stale) and the request is answered in that shape."""
+    """The session ends (``f``: its token turns stale) and the response has that shape."""
 
     async def act(context: FaultContext) -> None:
         await context.exchange.drain()
@@ -29,24 +29,24 @@ def expired(shape: str) -> Act:
             context.sessions.rotate_token(context.session)
         if shape != "f" or context.options.get("killed"):
             context.kill_session()
-        await context.exchange.answer(answers.dead_session(shape, context.exchange.base_url))
+        await context.exchange.respond(responses.dead_session(shape, context.exchange.base_url))
 
     return act
 
 
 def status(code: int) -> Act:
-    """The body is read, nothing is done, and the answer is a page under this status."""
+    """The body is read, nothing is done, and the response is a page under this status."""
 
     async def act(context: FaultContext) -> None:
         text = f"{code} {HTTPStatus(code).phrase}"
         page = f"<html><head><title>{text}</title></head><body><h1>{text}</h1></body></html>"
-        await _instead(context, answers.html(page, code, _retry_after(context.options)))
+        await _instead(context, responses.html(page, code, _retry_after(context.options)))
 
     return act
 
 
 async def free_status(context: FaultContext) -> None:
-    """The body is read, nothing is done, and the answer is what the options say."""
+    """The body is read, nothing is done, and the response is the one in the options."""
     options = context.options
     body = options["body"] if isinstance(options["body"], (bytes, str)) else json.dumps(options["body"])
     headers = {"content-type": options["content_type"], **_retry_after(options)}
@@ -54,12 +54,12 @@ async def free_status(context: FaultContext) -> None:
 
 
 def error(code: int) -> Act:
-    """The body is read, nothing is done unless asked for, and the answer is an error envelope."""
+    """The body is read, nothing is done unless ``done`` is set, and the response is an error envelope."""
 
     async def act(context: FaultContext) -> None:
         options = context.options
         text = (options["message"], options["details"], options["code"])
-        await _instead(context, answers.error(int(options.get("status", code)), *text))
+        await _instead(context, responses.error(int(options.get("status", code)), *text))
 
     return act
 
@@ -67,12 +67,12 @@ def error(code: int) -> Act:
 async def forbidden(context: FaultContext) -> None:
     """The user lacks the role; that the body is a page is inferred from client code."""
     page = "<html><head><title>Error</title></head><body>Forbidden</body></html>"
-    await _instead(context, answers.html(page, 403))
+    await _instead(context, responses.html(page, 403))
 
 
 async def html_200(context: FaultContext) -> None:
     """The login page, although the session is alive."""
-    await _instead(context, answers.login_page())
+    await _instead(context, responses.login_page())
 
 
 async def redirect(context: FaultContext) -> None:
@@ -81,50 +81,50 @@ async def redirect(context: FaultContext) -> None:
 
 
 async def empty_body(context: FaultContext) -> None:
-    """Done, and answered with nothing."""
+    """Carried out; the response has no body."""
     await context.carry_out()
-    await context.exchange.answer(answers.empty())
+    await context.exchange.respond(responses.empty())
 
 
 async def gzipped(context: FaultContext) -> None:
-    """Done, and answered compressed (seen in a trace of 2023, though the docs say it is off by default)."""
-    answer = await context.carry_out()
-    packed = Response(gzip.compress(bytes(answer.body)), answer.status_code, {"content-encoding": "gzip"})
-    packed.raw_headers += [(name, value) for name, value in answer.raw_headers if name != b"content-length"]
-    await context.exchange.answer(packed)
+    """Carried out; the response is compressed (seen in a trace of 2023, though the docs say it is off by default)."""
+    response = await context.carry_out()
+    packed = Response(gzip.compress(bytes(response.body)), response.status_code, {"content-encoding": "gzip"})
+    packed.raw_headers += [(name, value) for name, value in response.raw_headers if name != b"content-length"]
+    await context.exchange.respond(packed)
 
 
 async def stray_cookie(context: FaultContext) -> None:
     """Done, with a session cookie that belongs to no session, with one that deletes the client's, or another cookie."""
-    answer = await context.carry_out()
+    response = await context.carry_out()
     secure = context.exchange.base_url.startswith("https")
-    text = str(context.options["cookie"]) or answers.cookie(answers.stray_session_id(), secure=secure)
-    answer.headers.append(
+    text = str(context.options["cookie"]) or responses.cookie(responses.stray_session_id(), secure=secure)
+    response.headers.append(
         "set-cookie", text + ("; Expires=Thu, 01 Jan 1970 00:00:00 GMT" * bool(context.options["expired"]))
     )
-    await context.exchange.answer(answer)
+    await context.exchange.respond(response)
 
 
 async def secure_cookie(context: FaultContext) -> None:
     """Done, and the cookies are for TLS only, even where there is none."""
-    answer = await context.carry_out()
-    if "set-cookie" in answer.headers:
-        answer.headers["set-cookie"] += "; secure"
-    await context.exchange.answer(answer)
+    response = await context.carry_out()
+    if "set-cookie" in response.headers:
+        response.headers["set-cookie"] += "; secure"
+    await context.exchange.respond(response)
 
 
 async def slow(context: FaultContext) -> None:
-    """Done at once, answered late."""
-    answer = await context.carry_out()
+    """Carried out at once; the response comes late."""
+    response = await context.carry_out()
     await asyncio.sleep(float(context.options["delay"]))
-    await context.exchange.answer(answer)
+    await context.exchange.respond(response)
 
 
 async def truncated_json(context: FaultContext) -> None:
     """Half of the body, with a Content-Length that fits the half."""
     body = bytes((await context.carry_out()).body)
     half = body[: max(1, len(body) // 2)]
-    await context.exchange.answer(Response(half, 200, {"content-type": "application/json"}))
+    await context.exchange.respond(Response(half, 200, {"content-type": "application/json"}))
 
 
 async def data_null(context: FaultContext) -> None:
@@ -147,31 +147,31 @@ async def data_wrong_type(context: FaultContext) -> None:
 
 
 async def gateway_timeout_stored(context: FaultContext) -> None:
-    """The manager works on, and stores the image, while a proxy before it gives up."""
+    """The manager works on, and stores the image, while a proxy before it times out."""
     _, images = await context.carry_out_upload()
-    _hide(context, images, 0)
+    _list_late(context, images, 0)
     await status(504)(context)
 
 
 async def error_stored(context: FaultContext) -> None:
-    """The image is stored, and the answer says that it failed."""
+    """The image is stored, and the response says that it failed."""
     await context.carry_out()
     await error(int(context.options["status"]))(context)
 
 
 async def late_listing(context: FaultContext) -> None:
-    """The image is stored, and hidden from the lists for a while."""
-    answer, images = await context.carry_out_upload()
-    _hide(context, images, 1)
-    await context.exchange.answer(answer)
+    """The image is stored, and the lists leave it out for a while."""
+    response, images = await context.carry_out_upload()
+    _list_late(context, images, 1)
+    await context.exchange.respond(response)
 
 
 async def never_listing(context: FaultContext) -> None:
-    """The upload succeeds, and the image is hidden for good."""
-    answer, images = await context.carry_out_upload()
+    """The upload succeeds, and no list ever shows the image."""
+    response, images = await context.carry_out_upload()
     for image in images:
         context.repository.update(image, hidden_lists=None)
-    await context.exchange.answer(answer)
+    await context.exchange.respond(response)
 
 
 async def login_refused(context: FaultContext) -> None:
@@ -182,29 +182,29 @@ async def login_refused(context: FaultContext) -> None:
 async def no_token(context: FaultContext) -> None:
     """No XSRF token from this call, as before release 19.2."""
     if context.exchange.path.endswith("/token"):
-        await _instead(context, answers.not_found())
+        await _instead(context, responses.not_found())
     else:
         await _with_envelope(context, _without_token)
 
 
-def _hide(context: FaultContext, images: list[Image], default: int) -> None:
+def _list_late(context: FaultContext, images: list[Image], default: int) -> None:
     """Keep images out of the next ``lists`` lists and for ``seconds``; without either, out of ``default`` lists."""
     lists, seconds = context.options["lists"], context.options["seconds"]
-    hidden = default if lists is None and seconds is None else int(lists or 0)
+    skipped = default if lists is None and seconds is None else int(lists or 0)
     for image in images:
-        context.repository.update(image, hidden_lists=hidden, hidden_until=time.time() + float(seconds or 0))
+        context.repository.update(image, hidden_lists=skipped, hidden_until=time.time() + float(seconds or 0))
 
 
-async def _instead(context: FaultContext, answer: Response) -> None:
+async def _instead(context: FaultContext, response: Response) -> None:
     await (context.carry_out() if context.options.get("done") else context.exchange.drain())
-    await context.exchange.answer(answer)
+    await context.exchange.respond(response)
 
 
 async def _with_envelope(context: FaultContext, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    answer = await context.carry_out()
+    response = await context.carry_out()
     with contextlib.suppress(ValueError):  # no JSON (a dead session, say): nothing to spoil
-        answer = answers.plain_json(change(json.loads(bytes(answer.body))), answer.status_code)
-    await context.exchange.answer(answer)
+        response = responses.plain_json(change(json.loads(bytes(response.body))), response.status_code)
+    await context.exchange.respond(response)
 
 
 def _without_token(envelope: dict[str, Any]) -> dict[str, Any]:

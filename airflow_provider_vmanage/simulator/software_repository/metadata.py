@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator import responses
 from airflow_provider_vmanage.simulator.manager import Manager
 from airflow_provider_vmanage.simulator.repository import Image
 
@@ -20,13 +20,13 @@ EDITABLE = ("description", "networkFunctionType", "versionName", "vendor", "chec
 
 
 class MetadataPages:
-    """Answers for one image. That a manager computes the SHA-512 of what is uploaded is invented."""
+    """Metadata of one image. That a manager computes the SHA-512 of what is uploaded is invented."""
 
     def __init__(self, manager: Manager) -> None:
         self._repository, self._release = manager.repository, manager.release
 
     def routes(self) -> list[Route]:
-        """Which page answers what; none in a release that has no metadata."""
+        """The page of each path; none in a release that has no metadata."""
         if not self._release.has_metadata:
             return []
         return [Route(PATH, self.show, methods=["GET"]), Route(PATH, self.change, methods=["PUT"])]
@@ -34,7 +34,7 @@ class MetadataPages:
     async def show(self, request: Request) -> Response:
         """The metadata, without an envelope."""
         image = self._image(request)
-        return _unknown() if image is None else answers.plain_json(self._of(image))
+        return _unknown() if image is None else responses.plain_json(self._of(image))
 
     async def change(self, request: Request) -> Response:
         """Replace what can be edited."""
@@ -44,10 +44,10 @@ class MetadataPages:
         try:
             body = dict(json.loads(await request.body()))
         except (ValueError, TypeError):
-            return answers.error(400, "Bad request", "The body is no object", "SIM-METADATA-BODY")
+            return responses.error(400, "Bad request", "The body is no object", "SIM-METADATA-BODY")
         given = {name: value for name, value in body.items() if name in EDITABLE}
         self._repository.metadata[image.file_name] = {**self._repository.metadata.get(image.file_name, {}), **given}
-        return answers.empty()
+        return responses.empty()
 
     def _image(self, request: Request) -> Image | None:
         return next(iter(self._repository.find(request.path_params["version_id"])), None)
@@ -67,4 +67,4 @@ class MetadataPages:
 
 
 def _unknown() -> Response:
-    return answers.error(400, "Bad request", "No such image", "SIM-UNKNOWN-IMAGE")
+    return responses.error(400, "Bad request", "No such image", "SIM-UNKNOWN-IMAGE")

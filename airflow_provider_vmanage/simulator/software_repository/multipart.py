@@ -16,7 +16,7 @@ class BrokenMultipart(Exception):
 
 
 class MultipartCutter:
-    """Tells of each part its headers, and then its content piece by piece.
+    """Passes on the headers of each part, and then its content piece by piece.
 
     What stands before the first boundary and after the last one is dropped.
 

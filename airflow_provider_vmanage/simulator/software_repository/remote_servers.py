@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator import responses
 from airflow_provider_vmanage.simulator.releases import Release
 from airflow_provider_vmanage.simulator.repository import Repository
 
@@ -19,13 +19,13 @@ PREFIX = "/dataservice/device/action/remote-server"
 
 
 class RemoteServerPages:
-    """Answers under ``/dataservice/device/action/remote-server``; the error texts are invented."""
+    """Responses under ``/dataservice/device/action/remote-server``; the error texts are invented."""
 
     def __init__(self, repository: Repository, release: Release) -> None:
         self._repository, self._release = repository, release
 
     def routes(self) -> list[Route]:
-        """Which page answers what; none in a release that does not know remote servers."""
+        """The page of each path; none in a release that does not know remote servers."""
         if not self._release.has_remote_servers:
             return []
         one = PREFIX + "/{server_id}"
@@ -39,7 +39,7 @@ class RemoteServerPages:
 
     async def list(self, request: Request) -> Response:
         """All remote servers."""
-        return answers.envelope([shown_record(s) for s in self._repository.remote_servers.values()])
+        return responses.envelope([shown_record(s) for s in self._repository.remote_servers.values()])
 
     async def create(self, request: Request) -> Response:
         """Add one under a new id."""
@@ -48,7 +48,7 @@ class RemoteServerPages:
     async def get(self, request: Request) -> Response:
         """One remote server."""
         server = self._repository.remote_servers.get(request.path_params["server_id"])
-        return _unknown() if server is None else answers.plain_json(shown_record(server))
+        return _unknown() if server is None else responses.plain_json(shown_record(server))
 
     async def change(self, request: Request) -> Response:
         """Replace one that no image refers to.
@@ -60,7 +60,7 @@ class RemoteServerPages:
             return _unknown()
         if self._is_used(server_id):
             details = "Images refer to this remote server"
-            return answers.error(400, "Failed to update remote server", details, "SIM-REMOTE-SERVER-IN-USE")
+            return responses.error(400, "Failed to update remote server", details, "SIM-REMOTE-SERVER-IN-USE")
         return await self._write(request, server_id)
 
     async def delete(self, request: Request) -> Response:
@@ -70,24 +70,24 @@ class RemoteServerPages:
             return _unknown()
         if self._is_used(server_id):
             details = "Images refer to this remote server"
-            return answers.error(400, "Failed to delete remote server", details, "SIM-REMOTE-SERVER-IN-USE")
+            return responses.error(400, "Failed to delete remote server", details, "SIM-REMOTE-SERVER-IN-USE")
         del self._repository.remote_servers[server_id]
         self._repository.save()
-        return answers.empty()
+        return responses.empty()
 
     async def _write(self, request: Request, server_id: str) -> Response:
         try:
             body = json.loads(await request.body())
             name = body["remoteServerName"]
         except (ValueError, KeyError, TypeError):
-            return answers.error(400, "Bad request", "remoteServerName is missing", "SIM-REMOTE-SERVER-BODY")
+            return responses.error(400, "Bad request", "remoteServerName is missing", "SIM-REMOTE-SERVER-BODY")
         others = [s for k, s in self._repository.remote_servers.items() if k != server_id]
         if any(s["remoteServerName"] == name for s in others):
-            return answers.error(400, "Bad request", f"{name} exists already", "SIM-DUPLICATE-REMOTE-SERVER")
+            return responses.error(400, "Bad request", f"{name} exists already", "SIM-DUPLICATE-REMOTE-SERVER")
         identity = {"remoteServerId": server_id, "updatedOn": int(time.time() * 1000)}
         self._repository.remote_servers[server_id] = {**body, **identity}
         self._repository.save()
-        return answers.empty()
+        return responses.empty()
 
     def _is_used(self, server_id: str) -> bool:
         return any(image.remote_server_id == server_id for image in self._repository.images)
@@ -102,4 +102,4 @@ def shown_record(server: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown() -> Response:
-    return answers.error(400, "Bad request", "No such remote server", "SIM-UNKNOWN-REMOTE-SERVER")
+    return responses.error(400, "Bad request", "No such remote server", "SIM-UNKNOWN-REMOTE-SERVER")

@@ -10,7 +10,7 @@ from airflow_provider_vmanage.simulator.upgrade.task import Task
 
 
 class DeviceBusy(Exception):
-    """A device has a running task, and the manager was told to refuse another."""
+    """A device has a running task, and the manager is set to refuse another."""
 
 
 @dataclass(frozen=True)

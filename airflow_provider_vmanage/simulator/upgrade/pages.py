@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator import responses
 from airflow_provider_vmanage.simulator.manager import Manager
 from airflow_provider_vmanage.simulator.upgrade.bodies import (
     KINDS,
@@ -52,21 +52,21 @@ class ActionPages:
     async def list_kinds(self, request: Request) -> Response:
         """Every kind of action, and whether it can be cancelled; a bare list (OpenAPI 26.1)."""
         flags = {"isCancelEnabled": True, "isParallelExecutionEnabled": True}
-        return answers.plain_json([{"name": kind.task, **flags} for kind in KINDS.values()])
+        return responses.plain_json([{"name": kind.task, **flags} for kind in KINDS.values()])
 
     async def list_running(self, request: Request) -> Response:
         """The tasks that have not ended, which do not go on by that."""
-        return answers.plain_json({"runningTasks": [task.in_list() for task in self._manager.tasks.running]})
+        return responses.plain_json({"runningTasks": [task.in_list() for task in self._manager.tasks.running]})
 
     async def count_running(self, request: Request) -> Response:
         """How many tasks run; python-viptela reads ``data``, the key in it is invented."""
-        return answers.envelope({"activeTaskCount": len(self._manager.tasks.running)})
+        return responses.envelope({"activeTaskCount": len(self._manager.tasks.running)})
 
     async def status(self, request: Request) -> Response:
         """How one task gets on; what a manager says of an unknown one is unknown."""
         status = self._manager.tasks.poll(request.path_params["process_id"])
         await self._manager.outage.lose_reply()
-        return _unknown(request.path_params["process_id"]) if status is None else answers.envelope_and(**status)
+        return _unknown(request.path_params["process_id"]) if status is None else responses.envelope_and(**status)
 
     async def cancel_task(self, request: Request) -> Response:
         """Cancel what has not begun of a task; what a real manager does to the rest is unknown."""
@@ -78,13 +78,13 @@ class ActionPages:
             named = objects(read_body(await request.body()).get("devices"), "devices")
             pairs = [(text(one, "processId"), text(one, "deviceId")) for one in named]
         except BadAction as exc:
-            return answers.error(400, "Failed to process cancel", str(exc), "SIM-ACTION-BODY")
+            return responses.error(400, "Failed to process cancel", str(exc), "SIM-ACTION-BODY")
         return self._cancel({task: {device for other, device in pairs if other == task} for task, _ in pairs})
 
     async def clear(self, request: Request) -> Response:
         """Forget a task that has ended."""
         wanted = request.query_params.get("processId", "")
-        return answers.empty() if self._manager.tasks.forget(wanted) else _unknown(wanted)
+        return responses.empty() if self._manager.tasks.forget(wanted) else _unknown(wanted)
 
     def _cancel(self, wanted: dict[str, set[str] | None]) -> Response:
         tasks = self._manager.tasks
@@ -93,7 +93,7 @@ class ActionPages:
             if task is None:
                 return _unknown(process_id)
             task.cancel(tasks.clock(), devices)
-        return answers.empty()
+        return responses.empty()
 
     def _start(self, action: str) -> Callable[[Request], Any]:
         async def start(request: Request) -> Response:
@@ -101,7 +101,7 @@ class ActionPages:
                 body = read_body(await request.body())
                 wanted = read_action(action, body, partial(find_image, self._manager.repository))
             except BadAction as exc:
-                return answers.error(400, f"Failed to process {action}", str(exc), "SIM-ACTION-BODY")
+                return responses.error(400, f"Failed to process {action}", str(exc), "SIM-ACTION-BODY")
             task = self._task(action, body["deviceType"], wanted, request)
             return self._submit(action, body, wanted, task)
 
@@ -113,13 +113,13 @@ class ActionPages:
             process_id = self._manager.tasks.start(task)
         except DeviceBusy as exc:
             details = f"Another task is at work on {exc}"
-            return answers.error(400, f"Failed to process {action}", details, "SIM-DEVICE-BUSY")
+            return responses.error(400, f"Failed to process {action}", details, "SIM-DEVICE-BUSY")
         finally:
             form = form_of(action, body)
             self._manager.tasks.received += [
                 ReceivedAction(action, one.device_id, one.version, form, process_id) for one in wanted
             ]
-        return answers.plain_json({"id": process_id})
+        return responses.plain_json({"id": process_id})
 
     def _task(self, action: str, device_type: str, wanted: list[Wanted], request: Request) -> Task:
         known = {device.record["uuid"]: device for device in self._manager.devices.of_list(device_type)}
@@ -143,4 +143,4 @@ class ActionPages:
 
 
 def _unknown(process_id: str) -> Response:
-    return answers.error(400, "Failed to find status", f"No task with id {process_id}", "SIM-UNKNOWN-TASK")
+    return responses.error(400, "Failed to find status", f"No task with id {process_id}", "SIM-UNKNOWN-TASK")

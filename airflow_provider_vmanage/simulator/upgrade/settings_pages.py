@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_vmanage.simulator import answers
+from airflow_provider_vmanage.simulator import responses
 
 PATH = "/dataservice/settings/configuration/softwareMaintenance"
 # Ranges: catalystwan 0.41.6; that a manager refuses others is inferred.
@@ -27,7 +27,7 @@ class SettingsPages:
 
     async def show(self, request: Request) -> Response:
         """The limits in force."""
-        return answers.envelope([self._limits])
+        return responses.envelope([self._limits])
 
     async def change(self, request: Request) -> Response:
         """Set those that the body names."""
@@ -39,6 +39,6 @@ class SettingsPages:
             lowest, highest = _RANGES.get(name, (1, 0))
             if not lowest <= value <= highest:
                 wanted = ", ".join(f"{n} ({a} to {b})" for n, (a, b) in _RANGES.items())
-                return answers.error(400, "Failed to save settings", f"Takes {wanted}", "SIM-SETTINGS")
+                return responses.error(400, "Failed to save settings", f"Takes {wanted}", "SIM-SETTINGS")
         self._limits.update({name: str(value) for name, value in given.items()})
-        return answers.envelope([self._limits])
+        return responses.envelope([self._limits])

@@ -80,7 +80,7 @@ class Task:
             self._go_on_by_polls(now, outage)
 
     def poll(self, now: float) -> None:
-        """Count one look at its status."""
+        """Count one poll of its status."""
         if self.begun is not None and now >= self.begun + self.rows_after:
             self.polls += 1
 

@@ -1,4 +1,4 @@
-"""The answers of the manager that look the same wherever they appear."""
+"""Responses of the manager that are the same in several places."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from starlette.responses import Response
 
 HTML = "text/html;charset=UTF-8"
-# What public clients look for in a page: <html>, j_security_check, welcome.html; the rest is invented.
+# What public clients search a page for: <html>, j_security_check, welcome.html; the rest is invented.
 LOGIN_PAGE = """<html>
 <head><title>Cisco vManage</title></head>
 <body><form name="loginForm" method="POST" action="j_security_check">
@@ -49,7 +49,7 @@ def envelope_and(**content: Any) -> Response:
 
 
 def empty() -> Response:
-    """Success without a body: what writes answer."""
+    """Success without a body: the response to a write."""
     return Response(b"", 200)
 
 
@@ -98,7 +98,7 @@ def stray_session_id() -> str:
 
 
 def dead_session(shape: str, base_url: str) -> Response:
-    """The answer to a request whose session has ended.
+    """The response to a request whose session has ended.
 
     :param shape: ``a`` page (live capture 20.18.2.1), ``b`` page and a fresh cookie (live trace in
         CiscoDevNet/catalystwan issue 364), ``c`` page and a cookie that expired in 1970 (catalystwan pull
