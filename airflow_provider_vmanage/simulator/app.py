@@ -21,6 +21,7 @@ from airflow_provider_vmanage.simulator.faults.context import FaultContext
 from airflow_provider_vmanage.simulator.manager import Manager
 from airflow_provider_vmanage.simulator.page import repository_page
 from airflow_provider_vmanage.simulator.plain import plain_routes
+from airflow_provider_vmanage.simulator.software_repository.download import DownloadPages
 from airflow_provider_vmanage.simulator.software_repository.metadata import MetadataPages
 from airflow_provider_vmanage.simulator.software_repository.remote_servers import RemoteServerPages
 from airflow_provider_vmanage.simulator.software_repository.software import SoftwarePages
@@ -36,7 +37,7 @@ def build_router(manager: Manager) -> Router:
     about = AboutPages(manager)
     guarded = [*about.routes(), *SoftwarePages(manager).routes()]
     guarded += [*ActionPages(manager).routes(), *SettingsPages().routes(), *DevicePages(manager.devices).routes()]
-    guarded += MetadataPages(manager).routes()
+    guarded += [*MetadataPages(manager).routes(), *DownloadPages(manager.repository, ranges=manager.ranges).routes()]
     guarded += RemoteServerPages(manager.repository, manager.release).routes()
     guarded.append(_whatever_the_method("/dataservice/{path:path}", _unknown_path))
     login, logout = manager.login.check, manager.login.logout

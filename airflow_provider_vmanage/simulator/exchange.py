@@ -197,10 +197,13 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": response.body, "more_body": True})
         await self._end(lambda transport: transport.close())
 
-    async def reset(self) -> None:
-        """Reset the connection (RST) without a response."""
+    async def reset(self, *, gently: bool = False) -> None:
+        """Reset the connection (RST) without a response.
+
+        :param gently: Close it instead, after what was sent has arrived.
+        """
         self._note(body_bytes=self.body_bytes)
-        await self._end(_reset)
+        await self._end((lambda transport: transport.close()) if gently else _reset)
 
     async def _end(self, action: Callable[[asyncio.Transport], None]) -> None:
         transport = self._transports.get(tuple(self.scope["client"]))

@@ -50,6 +50,7 @@ class Manager:
     tenants: Tenants
     tasks: TaskBook
     outage: Outage
+    ranges: bool = False
 
     @property
     def version(self) -> str:

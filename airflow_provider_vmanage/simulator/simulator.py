@@ -77,6 +77,7 @@ class Simulator(RepositoryControls, DeviceControls):
     :param rows_after: Seconds in which the status of a task has no rows.
     :param restart: Seconds in which the manager refuses connections, and then is not ready, when it activates a version
         of itself.
+    :param ranges: Offer parts of an image that is downloaded. What a real manager does is unknown.
     :param clock: Seconds since 1970, for tasks and devices.
     """
 
@@ -102,6 +103,7 @@ class Simulator(RepositoryControls, DeviceControls):
         busy: Literal["queue", "refuse"] = "queue",
         rows_after: float = 0.0,
         restart: tuple[float, float] = (0.0, 0.0),
+        ranges: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         release = release_for(version)
@@ -127,6 +129,7 @@ class Simulator(RepositoryControls, DeviceControls):
             tenants=tenants_from(tenants),
             tasks=TaskBook(settings, clock, lambda: outage.active),
             outage=outage,
+            ranges=ranges,
         )
         self._context: ssl.SSLContext | None = server_context(self._folder, host) if tls else None
         self._port = port

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from airflow_provider_vmanage.simulator.faults import connection, responses
+from airflow_provider_vmanage.simulator.faults import connection, downloads, responses
 from airflow_provider_vmanage.simulator.faults.context import FaultContext
 
 Act = Callable[[FaultContext], Awaitable[None]]
@@ -16,6 +16,7 @@ Act = Callable[[FaultContext], Awaitable[None]]
 WRITE_METHODS = ("POST", "PUT", "DELETE")
 API = ("/dataservice/*",)
 UPLOADS = ("/dataservice/device/action/software/package", "/dataservice/device/action/software/package/*")
+DOWNLOADS = "/dataservice/device/action/software/package/*"
 LOGINS = ("/j_security_check", "/dataservice/j_security_check", "/jwt/login")
 TOKENS = ("/dataservice/client/token", "/dataservice/client/server")
 # What belongs to a login and is hit only by a fault that asks for it by path.
@@ -56,6 +57,10 @@ class FaultKind:
 
 def _upload(about: str, act: Act, **options: Any) -> FaultKind:
     return FaultKind(about, act, ("POST",), UPLOADS, options)
+
+
+def _download(about: str, act: Act, **options: Any) -> FaultKind:
+    return FaultKind(about, act, ("GET",), (DOWNLOADS,), options)
 
 
 def _read(about: str, act: Act, **options: Any) -> FaultKind:
@@ -185,6 +190,13 @@ FAULTS: dict[str, FaultKind] = {
         seconds=None,
     ),
     "never_listing": _upload("the upload succeeds and no list ever shows the image", responses.never_listing),
+    "cut_download": _download(
+        "the download ends after_bytes= and pause= seconds, and the connection is closed",
+        downloads.cut,
+        after_bytes=65536,
+        pause=0.0,
+    ),
+    "download_without_length": _download("the download has no Content-Length", downloads.without_length),
     "login_refused": FaultKind("a right password is refused", responses.login_refused, ("POST",), LOGINS),
     "secure_cookie": FaultKind(
         "the cookie of a good login is Secure over plain http too", responses.secure_cookie, ("POST",), LOGINS

@@ -1,4 +1,4 @@
-"""The software repository: list, add, upload, delete, download."""
+"""The software repository: list, add, upload, delete."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_vmanage.simulator import responses
@@ -37,7 +37,6 @@ class SoftwarePages:
             Route(package, self.upload, methods=["POST"]),
             Route(package + "/imageCount", self.count_images, methods=["GET"]),
             Route(package + "/{image_type}", self.upload, methods=["POST"]),
-            Route(package + "/{file_name}", self.download, methods=["GET"]),
             Route(PREFIX + "/{version_id}", self.update_entry, methods=["PUT"]),
             Route(PREFIX + "/{version_id}", self.delete, methods=["DELETE"]),
         ]
@@ -81,14 +80,6 @@ class SoftwarePages:
             details = f"An image named {received.file_name} is in the repository already"
             return responses.error(400, "Failed to upload software image", details, "SIM-DUPLICATE-IMAGE")
         return responses.empty()
-
-    async def download(self, request: Request) -> Response:
-        """The bytes of a stored file."""
-        name = request.path_params["file_name"]
-        image = next((i for i in self._repository.images if i.file_name == name and i.path), None)
-        if image is None or image.path is None:
-            return responses.error(404, "Failed to find image", f"No image named {name}", "SIM-UNKNOWN-IMAGE")
-        return FileResponse(image.path, media_type="application/octet-stream")
 
     async def add_entry(self, request: Request) -> Response:
         """Register an image that is elsewhere, by the body this release takes, without checking that it is."""
