@@ -13,10 +13,9 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from enum import Enum, auto
 from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from airflow_provider_vmanage.client.errors import (
@@ -26,26 +25,21 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.client.http.envelope import Envelope
+from airflow_provider_vmanage.client.http.file_body import FileBody, judge_file
 from airflow_provider_vmanage.client.http.redaction import Secrets
-from airflow_provider_vmanage.client.http.responses import API_ROOT, Call, SessionDead, dead_again, judge
+from airflow_provider_vmanage.client.http.responses import API_ROOT, Call, SessionDead, judge
 from airflow_provider_vmanage.client.http.retry import retrying
 from airflow_provider_vmanage.client.models import ServerInfo
 from airflow_provider_vmanage.client.opened_session import OpenedSession
-from airflow_provider_vmanage.client.session_pool import SessionPool
+from airflow_provider_vmanage.client.session_pool import Renewed, SessionPool
 from airflow_provider_vmanage.client.settings import ManagerSettings
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: seconds that the garbage collection of an open session waits for its logout
 DROPPED_LOGOUT_S = 4.0
-
-
-class Renewed(Enum):
-    """What one call has renewed so far."""
-
-    NOTHING = auto()
-    TOKEN = auto()
-    SESSION = auto()
 
 
 class ManagerSession:
@@ -118,7 +112,33 @@ class ManagerSession:
         :raises VManageError: one of :mod:`airflow_provider_vmanage.client.errors`.
         """
         call = self._call(method, path)
-        return self._run(call, {"params": params, "json": json}, repeat_after_page=repeat_after_page)
+
+        def send(opened: OpenedSession) -> Envelope:
+            return judge(call, self._connection.send(call, **opened.options(params=params, json=json)))
+
+        return self._run(call, send, repeat_after_page=repeat_after_page)
+
+    def open_file(
+        self, path: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> FileBody:
+        """GET a file, and return its body unread; repeated and renewed as any read until the body begins.
+
+        The session has to stay open until the body is closed.
+
+        :param path: path below ``/dataservice``.
+        :param params: query parameters.
+        :param headers: such as ``Range``.
+        :raises VManageProtocolError: something else came in place of a file.
+        :raises VManageError: as any read.
+        """
+        call = self._call("GET", path)
+        asked = {"Accept-Encoding": "identity", **(headers or {})}
+
+        def send(opened: OpenedSession) -> FileBody:
+            options = opened.options(params=params, headers=asked)
+            return judge_file(call, self._connection.send(call, stream=True, **options))
+
+        return self._run(call, send)
 
     def send_body(self, path: str, body: Any, content_type: str) -> Envelope:
         """POST a body that can be read only once; never repeated here, since nothing would be left to send.
@@ -222,47 +242,25 @@ class ManagerSession:
 
     def _open(self) -> OpenedSession:
         """Return an open session that is ready for a call."""
-        self._run(self._call("GET", "client/server"), None)
-        return self._pool.open()
+        return self._run(self._call("GET", "client/server"), lambda opened: opened)
 
-    def _run(self, call: Call, options: Mapping[str, Any] | None, *, repeat_after_page: bool = True) -> Envelope:
-        """Return the envelope of the call; without options, only open a session, and renew it as for a call."""
+    def _run(self, call: Call, send: Callable[[OpenedSession], T], *, repeat_after_page: bool = True) -> T:
+        """Return what ``send`` makes of an open session; open, renew and repeat as the call allows."""
         renewed = Renewed.NOTHING
         for attempt in retrying(self.sleep):
             with attempt, self._secrets.redacted():
                 while True:
                     try:
-                        opened = self._pool.open()
-                        envelope = Envelope(None)
-                        if options is not None:
-                            envelope = judge(call, self._connection.send(call, **opened.options(**options)))
+                        result = send(self._pool.open())
                     except SessionDead as dead:
-                        renewed = self._recover(call, dead, renewed, repeat_after_page=repeat_after_page)
+                        renewed = self._pool.recover(call, dead, renewed, repeat_after_page=repeat_after_page)
                     except VManageAuthenticationError as refused:
                         self._pool.refuse(refused)
                         raise
                     else:
                         self._pool.confirm(call)
-                        return envelope
+                        return result
         raise AssertionError("the last attempt returns or raises")
-
-    def _recover(self, call: Call, dead: SessionDead, renewed: Renewed, *, repeat_after_page: bool) -> Renewed:
-        """Retire the session or its token, and return what the next attempt renews.
-
-        One renewal per call, with one exception: a session that turns out to be dead when its token is asked for again.
-
-        :raises VManageSessionExpiredError: it was renewed before, or the caller has to check the change first.
-        """
-        was_ready = self._pool.is_ready
-        self._pool.retire(call, dead)
-        if dead.by_page and was_ready and not repeat_after_page:
-            text = "The response to a change was the login page; the outcome of the change is unknown"
-            raise VManageSessionExpiredError(text, repeat=True, status=dead.status, **call.where) from dead
-        died_without_token = renewed is Renewed.TOKEN and not dead.token_only and not was_ready
-        if renewed is not Renewed.NOTHING and not died_without_token:
-            self._pool.log_out_retired(call)
-            raise dead_again(call, dead, token_first=renewed is Renewed.TOKEN) from dead
-        return Renewed.TOKEN if dead.token_only else Renewed.SESSION
 
 
 def _log_out_dropped(pool: SessionPool, session: str) -> None:

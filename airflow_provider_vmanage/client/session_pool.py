@@ -14,13 +14,14 @@ import logging
 import time
 from collections.abc import Callable
 from copy import copy
+from enum import Enum, auto
 
 from airflow_provider_vmanage.client.auth import login_for
-from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.errors import VManageError, VManageSessionExpiredError
 from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.client.http.redaction import Secrets
-from airflow_provider_vmanage.client.http.responses import Call, SessionDead
+from airflow_provider_vmanage.client.http.responses import Call, SessionDead, dead_again
 from airflow_provider_vmanage.client.opened_session import OpenedSession
 from airflow_provider_vmanage.client.settings import ManagerSettings
 
@@ -30,6 +31,14 @@ _LOGOUT_FAILED = "Logout failed; the session stays until the manager ends it: %s
 
 #: how often a logout is repeated while the manager is unavailable
 _LOGOUT_REPEATS = 2
+
+
+class Renewed(Enum):
+    """What one call has renewed so far."""
+
+    NOTHING = auto()
+    TOKEN = auto()
+    SESSION = auto()
 
 
 class SessionPool:
@@ -90,6 +99,24 @@ class SessionPool:
         """Raise this error for every later :meth:`open`: a refused login is not repeated."""
         self._secrets.redact(refusal)
         self._refusal = copy(refusal)
+
+    def recover(self, call: Call, dead: SessionDead, renewed: Renewed, *, repeat_after_page: bool) -> Renewed:
+        """Retire the session or its token, and return what the next attempt renews.
+
+        One renewal per call, with one exception: a session that turns out to be dead when its token is asked for again.
+
+        :raises VManageSessionExpiredError: it was renewed before, or the caller has to check the change first.
+        """
+        was_ready = self.is_ready
+        self.retire(call, dead)
+        if dead.by_page and was_ready and not repeat_after_page:
+            text = "The response to a change was the login page; the outcome of the change is unknown"
+            raise VManageSessionExpiredError(text, repeat=True, status=dead.status, **call.where) from dead
+        died_without_token = renewed is Renewed.TOKEN and not dead.token_only and not was_ready
+        if renewed is not Renewed.NOTHING and not died_without_token:
+            self.log_out_retired(call)
+            raise dead_again(call, dead, token_first=renewed is Renewed.TOKEN) from dead
+        return Renewed.TOKEN if dead.token_only else Renewed.SESSION
 
     def retire(self, call: Call, dead: SessionDead) -> None:
         """Stop using the session, or only its token if that alone was refused; the next :meth:`open` renews it."""

@@ -20,7 +20,9 @@ from airflow_provider_vmanage.client.arguments import (
 from airflow_provider_vmanage.client.changes import Change as Change
 from airflow_provider_vmanage.client.changes import ConfirmedChanges, delete_file
 from airflow_provider_vmanage.client.device_actions.usage import read_usage
+from airflow_provider_vmanage.client.download.image_stream import ImageStream
 from airflow_provider_vmanage.client.errors import (
+    VManageAmbiguousError,
     VManageConflictError,
     VManageError,
     VManageNotFoundError,
@@ -99,6 +101,38 @@ class SoftwareRepository:
         wanted = AwaitedImage(version, file_name).checked()
         names = None if wanted.file_name is None else (wanted.file_name,)
         return [image for image in self.list_images() if matches(image, version=wanted.version, file_names=names)]
+
+    def find_stored(self, file_name: str) -> SoftwareImage:
+        """Return the image of that name whose file the manager itself stores; one call.
+
+        :param file_name: the listed or the uploaded file name, exactly.
+        :raises VManageConfigurationError: the name is blank.
+        :raises VManageNotFoundError: no image has the name, or its file is on a remote server.
+        :raises VManageAmbiguousError: several have it.
+        :raises VManageError: as any read.
+        """
+        found = self.find_images(file_name=file_name)
+        stored = [image for image in found if image.is_on_manager]
+        if not stored:
+            where = f" stored on the manager: {found[0].describe()} is elsewhere" if found else ""
+            raise VManageNotFoundError(f"No image has the file_name {file_name!r}{where}")
+        if len(stored) > 1:
+            candidates = [image.describe() for image in stored]
+            text = f"file_name {file_name!r} is listed {len(stored)} times: {'; '.join(candidates)}"
+            raise VManageAmbiguousError(text, candidates=candidates)
+        return stored[0]
+
+    def open_image(self, image: SoftwareImage) -> ImageStream:
+        """Return the bytes of a stored image as a file to read once; close it before the session.
+
+        The path is documented (OpenAPI 22 and 26.1). That its name is the listed one is inferred.
+
+        :param image: of :meth:`find_stored`.
+        :raises VManageError: as any read; a page or JSON in place of the image is an error too.
+        """
+        name = image.file_name or ""
+        path = build_path(f"{PATH}/package", name)
+        return ImageStream(self.session, path, {"imageType": image.image_type or "software"}, name)
 
     def add_url(self, version_name: str, version_url: str, *, if_exists: str = "skip") -> Change:
         """Add a repository URL; safe to run again.

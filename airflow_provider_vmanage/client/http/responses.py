@@ -268,6 +268,11 @@ def _plain_text(body: str) -> str:
     return " ".join(html.unescape(words).split())[:MAX_QUOTED_CHARS]
 
 
+def reason_of(err: BaseException) -> str:
+    """Return why a connection failed, by the innermost of its causes."""
+    return _reason(list(_causes(err)))
+
+
 def _causes(err: BaseException) -> Any:
     """Yield the error and its causes, innermost last.
 

@@ -1,0 +1,1 @@
+"""Download of an image: its bytes as they arrive, and targets that show only complete ones."""
