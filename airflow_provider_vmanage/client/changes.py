@@ -100,7 +100,7 @@ class ConfirmedChanges:
     ) -> T:
         """Send a change and return what the list then shows of it.
 
-        A page in place of the response looks like an expired session, and leaves open whether the change was made.
+        A page in place of the response could mean an expired session, and leaves open whether the change was made.
         The list decides, and only a change that was not made is sent again, once.
 
         :param find: lists, and returns a truthy result once the change is made.

@@ -110,7 +110,7 @@ class SoftwareUpgrade:
         :param file_name: of the image to install; the only way to name a remote one.
         :param max_devices: more devices that change than this are refused.
         :param skip_blocked: act on the others where some devices are blocked.
-        :param deadline: until when the task of a lost response is looked for at most, by the clock.
+        :param deadline: until when the task of a lost response is searched for at most, by the clock.
         :raises VManageConfigurationError: bad input. Nothing was sent, like after the next four.
         :raises VManageNotFoundError: an unknown device.
         :raises VManageAmbiguousError: a name fits several devices.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def settings_of(connection: Connection, log: Any) -> ManagerSettings:
-    """Return what the connection says; what it says in vain, or at a risk, is warned of.
+    """Return the settings of a connection; warn about ignored extras and disabled TLS verification.
 
     :param connection: of type ``vmanage``.
     :param log: logger of the hook, for warnings.

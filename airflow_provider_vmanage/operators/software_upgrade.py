@@ -49,8 +49,8 @@ class InstallSoftwareOperator(DeviceActionOperator):
         device that has begun is not documented.
     :param check_mode: send nothing and return what would be done (templated).
     :param vmanage_conn_id: id of the connection (templated).
-    :raises VManageFailException: bad input, blocked devices, refused; with ``activate`` any failure: a person looks
-        first. No retry.
+    :raises VManageFailException: bad input, blocked devices, refused; with ``activate`` any failure: a person has
+        to check first. No retry.
     :raises VManageError: unavailable, or a device failed to install. A retry is safe, and takes only the devices that
         still need it.
     """
@@ -123,8 +123,8 @@ class ActivateSoftwareOperator(DeviceActionOperator):
     :param cancel_on_kill: ask the manager to cancel its task when this one is killed (templated).
     :param check_mode: send nothing and return what would be done (templated).
     :param vmanage_conn_id: id of the connection (templated).
-    :raises VManageFailException: bad input, blocked devices, refused, outcome unknown, or a device failed: what
-        rebooted, or may have, is for a person to look at. No retry.
+    :raises VManageFailException: bad input, blocked devices, refused, outcome unknown, or a device failed: a
+        person has to check what rebooted, or may have. No retry.
     :raises VManageError: unavailable before anything was sent. A retry is safe.
     """
 

@@ -120,10 +120,10 @@ class ImageVersionSensor(BaseSensorOperator):
                 return self._poke_until_done(context)
             with self._errors_as_in_poke_mode():
                 self._check_deferral()
-                return self._look_once_then_defer(context)
+                return self._poke_once_then_defer(context)
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once; one call to the manager."""
+        """Poll once; one call to the manager."""
         # Here rather than around all pokes: Airflow decides within its loop what soft_fail, never_fail and silent_fail
         # mean for an error, and a silent sensor that logs in again after a refused login would lock the account.
         with fail_without_retry(), self._noting_failure():
@@ -205,7 +205,7 @@ class ImageVersionSensor(BaseSensorOperator):
         if seconds is not None and not (isinstance(seconds, (int, float)) and seconds >= 0):
             raise AirflowFailException(f"max_unavailable is {seconds!r}: give a number of seconds from 0 on, or None")
 
-    def _look_once_then_defer(self, context: Context) -> Any:
+    def _poke_once_then_defer(self, context: Context) -> Any:
         started = time.time()
         failures = 0
         try:
@@ -253,7 +253,7 @@ class ImageVersionSensor(BaseSensorOperator):
             raise
 
     def _skips(self, error: BaseException) -> bool:
-        """Tell whether poke mode ends in *skipped* for this error."""
+        """Return whether poke mode ends in *skipped* for this error."""
         if isinstance(error, AirflowSkipException):
             return True
         if isinstance(error, AirflowSensorTimeout):

@@ -13,17 +13,17 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("airflow_provider_vmanage",)
 
 #: what is no use of a retired word: a verdict on health, names of others, fields of the simulator, CSS, and the command
-ALLOWED = re.compile(r"cannot tell|hidden[-_](fields|lists|until)|overflow: hidden|look[-_ ]?ups?|`make up`")
+ALLOWED = re.compile(r"cannot tell|hidden[-_](fields|lists|until)|overflow: hidden|[Ll]ook(ed)?[-_ ]?ups?|`make up`")
 
 #: by the word: what finds it, within names too, and how often the package may still hold it; only ever lower a number
 RETIRED: dict[str, tuple[str, int]] = {
     "answer": (r"answer(s|ed|ing)?", 0),
-    "tell": (r"tell(s|ing)?|told", 5),
+    "tell": (r"tell(s|ing)?|told", 0),
     "mend": (r"mend(s|ed|ing)?", 0),
-    "look": (r"look(s|ed|ing)?", 17),
+    "look": (r"look(s|ed|ing)?", 0),
     "away": (r"away", 0),
     "anew": (r"anew", 0),
-    "nobody": (r"nobody|whoever|surely|in vain", 1),
+    "nobody": (r"nobody|whoever|surely|in vain", 0),
     "give up": (r"(give[sn]?|gave|giving|put|puts)[ _](up|away)", 0),
     "hide": (r"hid(e|es|den|ing)", 0),
     "last words": (r"last[ _]words|goodbye|hasty|how-manieth", 0),

@@ -188,7 +188,7 @@ class TaskStatus:
 
     @property
     def is_over(self) -> bool:
-        """Return whether the task looks as if it were over, whatever devices it should be about."""
+        """Return whether the task seems over, judged without the list of its devices."""
         if self.word in (None, "in_progress"):
             return False
         return self.word == "done" or (bool(self.rows) and not any(row.is_open for row in self.rows))

@@ -166,7 +166,7 @@ def _downgrade(request: ActionRequest, device: Device, version: str) -> str | No
     if same_version(version, device.running):
         return None
     if not (is_ordered(version) and is_ordered(device.running)):
-        return f"which of {version} and the running {device.running} is newer cannot be told: set allow_downgrade"
+        return f"which of {version} and the running {device.running} is newer is unknown: set allow_downgrade"
     is_older = version_key(version)[:5] < version_key(device.running)[:5]
     return f"{version} is older than the running {device.running}: set allow_downgrade" if is_older else None
 

@@ -29,7 +29,7 @@ from airflow_provider_vmanage.client.session import ManagerSession
 
 log = logging.getLogger(__name__)
 
-#: seconds of readable responses for which a task, or its effect, is looked for after a response was lost
+#: seconds of readable responses in which a task, or its effect, is searched for after a response was lost
 FIND_TIMEOUT_S = 60.0
 
 _FIND_INTERVAL_S = 5.0
@@ -107,11 +107,11 @@ class ActionSender:
     def _find(
         self, request: ActionRequest, kind: ActionKind, group: Sequence[Decision], err: VManageError
     ) -> str | None:
-        """Look for the task of a request whose response was lost, or for its effect. Nothing is sent again.
+        """Find the task of a request whose response was lost, or its effect. Nothing is sent again.
 
         :raises VManageOutcomeUnknownError: neither shows within a minute; final where devices may have rebooted.
         """
-        log.warning("%s; looking for its task and at the devices for %.0f s", err, FIND_TIMEOUT_S)
+        log.warning("%s; searching for its task and checking the devices for %.0f s", err, FIND_TIMEOUT_S)
         readable = 0.0
         while True:
             try:
@@ -166,7 +166,7 @@ def _without_the_rest(state: ActionState, group: Sequence[Decision], err: VManag
 def _unknown(
     request: ActionRequest, kind: ActionKind, group: Sequence[Decision], err: VManageError
 ) -> VManageOutcomeUnknownError:
-    advice = "; look at the devices and at the manager's task list before you run it again" if request.reboots else ""
+    advice = "; check the devices and the manager's task list before you run it again" if request.reboots else ""
     error = VManageOutcomeUnknownError(
         f"The outcome of {kind.path} is unknown ({err.message}): neither a running task nor the versions of "
         f"{_named(group)} show it{advice}",

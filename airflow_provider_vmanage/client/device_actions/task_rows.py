@@ -12,7 +12,7 @@ def rows_of(status: TaskStatus, process_id: str) -> list[dict[str, Any]]:
     """Return a row for each device of a task.
 
     :raises VManagePartialError: a device is no success, the validation failed, or there is no device at all. Final: a
-        person looks first.
+        person has to check first.
     """
     rows = []
     for row in status.rows:

@@ -49,7 +49,7 @@ class MultipartImage:
     :param source: where the bytes come from.
     :param file_name: name of the image on the manager.
     :param checksum: digest that the source must have.
-    :param raise_if_stopped: called before each block; raises if the task was told to stop.
+    :param raise_if_stopped: called before each block; raises if the task has to stop.
     :param deadline: stops a transfer that cannot end in time.
     :param on_sent: called with the SHA-512 once the last byte is sent, before the response arrives.
     """
@@ -97,7 +97,7 @@ class MultipartImage:
         :raises VManageChecksumError: before the last block.
         :raises VManageSourceError: the source shrank, grew or was cut off.
         :raises VManageDeadlineError: it cannot end in time.
-        :raises VManageCancelledError: told to stop.
+        :raises VManageCancelledError: ``raise_if_stopped`` raised it.
         """
         if self._started:
             raise VManageSourceError("The body of an upload is sent once: start with a new one")
@@ -268,7 +268,7 @@ def check_digest(source: ImageSource, checksum: Checksum, raise_if_stopped: Call
 
     :raises VManageChecksumError: it does not have the promised digest.
     :raises VManageSourceError: it cannot be read to its end.
-    :raises VManageCancelledError: told to stop.
+    :raises VManageCancelledError: ``raise_if_stopped`` raised it.
     """
     reader = _Reader(source, checksum, raise_if_stopped)
     try:

@@ -94,7 +94,7 @@ class Settlement:
     def after_lost_response(
         self, err: VManageError, body: MultipartImage, earlier: Sequence[Repeat]
     ) -> Settled | Repeat:
-        """Look for the image of a body whose response was lost, or was a page of an expired session.
+        """Find the image of a body whose response was lost, or was a page of an expired session.
 
         :raises VManageOutcomeUnknownError: all bytes were sent, no response came, and it is not listed in time.
         :raises VManageConflictError: another upload created the image, and ``if_exists`` is not ``skip``.
