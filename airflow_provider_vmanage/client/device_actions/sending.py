@@ -20,6 +20,7 @@ from airflow_provider_vmanage.client.device_actions.running_tasks import Running
 from airflow_provider_vmanage.client.device_actions.state import ActionState, Job
 from airflow_provider_vmanage.client.devices import DEVICE_TYPES, read_again
 from airflow_provider_vmanage.client.errors import (
+    VManageAuthenticationError,
     VManageCancelledError,
     VManageError,
     VManageOutcomeUnknownError,
@@ -109,11 +110,13 @@ class ActionSender:
     ) -> str | None:
         """Find the task of a request whose response was lost, or its effect. Nothing is sent again.
 
-        :raises VManageOutcomeUnknownError: neither shows within a minute; final where devices may have rebooted.
+        :raises VManageOutcomeUnknownError: neither shows within a minute; final where devices may have rebooted, and
+            where nothing can be read without a fix, such as after a refused login.
         """
         log.warning("%s; searching for its task and checking the devices for %.0f s", err, FIND_TIMEOUT_S)
         readable = 0.0
         while True:
+            unread: VManageError | None = None
             try:
                 if found := self._running.read(rows_timeout=0).of_ours({kind}, [one.target for one in group]):
                     return found[0].process_id
@@ -124,10 +127,12 @@ class ActionSender:
                 raise
             except VManageError as again:
                 log.info("No news yet: %s", again)
-                if not again.retryable:  # this will not become readable
+                unread = again
+                if not again.retryable:  # this will hardly become readable
                     readable += _FIND_INTERVAL_S
-            if readable > FIND_TIMEOUT_S or self._time_left() <= 0:
-                raise _unknown(request, kind, group, err) from err
+            is_refused = isinstance(unread, VManageAuthenticationError)
+            if is_refused or readable > FIND_TIMEOUT_S or self._time_left() <= 0:
+                raise _unknown(request, kind, group, err, unread) from err
             self._session.sleep(_FIND_INTERVAL_S)
 
     def _is_done(self, request: ActionRequest, group: Sequence[Decision]) -> bool:
@@ -164,15 +169,20 @@ def _without_the_rest(state: ActionState, group: Sequence[Decision], err: VManag
 
 
 def _unknown(
-    request: ActionRequest, kind: ActionKind, group: Sequence[Decision], err: VManageError
+    request: ActionRequest, kind: ActionKind, group: Sequence[Decision], err: VManageError, unread: VManageError | None
 ) -> VManageOutcomeUnknownError:
+    """Return the error for a request that nothing explains.
+
+    :param err: that left its outcome open.
+    :param unread: why the tasks and the versions could not be read in the end.
+    """
+    places = f"a running task nor the versions of {_named(group)}"
+    seen = f"neither {places} can be read ({unread.message})" if unread else f"neither {places} show it"
     advice = "; check the devices and the manager's task list before you run it again" if request.reboots else ""
     error = VManageOutcomeUnknownError(
-        f"The outcome of {kind.path} is unknown ({err.message}): neither a running task nor the versions of "
-        f"{_named(group)} show it{advice}",
-        **err.fields,
+        f"The outcome of {kind.path} is unknown ({err.message}): {seen}{advice}", **err.fields
     )
-    error.retryable = not request.reboots
+    error.retryable = not request.reboots and (unread is None or unread.retryable)
     return error
 
 
