@@ -97,6 +97,10 @@ class DeviceControls:
         found = self._manager.devices.find(device)
         found.behaviour = replace(found.behaviour, **knobs)
 
+    def share_devices(self, other: DeviceControls) -> None:
+        """Show the devices and tasks of another simulator, as a node of the same cluster; before this one starts."""
+        self._manager.devices, self._manager.tasks = other._manager.devices, other._manager.tasks
+
     def add_undeployed_device(self, model: str = "vedge-C8000V") -> dict[str, Any]:
         """Add a device that never came up: ``/system/device/vedges`` alone shows it, last and with few fields."""
         return self._manager.devices.add_undeployed(model)

@@ -123,6 +123,7 @@ class FaultInjection:
             shutil.copy(self.vm.storage / name, shared / name)
         other = Simulator(storage=shared)
         other.repository = self.vm.repository
+        other.share_devices(self.vm)
         self.nodes.append(self._stack.enter_context(other))
         name = self._stack.enter_context(shared_name(self.vm))
         self.host = name.url

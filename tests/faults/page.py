@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, cells
+from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, Row, cells
 
 #: how a reader knows the columns
 COLUMNS = {
@@ -15,7 +15,12 @@ COLUMNS = {
     "test": "connection test",
     "add": "add URL",
     "confirm": "confirming list",
+    "activate": "activate, deferred",
+    "task": "wait for a task",
 }
+
+#: the columns of the second table of each group
+ON_DEVICES = ("install", "activate", "task")
 
 #: an outcome as a cell shows it
 SHOWN = {"ok": "🟢 success", "retry": "🟡 retry", "final": "🔴 fails", "wait": "🔵 waits", "no": "🟡 reports it"}
@@ -53,14 +58,21 @@ def _legend() -> Iterator[str]:
 
 
 def _groups() -> Iterator[str]:
-    columns = [COLUMNS.get(name, name) for name in OPERATIONS]
-    for group, rows in groupby(ROWS, key=lambda row: row.group):
+    repository = [name for name in OPERATIONS if name not in ON_DEVICES]
+    for group, members in groupby(ROWS, key=lambda row: row.group):
+        rows = list(members)
         yield from ("", f"## {group}", "")
-        yield f"| Fault | {' | '.join(columns)} |"
-        yield "|---" * (len(columns) + 1) + "|"
-        for row in rows:
-            outcomes = [_shown(row.expected[name]) for name in OPERATIONS]
-            yield f"| {row.name} | {' | '.join(outcomes)} |"
+        yield from _table(repository, rows)
+        if on_devices := [row for row in rows if not all(row.expected[name].startswith("-") for name in ON_DEVICES)]:
+            yield ""
+            yield from _table(ON_DEVICES, on_devices)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
+    yield f"| Fault | {' | '.join(COLUMNS.get(name, name) for name in columns)} |"
+    yield "|---" * (len(columns) + 1) + "|"
+    for row in rows:
+        yield f"| {row.name} | {' | '.join(_shown(row.expected[name]) for name in columns)} |"
 
 
 def _operations() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 from airflow_provider_vmanage.client import changes
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
+from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
+from airflow_provider_vmanage.operators import device_action
 from airflow_provider_vmanage.simulator import Simulator
 from tests.faults.fault_injection import FaultInjection
 from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, Row, cells
@@ -37,7 +40,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         clock.wake()
 
     monkeypatch.setattr(ManagerConnection, "sleep", sleep)
-    monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=lambda: sum(clock.recorded_sleeps)))
+
+    def monotonic() -> float:
+        return sum(clock.recorded_sleeps)
+
+    monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=monotonic))
+    monkeypatch.setattr(device_action, "time", SimpleNamespace(monotonic=monotonic, time=time.time))
+    monkeypatch.setitem(SoftwareUpgrade.__init__.__kwdefaults__, "clock", monotonic)
     return clock
 
 
@@ -59,6 +68,8 @@ def test_cell(
     image.write_bytes(b"an image, complete and right. " * ((LARGE if row.large else 200_000) // 30))
     expected, may_leave = row.expected[name].rstrip("*"), row.expected[name].endswith("*")
     operations = Operations(vm, run, image)
+    connect(vm)
+    operations.prepare(name)
     with ExitStack() as stack:
         fault = FaultInjection(row, name, vm, stack)
         fault.install(monkeypatch)
@@ -72,7 +83,7 @@ def test_cell(
         assert outcome == expected, result
         if outcome == "ok":
             operations.assert_done(name, result)
-        operations.assert_no_copies()
+        operations.assert_nothing_twice()
         assert_sessions(fault, vm, f"{caplog.text} {result}", may_leave=may_leave)
         assert bad_logins(vm) <= 1
         if row.says and outcome != "ok":
@@ -85,7 +96,7 @@ def test_cell(
             outcome, result = operations.outcome(name)
             assert outcome == "ok", result
             operations.assert_done(name, result)
-            operations.assert_no_copies()
+            operations.assert_nothing_twice()
 
 
 def assert_sessions(fault: FaultInjection, vm: Simulator, said: str, *, may_leave: bool) -> None:

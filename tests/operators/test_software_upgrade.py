@@ -19,6 +19,7 @@ from airflow_provider_vmanage.operators.software_upgrade import (
     SetDefaultSoftwareOperator,
 )
 from airflow_provider_vmanage.simulator import Simulator
+from tests.triggers.event_loop import follow
 
 OLD, NEW, IMAGE = "17.09.04.0.4733", "17.12.04.0.6740", "17.12.04.0.6740.1708"
 NAMES = ["edge-1", "edge-2"]
@@ -163,22 +164,6 @@ def test_a_missing_role_is_named(
 
 
 # -- deferred ---------------------------------------------------------------------------------------------------------
-
-
-def follow(task: Any, run: Callable[..., Any], context: dict[str, Any] | None = None) -> Any:
-    """Run a deferrable task to its end, each trigger in an event loop of its own."""
-    import asyncio
-
-    from tests.triggers.event_loop import first_event
-
-    context, event = context or {}, None
-    for _ in range(20):
-        try:
-            return run(task, context) if event is None else task.execute_complete(context, event)
-        except TaskDeferred as deferred:
-            arguments = json.loads(json.dumps(deferred.trigger.serialize()[1]))
-            event = asyncio.run(first_event(type(deferred.trigger)(**arguments)))
-    raise AssertionError("deferred without end")
 
 
 @pytest.mark.parametrize("store", [True, False], ids=["with a store", "without"])

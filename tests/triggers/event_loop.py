@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_vmanage.simulator import Simulator
 
@@ -27,6 +30,18 @@ async def first_event(trigger: BaseTrigger) -> Any:
             return event.payload
     finally:
         await trigger.cleanup()
+
+
+def follow(task: Any, run: Callable[..., Any], context: dict[str, Any] | None = None) -> Any:
+    """Run a deferrable task to its end, each trigger in an event loop of its own; return the XCom."""
+    context, event = context or {}, None
+    for _ in range(20):
+        try:
+            return run(task, context) if event is None else task.execute_complete(context, event)
+        except TaskDeferred as deferred:
+            arguments = json.loads(json.dumps(deferred.trigger.serialize()[1]))
+            event = asyncio.run(first_event(type(deferred.trigger)(**arguments)))
+    raise AssertionError("deferred without end")
 
 
 async def until(look: Callable[[], Any], seconds: float = 20.0) -> None:
