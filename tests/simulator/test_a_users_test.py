@@ -26,7 +26,7 @@ def commands() -> str:
 
 @pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
-def test_the_test_that_the_page_shows_passes_by_the_commands_that_it_shows(tmp_path: Path) -> None:
+def test_documented_test_passes_with_the_documented_commands(tmp_path: Path) -> None:
     shutil.copy(DOCS / "test_my_dag.py", tmp_path)
     (tmp_path / "dags").mkdir()
     shutil.copy(ROOT / "example_dags" / "upgrade_prep.py", tmp_path / "dags")

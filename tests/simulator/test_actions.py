@@ -45,7 +45,7 @@ def end(client, task):
     ("action", "kind"),
     [("install", "software_install"), ("changepartition", "change_partition"), ("reboot", "reboot")],
 )
-def test_an_action_is_a_task_that_is_empty_then_in_progress_then_done(action, kind, vm, client, edge):
+def test_action_is_a_task_empty_then_in_progress_then_done(action, kind, vm, client, edge):
     task = start(client, action, body_for(edge, version="20.6.1" if action == "changepartition" else "20.12.5"))
     assert re.fullmatch(kind + "-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", task)
     first, second, third = (poll(client, task) for _ in range(3))
@@ -77,7 +77,7 @@ def test_tasks_are_listed_while_they_run(client, edge):
     assert listed() == []
 
 
-def test_an_install_makes_a_version_available_and_its_activation_makes_it_run(client, edge):
+def test_install_makes_a_version_available_and_activation_runs_it(client, edge):
     end(client, start(client, "install", body_for(edge)))
     assert (edge["version"], edge["availableVersions"]) == ("20.9.4", ["20.6.1", "20.12.5"])
     task = start(client, "changepartition", body_for(edge))
@@ -88,14 +88,14 @@ def test_an_install_makes_a_version_available_and_its_activation_makes_it_run(cl
     assert shown["availableVersions"] == ["20.6.1", "20.9.4"]
 
 
-def test_an_install_with_a_reboot_activates_too(client, edge):
+def test_install_with_a_reboot_activates_too(client, edge):
     before = edge["uptime-date"]
     end(client, start(client, "install", body_for(edge, reboot=True)))
     assert (edge["version"], edge["availableVersions"]) == ("20.12.5", ["20.6.1", "20.9.4"])
     assert edge["uptime-date"] > before
 
 
-def test_a_device_names_an_ios_xe_version_without_its_sixth_part(vm, client, edge):
+def test_device_names_an_ios_xe_version_without_its_sixth_part(vm, client, edge):
     vm.add_image("c8000v.bin", version="17.09.01.0.155356.1646904830")
     end(client, start(client, "install", body_for(edge, version="17.09.01.0.155356.1646904830")))
     assert edge["availableVersions"][-1] == "17.09.01.0.155356"
@@ -111,7 +111,7 @@ def test_of_several_images_a_device_takes_that_of_its_family(vm, client, edge):
     assert (edge["availableVersions"][-1], router["availableVersions"]) == ("20.12.5", ["17.12.4"])
 
 
-def test_a_remote_image_is_installed_by_its_id(vm, client, edge):
+def test_remote_image_is_installed_by_its_id(vm, client, edge):
     server_id = vm.add_remote_server("files", remoteServerUrl="1.1.1.1")
     new = {"remoteServerId": server_id, "fileName": "c8000v-universalk9.17.12.04.SPA.bin"}
     assert client.call("POST", f"{ACTION}/software", json=new).status_code == 200
@@ -139,7 +139,7 @@ def test_what_cannot_be_done_ends_in_failure(action, version, reachability, why,
     assert edge == before
 
 
-def test_an_unknown_device_fails_the_validation_and_nothing_is_done(client, edge):
+def test_unknown_device_fails_the_validation_and_nothing_is_done(client, edge):
     body = body_for(edge)
     body["devices"].append({"deviceIP": "1.1.1.1", "deviceId": "unknown"})
     status = end(client, start(client, "install", body))
@@ -161,19 +161,19 @@ def test_an_unknown_device_fails_the_validation_and_nothing_is_done(client, edge
         {"deviceType": []},
     ],
 )
-def test_a_body_that_asks_for_nothing_is_refused(change, action, client, edge):
+def test_body_that_asks_for_nothing_is_refused(change, action, client, edge):
     response = client.call("POST", f"{ACTION}/{action}", json={**body_for(edge), **change})
     assert (response.status_code, response.json()["error"]["code"]) == (400, "SIM-ACTION-BODY")
 
 
 @pytest.mark.parametrize("wanted", [None, {}, {"version": 5}, {"data": []}, {"data": [{"family": "c8000v"}]}])
-def test_an_install_without_a_version_is_refused(wanted, client, edge):
+def test_install_without_a_version_is_refused(wanted, client, edge):
     response = client.call("POST", f"{ACTION}/install", json={**body_for(edge), "input": wanted})
     assert (response.status_code, response.json()["error"]["code"]) == (400, "SIM-ACTION-BODY")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{oops"])
-def test_an_action_without_an_object_is_refused(body, client):
+def test_action_without_an_object_is_refused(body, client):
     assert client.call("POST", f"{ACTION}/reboot", data=body).status_code == 400
 
 
@@ -189,11 +189,11 @@ def test_both_forms_of_an_install_are_taken_and_recorded(version, simulate, conn
     ]
 
 
-def test_the_status_of_an_unknown_task_is_an_error(client):
+def test_status_of_an_unknown_task_is_an_error(client):
     response = client.call("GET", f"{ACTION}/status/unknown")
     assert (response.status_code, response.json()["error"]["code"]) == (400, "SIM-UNKNOWN-TASK")
 
 
-def test_an_action_needs_the_token_as_every_write_does(client, edge):
+def test_action_needs_the_token_as_every_write_does(client, edge):
     client.http.headers["X-XSRF-TOKEN"] = "stale"
     assert client.call("POST", f"{ACTION}/reboot", json=body_for(edge)).status_code == 403

@@ -28,7 +28,7 @@ def read_greeting(process):
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_it_is_told_to_end(end, tmp_path):
+def test_command_serves_until_it_is_stopped(end, tmp_path):
     options = [
         "--port",
         "0",
@@ -56,7 +56,7 @@ def test_it_serves_until_it_is_told_to_end(end, tmp_path):
         assert process.stderr.read() == ""
 
 
-def test_a_fixed_storage_folder_keeps_the_ca_so_that_clients_stay_configured(tmp_path):
+def test_fixed_storage_folder_keeps_the_ca_over_restarts(tmp_path):
     cas = []
     for _ in range(2):
         with subprocess.Popen(
@@ -76,7 +76,7 @@ def test_without_tls_the_connection_says_http():
     assert "ca_bundle" not in greeting
 
 
-def test_a_fleet_and_one_more_device_are_shown(tmp_path):
+def test_fleet_and_one_more_device_are_shown(tmp_path):
     options = ["--port=0", "--no-tls", "--fleet=12", "--device=edge-x:fails_at=download", "--seconds-per-minute=1"]
     with subprocess.Popen([*COMMAND, *options], stdout=-1, stderr=-1, text=True) as process:
         greeting = read_greeting(process)
@@ -89,7 +89,7 @@ def test_a_fleet_and_one_more_device_are_shown(tmp_path):
     assert "edge-x" in page
 
 
-def test_the_faults_are_listed():
+def test_faults_are_listed():
     done = run("--list-faults")
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == list(FAULTS)
@@ -124,14 +124,14 @@ def test_help_needs_no_extra():
         (["--port", "70000"], "not a port"),
     ],
 )
-def test_a_wrong_option_is_one_line_and_exit_code_2(options, reason):
+def test_wrong_option_is_one_line_and_exit_code_2(options, reason):
     done = run("--port", "0", *options) if "--port" not in options else run(*options)
     assert done.returncode == 2
     assert reason in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 
-def test_a_taken_port_is_one_line_and_exit_code_2(vm):
+def test_taken_port_is_one_line_and_exit_code_2(vm):
     done = run("--port", str(urlsplit(vm.url).port))
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

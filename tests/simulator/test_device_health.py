@@ -34,7 +34,7 @@ def reboot(client, device, device_type="vedge"):
 
 
 @pytest.mark.usefixtures("fabric")
-def test_counts_are_text_in_one_call_and_numbers_in_the_other(client):
+def test_counts_are_text_in_one_call_numbers_in_another(client):
     texts, numbers = by_name(client), by_name(client, "/counters", "system-ip")
     edge, smart, bond, itself = (texts[name] for name in ("edge-1", "smart-1", "bond-1", "vmanage"))
     assert (edge["controlConnections"], edge["ompPeers"], edge["bfdSessions"], edge["bfdSessionsUp"]) == (
@@ -52,7 +52,7 @@ def test_counts_are_text_in_one_call_and_numbers_in_the_other(client):
     assert "bfdSessionsUp" not in numbers[smart["system-ip"]]
 
 
-def test_an_unreachable_device_keeps_its_green_state_and_loses_its_counts(client, fabric):
+def test_unreachable_device_keeps_its_green_state_and_loses_its_counts(client, fabric):
     before = by_name(client)["edge-1"]
     fabric[0]["reachability"] = "unreachable"
     row = by_name(client)["edge-1"]
@@ -66,14 +66,14 @@ def test_an_unreachable_device_keeps_its_green_state_and_loses_its_counts(client
     assert by_name(client)["edge-2"]["bfdSessionsUp"] == 2
 
 
-def test_a_device_can_turn_red_while_it_rebooting(vm, client, fabric):
+def test_device_can_turn_red_while_it_reboots(vm, client, fabric):
     vm.behave("edge-1", red_while_down=True)
     fabric[0]["reachability"] = "unreachable"
     row = by_name(client)["edge-1"]
     assert (row["state"], row["status"], row["controlConnections"], row["bfdSessions"]) == ("red", "error", "0", "0")
 
 
-def test_the_boot_time_wobbles_by_a_minute_and_no_more(client, fabric):
+def test_boot_time_wobbles_by_a_minute_and_no_more(client, fabric):
     seen = {by_name(client)["edge-1"]["uptime-date"] for _ in range(7)}
     assert seen == {fabric[0]["uptime-date"], fabric[0]["uptime-date"] - 60_000}
 
@@ -93,7 +93,7 @@ def test_sessions_by_colour(client):
 
 
 @pytest.mark.usefixtures("fabric")
-def test_an_edge_has_tunnels_to_hubs_only_where_there_are_hubs(vm, client):
+def test_edge_has_tunnels_to_hubs_only_if_there_are_hubs(vm, client):
     hub = vm.add_device("hub-1", hub=True)
     rows = by_name(client)
     assert (rows["hub-1"]["bfdSessionsUp"], rows["edge-1"]["bfdSessionsUp"]) == (6, 2)
@@ -101,7 +101,7 @@ def test_an_edge_has_tunnels_to_hubs_only_where_there_are_hubs(vm, client):
     assert by_name(client)["edge-1"]["bfdSessionsUp"] == 0
 
 
-def test_a_reboot_moves_the_boot_time_and_is_in_the_history(client, fabric):
+def test_reboot_moves_the_boot_time_and_is_in_the_history(client, fabric):
     before = fabric[0]["uptime-date"]
     assert client.images(DEVICE + "/reboothistory/details") == []
     assert reboot(client, fabric[0])["summary"]["count"] == {"Success": 1}
@@ -189,14 +189,14 @@ def test_each_action_has_a_list_of_its_own(action, there, missing, client, fabri
     assert type(row["uptime-date"]) is kind
 
 
-def test_the_list_before_a_reboot_has_no_versions(client, fabric):
+def test_list_before_a_reboot_has_no_versions(client, fabric):
     rows = client.images(ACTION + "/reboot/devices/vedge?groupId=all")
     assert [row["host-name"] for row in rows] == [one["host-name"] for one in fabric]
     assert not rows[0].keys() & {"version", "availableVersions", "defaultVersion"}
     assert client.call("GET", ACTION + "/reboot/devices/nope").status_code == 400
 
 
-def test_the_limits_of_tasks_are_text_and_can_be_changed(client):
+def test_limits_of_tasks_are_text_and_can_be_changed(client):
     path = "/dataservice/settings/configuration/softwareMaintenance"
     assert client.images(path) == [{"downloadTimeoutInMin": "60", "activateTimeoutInMin": "30", "controlPps": "300"}]
     assert client.call("PUT", path, json={"downloadTimeoutInMin": "120"}).status_code == 200
@@ -205,7 +205,7 @@ def test_the_limits_of_tasks_are_text_and_can_be_changed(client):
         assert client.call("PUT", path, json=bad).status_code == 400
 
 
-def test_an_unknown_knob_or_device_is_an_error(vm):
+def test_unknown_knob_or_device_is_an_error(vm):
     vm.add_device("edge-1")
     with pytest.raises(ValueError, match="edge-2"):
         vm.behave("edge-2", lies=True)
@@ -215,7 +215,7 @@ def test_an_unknown_knob_or_device_is_an_error(vm):
         vm.add_device("edge-3", fails_at="lunch")
 
 
-def test_a_fleet_has_sites_roles_and_families_and_is_the_same_each_time(simulate):
+def test_fleet_has_sites_roles_families_and_is_always_the_same(simulate):
     first, second = (simulate("20.12.4", fleet=24).devices for _ in range(2))
     assert [{**one, "uuid": ""} for one in first[:1]] == [{**one, "uuid": ""} for one in second[:1]]
     assert first[1:] == second[1:]
@@ -231,16 +231,16 @@ def test_a_fleet_has_sites_roles_and_families_and_is_the_same_each_time(simulate
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 8, 1000])
-def test_a_fleet_of_any_size_has_that_size(count, simulate):
+def test_fleet_of_any_size_has_that_size(count, simulate):
     assert len(simulate(fleet=count).devices) == count + 1
 
 
-def test_a_fleet_of_no_devices_is_refused(simulate):
+def test_fleet_of_no_devices_is_refused(simulate):
     with pytest.raises(ValueError, match="-1"):
         simulate(fleet=-1)
 
 
-def test_a_thousand_devices_are_listed_in_little_cpu(simulate):
+def test_thousand_devices_are_listed_in_little_cpu(simulate):
     from airflow_provider_vmanage.simulator.devices.health import device_row, survey
 
     devices = simulate(fleet=1000)._manager.devices.all

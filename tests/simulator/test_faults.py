@@ -30,32 +30,32 @@ def test_every_fault_is_described_in_the_documentation():
     assert all(f"| {kind.about} |" in page for kind in FAULTS.values())
 
 
-def test_an_unknown_fault_is_refused_with_the_names_there_are(vm):
+def test_unknown_fault_is_refused_with_the_names_there_are(vm):
     with pytest.raises(ValueError, match="expired_a, expired_b"):
         vm.faults.add("nonsense")
 
 
 @pytest.mark.parametrize("wrong", [{"retry_after": 1}, {"times": 0}])
-def test_an_option_a_fault_does_not_take_is_refused(wrong, vm):
+def test_option_a_fault_does_not_take_is_refused(wrong, vm):
     with pytest.raises(ValueError, match=r"fault html_200 takes|at least 1"):
         vm.faults.add("html_200", **wrong)
 
 
-def test_a_fault_runs_out_by_count(vm, client):
+def test_fault_runs_out_by_count(vm, client):
     vm.faults.add("http_503", times=2)
     assert [f.left for f in vm.faults.pending] == [2]
     assert [client.call("GET", LIST).status_code for _ in range(3)] == [503, 503, 200]
     assert vm.faults.pending == []
 
 
-def test_a_fault_without_a_count_stays_until_it_is_cleared(vm, client):
+def test_fault_without_a_count_stays_until_it_is_cleared(vm, client):
     vm.faults.add("http_429", times=None)
     assert [client.call("GET", LIST).status_code for _ in range(3)] == [429] * 3
     vm.faults.clear()
     assert client.call("GET", LIST).status_code == 200
 
 
-def test_a_fault_is_used_up_only_by_a_request_it_fits(vm, client):
+def test_fault_is_used_up_only_by_a_request_it_fits(vm, client):
     vm.faults.add("http_500", method="DELETE", path="device/action/software/*")
     assert client.call("GET", LIST).status_code == 200
     assert client.call("DELETE", "/dataservice/device/action/remote-server/x").status_code == 400
@@ -68,7 +68,7 @@ def test_faults_come_in_the_order_they_were_added(vm, client):
     assert [client.call("GET", LIST).status_code for _ in range(3)] == [502, 504, 200]
 
 
-def test_a_login_and_what_belongs_to_it_are_spared_unless_asked_for(vm, connect):
+def test_login_calls_are_spared_unless_a_path_names_them(vm, connect):
     vm.faults.add("http_503")
     client = connect(vm)
     assert client.call("GET", LIST).status_code == 503
@@ -102,14 +102,14 @@ def test_expiry_kills_the_session_and_responds_in_its_shape(name, sign, vm, clie
     assert client.images() == []
 
 
-def test_an_expiry_passes_over_requests_that_have_no_session(vm, connect):
+def test_expiry_passes_over_requests_that_have_no_session(vm, connect):
     vm.faults.add("expired_d")
     client = connect(vm, log_in=False)
     assert client.call("GET", LIST).status_code == 200
     assert len(vm.faults.pending) == 1
 
 
-def test_an_expiry_ends_a_jwt_too(simulate, connect):
+def test_expiry_ends_a_jwt_too(simulate, connect):
     vm = simulate("20.18")
     client = connect(vm, log_in=False)
     token = client.call("POST", "/jwt/login", json={"username": "admin", "password": "admin-password"}).json()["token"]
@@ -119,7 +119,7 @@ def test_an_expiry_ends_a_jwt_too(simulate, connect):
     assert vm.counters.open_sessions == 0
 
 
-def test_a_stale_token_hits_writes_only_and_leaves_the_session_alive(vm, client):
+def test_stale_token_hits_writes_only_and_leaves_the_session_alive(vm, client):
     vm.faults.add("expired_f")
     assert client.call("GET", LIST).status_code == 200
     assert "SessionTokenFilter" in client.upload().text
@@ -128,7 +128,7 @@ def test_a_stale_token_hits_writes_only_and_leaves_the_session_alive(vm, client)
     assert client.upload().status_code == 200
 
 
-def test_a_stale_token_can_kill_the_session_too(vm, client):
+def test_stale_token_can_kill_the_session_too(vm, client):
     vm.faults.add("expired_f", killed=True)
     assert client.upload().status_code == 403
     assert is_html(client.call("GET", LIST))
@@ -136,7 +136,7 @@ def test_a_stale_token_can_kill_the_session_too(vm, client):
 
 @pytest.mark.parametrize("retry_after", [None, 3, "Wed, 21 Oct 2026 07:28:00 GMT"])
 @pytest.mark.parametrize("code", [429, 503])
-def test_a_limit_comes_with_and_without_retry_after(code, retry_after, vm, client):
+def test_limit_comes_with_and_without_retry_after(code, retry_after, vm, client):
     options = {} if retry_after is None else {"retry_after": retry_after}
     vm.faults.add(f"http_{code}", **options)
     response = client.call("GET", LIST)
@@ -168,7 +168,7 @@ def test_any_status_and_body_can_be_had(vm, client):
         ("error_500", {}, 500),
     ],
 )
-def test_an_error_envelope_comes_under_its_status_and_nothing_is_done(name, options, status, vm, client):
+def test_error_envelope_comes_under_its_status_and_nothing_is_done(name, options, status, vm, client):
     image = vm.add_image(NAME)
     vm.faults.add(name, message="No", details="disk full", code="X1", **options)
     response = client.delete(image.version_id)
@@ -177,7 +177,7 @@ def test_an_error_envelope_comes_under_its_status_and_nothing_is_done(name, opti
     assert vm.images == [image]
 
 
-def test_a_missing_role_is_403_and_html_that_names_no_token(vm, client):
+def test_missing_role_is_403_and_html_that_names_no_token(vm, client):
     vm.faults.add("forbidden")
     response = client.upload()
     assert (response.status_code, is_html(response)) == (403, True)
@@ -191,7 +191,7 @@ def test_html_can_come_although_the_session_is_alive(vm, client):
     assert client.call("GET", LIST).json()["data"] == []
 
 
-def test_a_redirect_leads_elsewhere(vm, client):
+def test_redirect_leads_elsewhere(vm, client):
     vm.faults.add("redirect", location="https://idp.example.invalid/")
     response = client.call("GET", LIST)
     assert (response.status_code, response.headers["location"]) == (302, "https://idp.example.invalid/")
@@ -232,7 +232,7 @@ def test_truncated_json_has_a_content_length_that_fits(vm, client):
         response.json()
 
 
-def test_a_short_body_ends_before_its_content_length(vm, client):
+def test_short_body_ends_before_its_content_length(vm, client):
     vm.faults.add("short_body")
     with pytest.raises(GONE):
         client.call("GET", LIST)
@@ -247,14 +247,14 @@ def test_a_short_body_ends_before_its_content_length(vm, client):
         ("data_wrong_type", lambda e: e["data"] == {}),
     ],
 )
-def test_an_envelope_can_be_spoilt(name, sign, vm, client):
+def test_envelope_can_be_damaged(name, sign, vm, client):
     vm.faults.add(name)
     envelope = client.call("GET", LIST).json()
     assert "header" in envelope
     assert sign(envelope)
 
 
-def test_a_reset_before_anything_leaves_nothing(vm, client):
+def test_reset_before_anything_leaves_nothing(vm, client):
     vm.faults.add("reset_before")
     with pytest.raises(GONE):
         client.upload(NAME, BIG)
@@ -262,7 +262,7 @@ def test_a_reset_before_anything_leaves_nothing(vm, client):
     assert vm.images == []
 
 
-def test_a_reset_is_a_real_one_and_no_orderly_close(simulate):
+def test_reset_is_a_real_one_and_no_orderly_close(simulate):
     vm = simulate(tls=False)
     address = urlsplit(vm.url)
     vm.faults.add("reset_before")
@@ -273,7 +273,7 @@ def test_a_reset_is_a_real_one_and_no_orderly_close(simulate):
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-def test_a_lost_reply_comes_after_the_work_is_done(method, vm, client):
+def test_lost_reply_comes_after_the_work_is_done(method, vm, client):
     image = vm.add_image("other-1.0.bin")
     vm.faults.add("reply_lost", method=method)
     with pytest.raises(GONE):
@@ -282,7 +282,7 @@ def test_a_lost_reply_comes_after_the_work_is_done(method, vm, client):
     assert vm.requests[-1].status is None
 
 
-def test_a_reset_in_the_middle_of_an_upload_leaves_nothing(vm, client):
+def test_reset_in_the_middle_of_an_upload_leaves_nothing(vm, client):
     vm.faults.add("reset_during_upload", after_bytes=1_000_000)
     with pytest.raises(GONE):
         client.upload(NAME, BIG)
@@ -292,7 +292,7 @@ def test_a_reset_in_the_middle_of_an_upload_leaves_nothing(vm, client):
 
 
 @pytest.mark.parametrize("name", ["reset_during_upload", "reset_after_body"])
-def test_a_reset_after_a_whole_small_body_leaves_nothing(name, vm, client):
+def test_reset_after_a_whole_small_body_leaves_nothing(name, vm, client):
     vm.faults.add(name)
     with pytest.raises(GONE):
         client.upload()
@@ -301,7 +301,7 @@ def test_a_reset_after_a_whole_small_body_leaves_nothing(name, vm, client):
 
 
 @pytest.mark.parametrize(("shape", "status"), [("a", 200), ("b", 200), ("c", 200), ("d", 302), ("e", 401), ("f", 403)])
-def test_a_session_can_die_in_the_middle_of_an_upload(shape, status, vm, client):
+def test_session_can_die_in_the_middle_of_an_upload(shape, status, vm, client):
     vm.faults.add("session_death_in_upload", after_bytes=100_000, shape=shape)
     response = client.upload(NAME, BIG)
     assert response.status_code == status
@@ -312,7 +312,7 @@ def test_a_session_can_die_in_the_middle_of_an_upload(shape, status, vm, client)
     assert list((vm.storage / "incoming").iterdir()) == []
 
 
-def test_an_early_403_comes_before_the_body_is_read(vm, client):
+def test_early_403_comes_before_the_body_is_read(vm, client):
     vm.faults.add("early_403")
     response = client.upload(NAME, BIG)
     assert (response.status_code, response.headers["connection"]) == (403, "close")
@@ -321,21 +321,21 @@ def test_an_early_403_comes_before_the_body_is_read(vm, client):
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_a_gateway_timeout_may_or_may_not_have_stored_the_image(stored, vm, client):
+def test_gateway_timeout_may_or_may_not_have_stored_the_image(stored, vm, client):
     vm.faults.add("gateway_timeout_stored" if stored else "gateway_timeout_not_stored")
     response = client.upload()
     assert (response.status_code, is_html(response)) == (504, True)
     assert len(vm.images) == stored
 
 
-def test_a_late_listing_shows_the_image_after_so_many_lists(vm, client):
+def test_late_listing_shows_the_image_after_so_many_lists(vm, client):
     vm.faults.add("late_listing", lists=2)
     assert client.upload().status_code == 200
     assert len(vm.images) == 1
     assert [len(client.images()) for _ in range(4)] == [0, 0, 1, 1]
 
 
-def test_a_late_listing_shows_the_image_after_so_many_seconds(vm, client, monkeypatch):
+def test_late_listing_shows_the_image_after_so_many_seconds(vm, client, monkeypatch):
     vm.faults.add("late_listing", seconds=60)
     client.upload()
     assert client.images() == []
@@ -344,7 +344,7 @@ def test_a_late_listing_shows_the_image_after_so_many_seconds(vm, client, monkey
     assert len(client.images()) == 1
 
 
-def test_an_image_may_never_be_listed(vm, client):
+def test_image_may_never_be_listed(vm, client):
     vm.faults.add("never_listing")
     assert client.upload().status_code == 200
     assert len(vm.images) == 1
@@ -352,7 +352,7 @@ def test_an_image_may_never_be_listed(vm, client):
 
 
 @pytest.mark.parametrize(("version", "sign"), [("20.12", "<html>"), ("20.18", "Login Error")])
-def test_a_right_password_can_be_refused(version, sign, simulate, connect):
+def test_right_password_can_be_refused(version, sign, simulate, connect):
     vm = simulate(version)
     vm.faults.add("login_refused")
     client = connect(vm, log_in=False)
@@ -361,7 +361,7 @@ def test_a_right_password_can_be_refused(version, sign, simulate, connect):
     assert client.log_in().content == b""
 
 
-def test_a_token_may_be_missing_from_both_pages(vm, client):
+def test_token_may_be_missing_from_both_pages(vm, client):
     vm.faults.add("no_token", times=2)
     assert "CSRFToken" not in client.call("GET", "/dataservice/client/server").json()["data"]
     assert client.call("GET", "/dataservice/client/token").status_code == 404

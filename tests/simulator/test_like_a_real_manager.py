@@ -12,19 +12,19 @@ REMOTE = ACTION + "/remote-server"
 @pytest.mark.parametrize(
     "path", [SOFTWARE, "/dataservice/device", "/dataservice/system/device/vedges", "/dataservice/client/server"]
 )
-def test_a_trailing_slash_changes_nothing(path, vm, client):
+def test_trailing_slash_changes_nothing(path, vm, client):
     vm.add_device("edge-1")
     plain, slash = (client.call("GET", f"{path}{end}?validity=valid") for end in ("", "/"))
     assert (slash.status_code, slash.json()["data"]) == (plain.status_code, plain.json()["data"])
     assert vm.requests[-1].path == path + "/"
 
 
-def test_a_fault_hits_a_path_with_a_trailing_slash_too(vm, client):
+def test_fault_hits_a_path_with_a_trailing_slash_too(vm, client):
     vm.faults.add("http_503", path="device")
     assert client.call("GET", "/dataservice/device/").status_code == 503
 
 
-def test_a_remote_server_in_use_is_neither_changed_nor_deleted(vm, client):
+def test_remote_server_in_use_is_neither_changed_nor_deleted(vm, client):
     server = vm.add_remote_server("files", remoteServerUrl="1.1.1.1")
     other = vm.add_remote_server("unused")
     assert client.call("POST", SOFTWARE, json={"remoteServerId": server, "fileName": "a.bin"}).status_code == 200
@@ -36,13 +36,13 @@ def test_a_remote_server_in_use_is_neither_changed_nor_deleted(vm, client):
     assert client.call("PUT", f"{REMOTE}/{other}", json={**body, "remoteServerName": "unused"}).status_code == 200
 
 
-def test_the_login_page_names_what_clients_look_for(vm, connect):
+def test_login_page_has_what_clients_search_for(vm, connect):
     page = connect(vm, log_in=False).call("GET", "/dataservice/device").text
     assert [text in page for text in ("<html>", "j_security_check", "welcome.html")] == [True, True, True]
 
 
 @pytest.mark.parametrize(("version", "status"), [("16.3", 404), ("20.9", 200), ("20.12", 200), ("20.18", 200)])
-def test_a_release_with_remote_servers_takes_their_images(version, status, simulate, connect):
+def test_release_with_remote_servers_takes_their_images(version, status, simulate, connect):
     vm = simulate(version)
     client = connect(vm)
     assert client.call("GET", REMOTE).status_code == status
@@ -50,7 +50,7 @@ def test_a_release_with_remote_servers_takes_their_images(version, status, simul
     assert (client.call("POST", SOFTWARE, json=body).status_code == 200) is (status == 200)
 
 
-def test_the_inventory_names_address_type_and_model(vm, client):
+def test_inventory_names_address_type_and_model(vm, client):
     vm.add_device("edge-1", "vedge", device_model="vedge-C8000V", system_ip="10.0.0.7")
     [edge] = client.images("/dataservice/system/device/vedges")
     assert (edge["deviceIP"], edge["deviceType"], edge["deviceModel"]) == ("10.0.0.7", "vedge", "vedge-C8000V")
@@ -64,7 +64,7 @@ def test_controllers_begin_with_the_whole_record_of_the_manager(vm, client):
     assert first.keys() == second.keys()
 
 
-def test_a_device_that_never_came_up_is_last_and_has_few_fields(vm, client):
+def test_device_that_never_came_up_is_last_with_few_fields(vm, client):
     never = vm.add_undeployed_device("vedge-C8000V")
     vm.add_device("edge-1")
     edge, last = client.images("/dataservice/system/device/vedges")
@@ -90,7 +90,7 @@ def test_running_tasks_are_counted(vm, client):
     assert client.call("GET", path).json()["data"] == {"activeTaskCount": 1}
 
 
-def test_an_image_elsewhere_names_no_version_of_controllers_and_no_file(vm, client):
+def test_remote_image_names_neither_controller_version_nor_file(vm, client):
     server = vm.add_remote_server("files")
     client.call("POST", SOFTWARE, json={"remoteServerId": server, "fileName": "a.bin"})
     client.call("POST", SOFTWARE, json={"versionName": "17.12.4", "versionURL": "ftp://h/"})
@@ -99,14 +99,14 @@ def test_an_image_elsewhere_names_no_version_of_controllers_and_no_file(vm, clie
     assert (url["controllerVersionName"], url["fileNameMap"], url["versionIdMap"]) == ("17.12.x", "{}", "{}")
 
 
-def test_the_bare_token_is_typed_as_a_page(client):
+def test_bare_token_is_typed_as_a_page(client):
     response = client.call("GET", "/dataservice/client/token")
     assert response.headers["content-type"] == "text/html;charset=UTF-8"
     assert response.text.isalnum()
 
 
 @pytest.mark.parametrize("version", ["20.9", "20.18"])
-def test_a_login_that_a_fault_refuses_is_counted(version, simulate, connect):
+def test_login_that_a_fault_refuses_is_counted(version, simulate, connect):
     vm = simulate(version)
     vm.faults.add("login_refused")
     assert connect(vm, log_in=False).log_in().content != b""
@@ -114,14 +114,14 @@ def test_a_login_that_a_fault_refuses_is_counted(version, simulate, connect):
 
 
 @pytest.mark.parametrize("path", ["/dataservice/device", ACTION + "/install/devices/vmanage?groupId=all"])
-def test_the_manager_is_among_its_devices_with_the_release_it_runs(path, vm, client):
+def test_manager_is_among_its_devices_with_the_release_it_runs(path, vm, client):
     [itself] = client.images(path)
     platform = client.call("GET", "/dataservice/client/server").json()["data"]["platformVersion"]
     assert (itself["device-type"], itself["version"], itself["reachability"]) == ("vmanage", platform, "reachable")
     assert itself.get("defaultVersion", platform) == platform
 
 
-def test_a_manager_can_be_made_to_list_no_device_at_all(simulate, connect):
+def test_manager_can_be_set_to_list_no_device(simulate, connect):
     vm = simulate(lists_itself=False)
     client = connect(vm)
     assert client.images("/dataservice/device") == client.images("/dataservice/system/device/controllers") == []
@@ -152,7 +152,7 @@ def end(client, action, body):
     return task, status["data"]
 
 
-def test_the_default_version_is_set_by_an_action_of_its_own(vm, client):
+def test_default_version_is_set_by_an_action_of_its_own(vm, client):
     edge = vm.add_device("edge-1", version="20.12.5", defaultVersion="20.9.4", availableVersions=["20.9.4"])
     task, [row] = end(client, "defaultpartition", body_for(edge, "20.12.5"))
     assert (task.partition("-")[0], row["status"]) == ("default_partition", "Success")
@@ -172,7 +172,7 @@ def test_several_versions_are_removed_at_once(vm, client):
 
 
 @pytest.mark.parametrize("version", ["20.12.5", "20.9.4", "1.1.1"])
-def test_what_runs_or_boots_and_what_is_not_there_is_not_removed(version, vm, client):
+def test_running_default_or_missing_version_is_not_removed(version, vm, client):
     edge = vm.add_device("edge-1", version="20.12.5", defaultVersion="20.9.4", availableVersions=["20.9.4", "20.6.1"])
     before = dict(edge)
     _, [row] = end(client, "removepartition", body_for(edge, ["20.6.1", version]))
@@ -180,7 +180,7 @@ def test_what_runs_or_boots_and_what_is_not_there_is_not_removed(version, vm, cl
 
 
 @pytest.mark.parametrize(("action", "version"), [("defaultpartition", ["1"]), ("removepartition", "1")])
-def test_a_version_of_the_wrong_type_is_refused(action, version, vm, client):
+def test_version_of_the_wrong_type_is_refused(action, version, vm, client):
     edge = vm.add_device("edge-1")
     response = client.call("POST", f"{ACTION}/{action}", json=body_for(edge, version))
     assert (response.status_code, response.json()["error"]["code"]) == (400, "SIM-ACTION-BODY")

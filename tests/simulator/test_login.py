@@ -24,16 +24,16 @@ ANY_PAGE = "/dataservice/device"
         ("26.1.0", "20.18"),
     ],
 )
-def test_a_release_behaves_as_the_nearest_preset_at_or_below(version, preset):
+def test_release_behaves_as_the_nearest_preset_at_or_below(version, preset):
     assert release_for(version).name == preset
 
 
-def test_a_text_that_is_no_release_is_refused():
+def test_text_that_is_no_release_is_refused():
     with pytest.raises(ValueError, match="banana"):
         release_for("banana")
 
 
-def test_a_good_login_is_200_without_a_body_and_sets_a_secure_cookie(vm, connect):
+def test_good_login_is_200_without_body_with_secure_cookie(vm, connect):
     response = connect(vm, log_in=False).log_in()
     assert (response.status_code, response.content, response.headers["content-length"]) == (200, b"", "0")
     expected = r"JSESSIONID=\w{40}\.[0-9a-f-]{36}; path=/; secure; HttpOnly; SameSite=Lax"
@@ -41,7 +41,7 @@ def test_a_good_login_is_200_without_a_body_and_sets_a_secure_cookie(vm, connect
     assert "Date" in response.headers
 
 
-def test_without_tls_the_cookie_is_not_secure_and_the_session_works(simulate, connect):
+def test_cookie_without_tls_is_not_secure_and_works(simulate, connect):
     vm = simulate(tls=False)
     client = connect(vm)
     assert vm.url.startswith("http://127.0.0.1:")
@@ -49,13 +49,13 @@ def test_without_tls_the_cookie_is_not_secure_and_the_session_works(simulate, co
     assert client.images() == []
 
 
-def test_the_certificate_is_valid_for_localhost_too(vm, connect):
+def test_certificate_is_valid_for_localhost_too(vm, connect):
     client = connect(vm)
     url = vm.url.replace("127.0.0.1", "localhost") + "/welcome.html"
     assert client.http.get(url, timeout=10).status_code == 200
 
 
-def test_a_login_under_dataservice_works_too(vm, connect):
+def test_login_under_dataservice_works_too(vm, connect):
     client = connect(vm, log_in=False)
     form = {"j_username": vm.username, "j_password": vm.password}
     assert client.call("POST", "/dataservice/j_security_check", data=form).content == b""
@@ -63,7 +63,7 @@ def test_a_login_under_dataservice_works_too(vm, connect):
 
 
 @pytest.mark.parametrize("version", ["16.3", "20.9", "20.12"])
-def test_a_refused_login_is_200_with_the_login_page_and_a_useless_cookie(version, simulate, connect):
+def test_refused_login_is_the_login_page_and_a_useless_cookie(version, simulate, connect):
     client = connect(simulate(version), log_in=False)
     response = client.log_in("wrong")
     assert response.status_code == 200
@@ -72,14 +72,14 @@ def test_a_refused_login_is_200_with_the_login_page_and_a_useless_cookie(version
     assert client.call("GET", ANY_PAGE).text.startswith("<html>")
 
 
-def test_a_refused_login_of_20_18_is_200_with_json_after_blank_lines(simulate, connect):
+def test_refused_login_of_20_18_is_json_after_blank_lines(simulate, connect):
     response = connect(simulate("20.18.2.1"), log_in=False).log_in("wrong")
     assert response.status_code == 200
     assert response.text.startswith("\n")
     assert json.loads(response.text)["error"]["message"] == "Login Error"
 
 
-def test_a_login_form_sent_as_json_is_refused(vm, connect):
+def test_login_form_sent_as_json_is_refused(vm, connect):
     form = {"j_username": vm.username, "j_password": vm.password}
     assert connect(vm, log_in=False).call("POST", "/j_security_check", json=form).content != b""
 
@@ -94,14 +94,14 @@ def test_five_refused_logins_lock_the_account_from_20_12_on(version, locks, simu
     assert vm.counters.refused_logins == 5 + locks
 
 
-def test_the_lock_can_be_left_out(simulate, connect):
+def test_lock_can_be_left_out(simulate, connect):
     client = connect(simulate(lockout=False), log_in=False)
     for _ in range(6):
         client.log_in("wrong")
     assert client.log_in().content == b""
 
 
-def test_a_lock_ends_and_old_failures_do_not_count():
+def test_lock_ends_and_old_failures_do_not_count():
     now = [0.0]
     lockout = Lockout(True, clock=lambda: now[0])
     for _ in range(4):
@@ -141,7 +141,7 @@ def test_refused_logins_under_many_names_are_forgotten():
     assert (list(lockout._failures), lockout._locked_until) == (["admin"], {})
 
 
-def test_a_session_dies_of_idleness_and_of_age():
+def test_session_dies_of_idleness_and_of_age():
     now = [0.0]
     sessions = SessionStore(idle=1800, lifetime=5000, clock=lambda: now[0])
     idle, busy = sessions.open_cookie(), sessions.open_cookie()
@@ -163,7 +163,7 @@ def test_one_session_too_many_ends_the_least_recently_used(simulate, connect):
     assert second.call("GET", ANY_PAGE).text.startswith("<html>")
 
 
-def test_the_token_is_bare_text_or_json_and_the_same_in_client_server(vm, client):
+def test_token_is_text_or_json_and_in_client_server_too(vm, client):
     token = client.call("GET", "/dataservice/client/token").text
     assert re.fullmatch("[0-9A-F]{100}", token)
     assert client.call("GET", "/dataservice/client/token?json=true").json() == {"token": token}
@@ -179,7 +179,7 @@ def test_16_3_has_no_token_and_demands_none(simulate, connect):
 
 
 @pytest.mark.parametrize("token", [None, "stale"])
-def test_a_write_without_the_right_token_is_403_and_html(token, vm, client):
+def test_write_without_the_right_token_is_403_and_html(token, vm, client):
     client.http.headers["X-XSRF-TOKEN"] = token
     response = client.upload()
     assert response.status_code == 403
@@ -188,7 +188,7 @@ def test_a_write_without_the_right_token_is_403_and_html(token, vm, client):
     assert client.call("GET", ANY_PAGE).status_code == 200
 
 
-def test_a_cookie_header_that_carries_the_attributes_too_is_understood(vm, connect):
+def test_cookie_header_that_carries_the_attributes_too_is_understood(vm, connect):
     client = connect(vm, log_in=False)
     whole_line = client.log_in().headers["set-cookie"]
     client.http.cookies.clear()
@@ -215,7 +215,7 @@ def test_any_method_without_a_session_gets_the_login_page(verb, vm, connect):
     ("version", "verb"),
     [("16.3", "GET"), ("20.9", "GET"), ("20.12", "GET"), ("20.12", "POST"), ("20.18", "GET"), ("20.18", "POST")],
 )
-def test_a_logout_ends_the_session(version, verb, simulate, connect):
+def test_logout_ends_the_session(version, verb, simulate, connect):
     vm = simulate(version)
     client = connect(vm)
     response = client.call(verb, "/logout")
@@ -246,7 +246,7 @@ def test_some_pages_need_no_session(vm, connect):
         ("e", lambda r: r.status_code == 401 and "error" in r.json()),
     ],
 )
-def test_a_request_without_a_session_gets_the_chosen_shape(shape, sign, simulate, connect):
+def test_request_without_a_session_gets_the_chosen_shape(shape, sign, simulate, connect):
     assert sign(connect(simulate(dead_session=shape), log_in=False).call("GET", ANY_PAGE))
 
 
@@ -256,7 +256,7 @@ def test_sessions_can_be_expired_at_once(vm, client):
     assert client.call("GET", ANY_PAGE).text.startswith("<html>")
 
 
-def test_a_jwt_opens_every_page_and_writes_want_its_csrf_token(simulate, connect):
+def test_jwt_opens_every_page_and_writes_want_its_csrf_token(simulate, connect):
     vm = simulate("20.18.1")
     client = connect(vm, log_in=False)
     login = client.call("POST", "/jwt/login", json={"username": vm.username, "password": vm.password}).json()
@@ -283,7 +283,7 @@ def test_a_jwt_opens_every_page_and_writes_want_its_csrf_token(simulate, connect
         (["admin"], 400),
     ],
 )
-def test_a_bad_jwt_login_is_an_error(body, status, simulate, connect):
+def test_bad_jwt_login_is_an_error(body, status, simulate, connect):
     response = connect(simulate("20.18"), log_in=False).call("POST", "/jwt/login", json=body)
     assert response.status_code == status
     assert all(isinstance(v, str) for v in response.json()["error"].values())
@@ -293,7 +293,7 @@ def test_there_is_no_jwt_before_20_18(vm, connect):
     assert connect(vm, log_in=False).call("POST", "/jwt/login", json={}).status_code == 404
 
 
-def test_the_api_key_works_from_20_18_on_and_survives_a_logout(simulate, connect):
+def test_api_key_of_20_18_works_and_survives_a_logout(simulate, connect):
     for version, status in (("20.12", 401), ("20.18", 200)):
         vm = simulate(version)
         client = connect(vm, log_in=False)
@@ -306,13 +306,13 @@ def test_the_api_key_works_from_20_18_on_and_survives_a_logout(simulate, connect
     assert vm.counters.open_sessions == 0
 
 
-def test_an_unknown_bearer_token_is_401_and_json(simulate, connect):
+def test_unknown_bearer_token_is_401_and_json(simulate, connect):
     client = connect(simulate("20.18"), log_in=False)
     response = client.call("GET", ANY_PAGE, headers={"Authorization": "Bearer nonsense"})
     assert (response.status_code, response.headers["content-type"]) == (401, "application/json")
 
 
-def test_a_provider_switches_to_a_tenant(simulate, connect):
+def test_provider_switches_to_a_tenant(simulate, connect):
     client = connect(simulate(tenants=["acme", {"name": "umbrella", "tenantId": "t-2"}]))
     server = client.call("GET", "/dataservice/client/server").json()["data"]
     assert (server["tenancyMode"], server["userMode"]) == ("MultiTenant", "provider")

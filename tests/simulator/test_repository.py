@@ -18,7 +18,7 @@ ALL_PRESETS = pytest.mark.parametrize("version", ["16.3.1", "20.9.4.1", "20.12.4
 
 
 @ALL_PRESETS
-def test_an_image_is_uploaded_listed_and_deleted(version, simulate, connect):
+def test_image_is_uploaded_listed_and_deleted(version, simulate, connect):
     vm = simulate(version)
     client = connect(vm)
     content = b"0123456789" * 300_000
@@ -38,7 +38,7 @@ def test_an_image_is_uploaded_listed_and_deleted(version, simulate, connect):
     assert vm.counters.open_sessions == 0
 
 
-def test_a_record_of_16_3_has_six_fields_in_both_lists(simulate, connect):
+def test_record_of_16_3_has_six_fields_in_both_lists(simulate, connect):
     client = connect(simulate("16.3.1"))
     client.upload(NAME)
     for path in (SOFTWARE, SOFTWARE + "/images"):
@@ -48,7 +48,7 @@ def test_a_record_of_16_3_has_six_fields_in_both_lists(simulate, connect):
         assert record["versionURL"] == "http://<VMANAGE_HOST>:8080/software/package/"
 
 
-def test_the_two_lists_differ_in_id_and_brackets(vm, client):
+def test_two_lists_differ_in_id_and_brackets(vm, client):
     client.upload(NAME)
     [grouped], [single] = client.images(), client.images(SOFTWARE + "/images")
     assert (grouped["availableFiles"], single["availableFiles"]) == (f"[{NAME}]", NAME)
@@ -59,7 +59,7 @@ def test_the_two_lists_differ_in_id_and_brackets(vm, client):
     assert "@rid" not in single
 
 
-def test_the_types_of_a_record_are_those_public_clients_demand(client):
+def test_types_of_a_record_are_those_public_clients_demand(client):
     client.upload("isr4300-universalk9.17.06.05a.SPA.bin")
     [record] = client.images()
     for name in ("availableFiles", "fileNameMap", "versionIdMap", "versionName", "arch", "imageType"):
@@ -72,13 +72,13 @@ def test_the_types_of_a_record_are_those_public_clients_demand(client):
 
 
 @pytest.mark.parametrize("id_of", ["version_id", "file_id"])
-def test_a_delete_takes_either_id(id_of, vm, client):
+def test_delete_takes_either_id(id_of, vm, client):
     image = vm.add_image(NAME)
     assert client.delete(getattr(image, id_of)).status_code == 200
     assert vm.images == []
 
 
-def test_a_delete_of_an_unknown_id_is_an_error(client):
+def test_delete_of_an_unknown_id_is_an_error(client):
     response = client.delete("unknown")
     assert response.status_code == 400
     assert set(response.json()["error"]) == {"message", "details", "code"}
@@ -108,7 +108,7 @@ def test_files_can_be_grouped_by_hand(vm, client):
     assert vm.images == []
 
 
-def test_a_second_file_of_a_name_is_rejected(vm, client):
+def test_second_file_of_a_name_is_rejected(vm, client):
     client.upload(NAME, b"first")
     response = client.upload(NAME, b"second")
     assert response.status_code == 400
@@ -117,7 +117,7 @@ def test_a_second_file_of_a_name_is_rejected(vm, client):
     assert list((vm.storage / "incoming").iterdir()) == []
 
 
-def test_a_second_file_of_a_name_can_be_kept(simulate, connect):
+def test_second_file_of_a_name_can_be_kept(simulate, connect):
     vm = simulate(duplicates="second_copy")
     client = connect(vm)
     client.upload(NAME, b"first")
@@ -125,14 +125,14 @@ def test_a_second_file_of_a_name_can_be_kept(simulate, connect):
     assert [i.path.read_bytes() for i in vm.images] == [b"first", b"second"]
 
 
-def test_the_first_file_counts_whatever_its_part_is_called_and_fields_are_ignored(vm, client):
+def test_first_file_part_counts_under_any_name(vm, client):
     parts = {"name": (NAME, b"image")}
     response = client.call("POST", SOFTWARE + "/package", files=parts, data={"validity": "valid", "upload": "true"})
     assert response.status_code == 200
     assert [(i.file_name, i.size) for i in vm.images] == [(NAME, 5)]
 
 
-def test_an_upload_of_unknown_length_is_taken(vm, client):
+def test_upload_of_unknown_length_is_taken(vm, client):
     head = f'--B\r\nContent-Disposition: form-data; name="file"; filename="{NAME}"\r\n\r\n'.encode()
     headers = {"Content-Type": "multipart/form-data; boundary=B"}
     pieces = iter([head, b"part one, \r", b"\n--", b"part two", b"\r\n--B", b"--\r\n"])
@@ -161,7 +161,7 @@ def test_an_upload_of_unknown_length_is_taken(vm, client):
         ),
     ],
 )
-def test_a_body_without_a_complete_file_stores_nothing(content_type, body, vm, client):
+def test_body_without_a_complete_file_stores_nothing(content_type, body, vm, client):
     response = client.call("POST", SOFTWARE + "/package", data=body, headers={"Content-Type": content_type})
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "SIM-UPLOAD-BODY"
@@ -199,7 +199,7 @@ def test_what_rfc_2046_allows_around_parts_is_no_content(piece, body, vm, client
         ('filename="ü;\\".bin"', 'ü;".bin'),
     ],
 )
-def test_a_file_part_is_named_by_filename_or_else_in_the_extended_way(given, name, vm, client):
+def test_file_part_is_named_by_filename_or_extended_filename(given, name, vm, client):
     body = f"--B\r\nContent-Disposition: form-data; name=file; {given}\r\n\r\nx\r\n--B--\r\n".encode()
     headers = {"Content-Type": 'multipart/form-data; charset=utf-8; boundary="B"'}
     assert client.call("POST", SOFTWARE + "/package", data=body, headers=headers).status_code == 200
@@ -212,7 +212,7 @@ def test_headers_of_a_part_that_never_end_are_refused(vm, client):
     assert (response.status_code, "no end" in response.text, vm.images) == (400, True, [])
 
 
-def test_a_client_that_dies_in_the_middle_of_an_upload_leaves_nothing(vm, client):
+def test_client_that_dies_during_an_upload_leaves_nothing(vm, client):
     address = urlsplit(vm.url)
     context = ssl.create_default_context(cafile=vm.ca_bundle)
     raw = http.client.HTTPSConnection(address.hostname, address.port, context=context, timeout=10)
@@ -238,14 +238,14 @@ def test_a_client_that_dies_in_the_middle_of_an_upload_leaves_nothing(vm, client
     assert upload.status is None
 
 
-def test_upload_without_a_session_is_read_then_gets_the_login_page(vm, connect):
+def test_upload_without_session_is_read_then_gets_the_login_page(vm, connect):
     response = connect(vm, log_in=False).upload(NAME, bytes(5_000_000))
     assert response.text.startswith("<html>")
     assert vm.requests[-1].body_bytes > 5_000_000
     assert vm.images == []
 
 
-def test_an_upload_for_another_image_type_is_listed_under_it(vm, client):
+def test_upload_for_another_image_type_is_listed_under_it(vm, client):
     vm.add_image(NAME)
     files = {"file": ("router-1.0.tar.gz", b"x")}
     assert client.call("POST", SOFTWARE + "/package/virtualmachine", files=files).status_code == 200
@@ -256,7 +256,7 @@ def test_an_upload_for_another_image_type_is_listed_under_it(vm, client):
     assert count == {"imageCount": 1}
 
 
-def test_a_stored_image_can_be_downloaded(vm, client):
+def test_stored_image_can_be_downloaded(vm, client):
     vm.add_image(NAME, b"the bytes")
     response = client.call("GET", f"{SOFTWARE}/package/{NAME}?imageType=software")
     assert (response.content, response.headers["content-type"]) == (b"the bytes", "application/octet-stream")
@@ -299,7 +299,7 @@ def test_what_registers_an_image_is_text(bad, vm, client):
     assert (response.status_code, vm.images[0].url) == (400, "ftp://h/")
 
 
-def test_a_url_entry_is_unique_by_version_and_can_be_changed(simulate, connect):
+def test_repository_url_is_unique_by_version_and_can_be_changed(simulate, connect):
     vm = simulate("20.9")
     client = connect(vm)
     vm.add_image("", version="16.1.2", url="ftp://1.1.1.1/old/")
@@ -309,13 +309,13 @@ def test_a_url_entry_is_unique_by_version_and_can_be_changed(simulate, connect):
     assert vm.images[0].url == "ftp://1.1.1.1/new/"
 
 
-def test_an_image_on_an_unknown_remote_server_is_an_error(simulate, connect):
+def test_image_on_an_unknown_remote_server_is_an_error(simulate, connect):
     client = connect(simulate("20.18"))
     body = {"remoteServerId": "unknown", "fileName": "abc.bin"}
     assert client.call("POST", SOFTWARE, json=body).status_code == 400
 
 
-def test_a_remote_server_is_created_shown_without_password_changed_and_deleted(client):
+def test_remote_server_is_created_shown_without_password_changed_deleted(client):
     path = "/dataservice/device/action/remote-server"
     body = {"remoteServerName": "files", "remoteServerUrl": "1.1.1.1", "remoteServerPassword": "secret"}
     assert client.call("POST", path, json=body).content == b""
@@ -330,7 +330,7 @@ def test_a_remote_server_is_created_shown_without_password_changed_and_deleted(c
     assert client.call("DELETE", one).status_code == 400
 
 
-def test_a_raw_record_is_listed_as_given_and_can_be_deleted(vm, client):
+def test_raw_record_is_listed_as_given_and_can_be_deleted(vm, client):
     record = {"versionId": "raw", "availableFiles": None, "odd": [1, {"two": 2}]}
     vm.add_record(record)
     assert client.images() == [record]
@@ -339,7 +339,7 @@ def test_a_raw_record_is_listed_as_given_and_can_be_deleted(vm, client):
     assert client.images() == []
 
 
-def test_the_repository_survives_a_restart_in_its_folder(simulate, connect, tmp_path):
+def test_repository_survives_a_restart_in_its_folder(simulate, connect, tmp_path):
     first = simulate(storage=tmp_path)
     kept = first.add_image(NAME, b"kept", platform_family="vmanage")
     first.add_record({"versionId": "raw"})
@@ -354,7 +354,7 @@ def test_the_repository_survives_a_restart_in_its_folder(simulate, connect, tmp_
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
-def test_the_page_shows_the_repository_and_escapes_what_clients_sent(vm, client):
+def test_page_shows_the_repository_and_escapes_what_clients_sent(vm, client):
     vm.add_image(NAME, b"x" * 1500)
     vm.add_image("<script>-1.0.bin", updated_on=int((time.time() - 3 * 86400) * 1000))
     vm.add_image("", version="17.12.4", url="https://images.example.com/?a=1&b=2")
@@ -369,7 +369,7 @@ def test_the_page_shows_the_repository_and_escapes_what_clients_sent(vm, client)
     assert "<script>" not in page
 
 
-def test_the_page_of_an_empty_repository_says_so(client):
+def test_page_of_an_empty_repository_says_so(client):
     assert "No images yet." in client.call("GET", "/").text
 
 
@@ -390,7 +390,7 @@ def test_devices_appear_in_the_list_of_their_type(vm, client):
 
 
 @pytest.mark.parametrize("path", ["device/action/install/devices/nope", "system/device/nope"])
-def test_a_device_list_that_there_is_not_is_an_error(path, client):
+def test_device_list_that_there_is_not_is_an_error(path, client):
     response = client.call("GET", f"/dataservice/{path}")
     assert (response.status_code, response.json()["error"]["code"]) == (400, "SIM-UNKNOWN-DEVICE-LIST")
 
@@ -416,6 +416,6 @@ def test_only_the_last_component_of_a_sent_name_is_kept(sent, kept):
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/", "nul\0", "x" * 201])
-def test_an_unusable_name_is_refused(name):
+def test_unusable_name_is_refused(name):
     with pytest.raises(ValueError, match="not a usable file name"):
         safe_file_name(name)

@@ -37,7 +37,7 @@ def test_connections_that_are_open_at_the_end_are_closed(connect):
     gc.collect()
 
 
-def test_a_request_under_way_ends_with_the_server(vm, connect):
+def test_request_under_way_ends_with_the_server(vm, connect):
     client = connect(vm)
     vm.faults.add("slow", delay=60)
     failed = threading.Event()
@@ -57,7 +57,7 @@ def test_a_request_under_way_ends_with_the_server(vm, connect):
     assert failed.is_set()
 
 
-def test_a_manager_that_was_away_comes_back_on_its_port_with_its_sessions(vm, connect):
+def test_restarted_manager_has_its_port_and_sessions(vm, connect):
     client = connect(vm)
     vm.add_image("vmanage-20.12.5-x86_64.tar.gz")
     url = vm.url
@@ -78,7 +78,7 @@ def test_there_is_no_address_before_the_start():
     vm.close()
 
 
-def test_a_taken_port_is_an_error_and_leaves_nothing(vm):
+def test_taken_port_is_an_error_and_leaves_nothing(vm):
     other = Simulator(port=urlsplit(vm.url).port)
     folder = other.storage
     with pytest.raises(OSError, match="in use"), other:
@@ -125,7 +125,7 @@ def test_many_clients_at_once_are_served(vm, connect):
     assert len(clients[0].images()) == 8
 
 
-def test_an_unknown_page_is_an_error_that_says_so(vm, connect):
+def test_unknown_page_is_an_error_that_says_so(vm, connect):
     client = connect(vm)
     response = client.call("GET", "/dataservice/statistics")
     assert (response.status_code, response.json()["error"]["code"]) == (404, "SIM-NOT-SIMULATED")
@@ -136,7 +136,7 @@ def test_an_unknown_page_is_an_error_that_says_so(vm, connect):
     ("version", "hosts", "status"),
     [("1.1", [], 400), ("1.1", ["a", "a"], 400), ("1.0", [], 200), ("1.1", ["a"], 200)],
 )
-def test_a_request_of_http_1_1_names_one_host(version, hosts, status, simulate):
+def test_request_of_http_1_1_names_one_host(version, hosts, status, simulate):
     address = urlsplit(simulate(tls=False).url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as raw:
         lines = [f"GET /welcome.html HTTP/{version}", *(f"Host: {host}" for host in hosts), "Connection: close"]
@@ -150,7 +150,7 @@ def test_importing_the_package_imports_no_server():
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
-def test_a_missing_extra_is_named():
+def test_missing_extra_is_named():
     script = "import sys; sys.modules['trustme'] = None\nfrom airflow_provider_vmanage.simulator import Simulator"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stderr.strip().endswith("pip install 'airflow-provider-vmanage[simulator]'")

@@ -76,7 +76,7 @@ def texts(row):
     return [line.partition("] ")[2] for line in row["activity"]]
 
 
-def test_an_install_with_activation_takes_its_time(timed, clock, connect):
+def test_install_with_activation_takes_its_time(timed, clock, connect):
     client, edge = connect(timed), timed.add_device("edge-1")
     task = start(client, "install", [edge], reboot=True)
     assert texts(status(client, task)["data"][0]) == [
@@ -100,7 +100,7 @@ def test_an_install_with_activation_takes_its_time(timed, clock, connect):
     assert int(shown["summary"]["endTime"]) < clock.now * 1000
 
 
-def test_the_lines_of_an_install_are_the_published_ones(timed, clock, connect):
+def test_lines_of_an_install_are_the_published_ones(timed, clock, connect):
     client, edge = connect(timed), timed.add_device("edge-1")
     task = start(client, "install", [edge], reboot=True)
     clock.minutes(60)
@@ -148,7 +148,7 @@ def test_edges_are_upgraded_side_by_side_and_controllers_in_turn(timed, clock, c
     assert second[0].partition("] ")[0] == first[-1].partition("] ")[0]
 
 
-def test_a_task_has_no_rows_at_first(simulate, clock, connect):
+def test_task_has_no_rows_at_first(simulate, clock, connect):
     vm = simulate(seconds_per_minute=60, rows_after=90, clock=clock)
     client, edge = connect(vm), vm.add_device("edge-1", availableVersions=[NEW])
     task = start(client, "changepartition", [edge])
@@ -233,7 +233,7 @@ def test_one_device_can_fail_the_validation_of_a_task(vm, client):
 
 
 @pytest.mark.parametrize("scale", [None, 60])
-def test_a_device_can_stay_away_for_a_while(scale, simulate, clock, connect):
+def test_device_can_stay_down_for_a_while(scale, simulate, clock, connect):
     vm = simulate(seconds_per_minute=scale, clock=clock)
     client, edge = connect(vm), vm.add_device("edge-1", availableVersions=[NEW], stays_down=3600)
     task = start(client, "changepartition", [edge])
@@ -246,7 +246,7 @@ def test_a_device_can_stay_away_for_a_while(scale, simulate, clock, connect):
     assert (edge["reachability"], edge["version"]) == ("reachable", NEW)
 
 
-def test_the_lists_can_notice_a_reboot_late(timed, clock, connect):
+def test_lists_can_notice_a_reboot_late(timed, clock, connect):
     client, edge = connect(timed), timed.add_device("edge-1", notice_after=120)
     start(client, "reboot", [edge])
     states = []
@@ -272,7 +272,7 @@ def test_control_omp_and_bfd_come_back_one_after_the_other(timed, clock, connect
     assert seen == [(2, 0, 0), (2, 1, 0), (2, 1, 2)]
 
 
-def test_an_action_on_a_busy_device_waits_for_its_turn(timed, clock, connect):
+def test_action_on_a_busy_device_waits_for_its_turn(timed, clock, connect):
     client, edge = connect(timed), timed.add_device("edge-1", availableVersions=[NEW])
     first, second = start(client, "changepartition", [edge]), start(client, "reboot", [edge])
     clock.minutes(2)
@@ -284,7 +284,7 @@ def test_an_action_on_a_busy_device_waits_for_its_turn(timed, clock, connect):
     assert len(client.images("/dataservice/device/reboothistory/details")) == 2
 
 
-def test_polls_of_a_task_that_waits_let_the_one_before_go_on(vm, client):
+def test_polls_of_a_waiting_task_advance_the_one_before(vm, client):
     edge = vm.add_device("edge-1", availableVersions=[NEW])
     start(client, "changepartition", [edge])
     second = start(client, "defaultpartition", [edge])
@@ -293,7 +293,7 @@ def test_polls_of_a_task_that_waits_let_the_one_before_go_on(vm, client):
     assert (edge["version"], edge["defaultVersion"]) == (NEW, NEW)
 
 
-def test_an_action_on_a_busy_device_can_be_refused(simulate, connect):
+def test_action_on_a_busy_device_can_be_refused(simulate, connect):
     vm = simulate(busy="refuse")
     client, edge = connect(vm), vm.add_device("edge-1", availableVersions=[NEW])
     task = start(client, "changepartition", [edge])
@@ -304,7 +304,7 @@ def test_an_action_on_a_busy_device_can_be_refused(simulate, connect):
     assert post(client, "reboot", [edge]).status_code == 200
 
 
-def test_actions_are_counted_by_device_even_if_the_reply_is_lost(vm, client):
+def test_actions_are_counted_by_device_despite_a_lost_reply(vm, client):
     edges = [vm.add_device(f"edge-{n}", availableVersions=[NEW]) for n in range(2)]
     vm.faults.add("reply_lost", path="device/action/changepartition")
     with pytest.raises(requests.ConnectionError):
@@ -320,7 +320,7 @@ def test_actions_are_counted_by_device_even_if_the_reply_is_lost(vm, client):
 
 
 @pytest.mark.parametrize("by_device", [True, False])
-def test_what_has_not_begun_is_cancelled_and_the_rest_goes_on(by_device, timed, clock, connect):
+def test_jobs_not_begun_are_cancelled_and_others_go_on(by_device, timed, clock, connect):
     client = connect(timed)
     smarts = [timed.add_device(f"smart-{n}", "vsmart", availableVersions=[NEW]) for n in range(2)]
     task = start(client, "changepartition", smarts, device_type="controller")
@@ -335,7 +335,7 @@ def test_what_has_not_begun_is_cancelled_and_the_rest_goes_on(by_device, timed, 
     assert [one["version"] for one in smarts] == [NEW, "20.9.4"]
 
 
-def test_a_task_that_no_poll_has_seen_is_cancelled_whole(vm, client):
+def test_task_that_no_poll_has_seen_is_cancelled_whole(vm, client):
     edge = vm.add_device("edge-1", availableVersions=[NEW])
     task = start(client, "changepartition", [edge])
     assert client.call("POST", f"{ACTION}/status/cancel/{task}").status_code == 200
@@ -356,7 +356,7 @@ def test_what_cannot_be_cancelled_is_an_error(path, body, client):
     assert client.call("POST", f"{ACTION}/{path}", json=body).status_code == 400
 
 
-def test_a_task_that_has_ended_can_be_cleared(vm, client):
+def test_task_that_has_ended_can_be_cleared(vm, client):
     task = start(client, "reboot", [vm.add_device("edge-1")])
     path = f"{ACTION}/status/clear?processId={task}"
     assert client.call("DELETE", path).status_code == 400
@@ -365,13 +365,13 @@ def test_a_task_that_has_ended_can_be_cleared(vm, client):
     assert client.call("GET", f"{ACTION}/status/{task}").status_code == 400
 
 
-def test_the_kinds_of_action_are_a_bare_list(client):
+def test_kinds_of_action_are_a_bare_list(client):
     kinds = client.call("GET", ACTION + "/list").json()
     assert {"software_install", "change_partition", "reboot"} <= {kind["name"] for kind in kinds}
     assert all(kind["isCancelEnabled"] is True for kind in kinds)
 
 
-def test_an_image_of_another_family_is_no_image_for_a_device(vm, client):
+def test_image_of_another_family_is_no_image_for_a_device(vm, client):
     vm.add_image("c8000v-universalk9.17.12.04.SPA.bin", version="17.12.04.0.6740.1708012345")
     right = vm.add_device("router-1", platformFamily="c8000v")
     wrong = vm.add_device("router-2", platformFamily="isr4300")
@@ -381,7 +381,7 @@ def test_an_image_of_another_family_is_no_image_for_a_device(vm, client):
     assert (right["availableVersions"], wrong["availableVersions"]) == (["17.12.04.0.6740"], [])
 
 
-def test_an_entry_with_a_url_is_installed_by_its_name(vm, client):
+def test_repository_url_is_installed_by_its_name(vm, client):
     vm.add_image("", version="17.3.1", url="ftp://h/")
     edge = vm.add_device("edge-1", platformFamily="asr1001x")
     data = [{"family": "asr1001x", "version": "17.3.1"}]
@@ -397,7 +397,7 @@ def itself(vm):
 
 
 @pytest.mark.parametrize("scale", [None, 60])
-def test_the_manager_activates_itself(scale, simulate, clock, connect):
+def test_manager_activates_itself(scale, simulate, clock, connect):
     vm = simulate("20.12.4", seconds_per_minute=scale, clock=clock, restart=(0, 300))
     client = connect(vm)
     vm.add_image("vmanage-20.12.5-x86_64.tar.gz")
@@ -450,7 +450,7 @@ def _connect_again(vm, connect):
     raise AssertionError("the manager did not come back")
 
 
-def test_a_manager_that_is_closed_while_it_restarts_leaves_no_thread(simulate, connect):
+def test_manager_that_is_closed_while_it_restarts_leaves_no_thread(simulate, connect):
     vm = simulate("20.12.4", restart=(600, 0))
     client, own = connect(vm), itself(vm)
     own["availableVersions"] = [NEW]
@@ -465,14 +465,14 @@ def test_a_manager_that_is_closed_while_it_restarts_leaves_no_thread(simulate, c
     assert "vmanage-simulator-restart" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_an_unknown_way_with_busy_devices_is_refused(simulate):
+def test_unknown_value_of_busy_is_refused(simulate):
     with pytest.raises(ValueError, match="busy"):
         simulate(busy="panic")
     with pytest.raises(ValueError, match="seconds_per_minute"):
         simulate(seconds_per_minute=-1)
 
 
-def test_the_page_shows_devices_and_tasks_and_reloads_itself(vm, client):
+def test_page_shows_devices_and_tasks_and_reloads_itself(vm, client):
     edge = vm.add_device("<b>edge", availableVersions=[NEW])
     page = client.call("GET", "/").text
     assert '<meta http-equiv="refresh" content="5">' in page
