@@ -61,7 +61,7 @@ def task(
 
 
 @pytest.mark.parametrize(("release", "is_list"), [((20, 9), False), ((20, 16), False), ((20, 18), True), (None, True)])
-def test_the_release_decides_between_the_flat_and_the_list_form(release: tuple[int, int] | None, is_list: bool) -> None:
+def test_release_decides_between_the_flat_and_the_list_form(release: tuple[int, int] | None, is_list: bool) -> None:
     image = ImageInput("17.12.04.0.6740.1708", "c8000v")
     body = install_body([EDGE], [image], device_type="vedge", release=release)
     named = {"family": "c8000v", "version": "17.12.04.0.6740.1708"}
@@ -74,7 +74,7 @@ def test_the_release_decides_between_the_flat_and_the_list_form(release: tuple[i
     }
 
 
-def test_a_remote_image_is_named_by_its_id_and_its_server_in_every_release() -> None:
+def test_remote_image_is_named_by_id_and_server_everywhere() -> None:
     image = ImageInput("39db1b51", "c8000v", remote_server_id="9ef53f4a")
     body = install_body([EDGE], [image], device_type="vedge", release=(20, 9), activate=True)
     assert body["input"]["versionType"] == "remote"
@@ -96,7 +96,7 @@ def test_activation_and_default_name_one_version_for_each_device(kind: ActionKin
     ]
 
 
-def test_a_removal_lists_all_versions_of_a_device_once() -> None:
+def test_removal_lists_all_versions_of_a_device_once() -> None:
     targets = [EDGE, Target("C8K-1", "10.0.0.1", "17.09.04.0.4733"), OTHER]
     body = partition_body(ActionKind.REMOVE, targets, device_type="vedge")
     assert body["devices"] == [
@@ -137,7 +137,7 @@ def test_only_words_of_success_make_a_device_a_success(status: Any, status_id: A
     assert verdict.activity == "[29-Jun-2022 1:31:19 UTC] Done"
 
 
-def test_a_device_without_a_row_has_failed() -> None:
+def test_device_without_a_row_has_failed() -> None:
     status = task(sub_task(OTHER))
     assert verdict_of(status, OTHER).succeeded
     assert verdict_of(status, EDGE).reason == "the manager reports nothing about this device"
@@ -147,7 +147,7 @@ def test_one_failed_row_of_a_device_outweighs_another() -> None:
     assert not verdict_of(task(sub_task(), sub_task(status="Failure", status_id="failure")), EDGE).succeeded
 
 
-def test_a_row_without_uuid_is_matched_by_the_address() -> None:
+def test_row_without_uuid_is_matched_by_the_address() -> None:
     assert verdict_of(task(sub_task(uuid=None, deviceID=None)), EDGE).succeeded
     assert not verdict_of(task(sub_task(OTHER, **{"system-ip": EDGE.ip})), EDGE).succeeded
 
@@ -163,7 +163,7 @@ def test_a_row_without_uuid_is_matched_by_the_address() -> None:
     ],
     ids=["none (S4)", "success (S1)", "failure with the id of success (S5)", "failure", "unknown word"],
 )
-def test_a_validation_that_did_not_succeed_fails_every_device(validation: Any, succeeded: bool) -> None:
+def test_validation_that_did_not_succeed_fails_every_device(validation: Any, succeeded: bool) -> None:
     assert verdict_of(task(sub_task(), validation=validation), EDGE).succeeded is succeeded
 
 
@@ -174,13 +174,13 @@ def test_no_rows_until_the_end_are_no_success(data: Any) -> None:
     assert not verdict_of(status, EDGE).succeeded
 
 
-def test_a_status_without_data_is_readable() -> None:
+def test_status_without_data_is_readable() -> None:
     status = parse_status({"summary": {"status": "in_progress"}})  # S3
     assert status.rows == ()
     assert not status.has_ended([EDGE])
 
 
-def test_the_reason_of_a_failed_validation_is_its_last_line() -> None:
+def test_reason_of_a_failed_validation_is_its_last_line() -> None:
     body = {
         "data": [],
         "summary": {"status": "done"},
@@ -208,21 +208,19 @@ def test_the_reason_of_a_failed_validation_is_its_last_line() -> None:
         ("cancelled", [sub_task(status="Cancelled", status_id="cancelled")], True),
     ],
 )
-def test_a_task_has_ended_by_its_summary_and_not_by_its_rows(
-    word: Any, rows: list[dict[str, Any]], ended: bool
-) -> None:
+def test_task_has_ended_by_its_summary_not_its_rows(word: Any, rows: list[dict[str, Any]], ended: bool) -> None:
     assert task(*rows, word=word).has_ended([EDGE]) is ended
 
 
 @pytest.mark.parametrize(
     "body", [None, [], "done", {"data": {}}, {"data": ["x"]}, {"summary": "done"}, {"validation": []}, {"summary": []}]
 )
-def test_a_status_of_another_shape_is_a_protocol_error(body: Any) -> None:
+def test_status_of_another_shape_is_a_protocol_error(body: Any) -> None:
     with pytest.raises(VManageProtocolError):
         parse_status(body)
 
 
-def test_the_action_config_may_be_text_or_an_object() -> None:
+def test_action_config_may_be_text_or_an_object() -> None:
     assert verdict_of(task(sub_task(actionConfig={"a": 1})), EDGE).succeeded  # S6
     assert verdict_of(task(sub_task(actionConfig="{}")), EDGE).succeeded
 
@@ -231,17 +229,17 @@ def test_the_action_config_may_be_text_or_an_object() -> None:
 
 
 @pytest.mark.parametrize("name", ["id", "task_id"])
-def test_the_id_of_a_task_is_read_from_either_documented_name(name: str) -> None:
+def test_id_of_a_task_is_read_from_either_documented_name(name: str) -> None:
     assert process_id_of({name: " change_partition-1 "}) == "change_partition-1"
 
 
 @pytest.mark.parametrize("body", [None, {}, {"id": ""}, {"id": None}, {"id": 7}, []])
-def test_a_response_without_an_id_is_a_protocol_error(body: Any) -> None:
+def test_response_without_an_id_is_a_protocol_error(body: Any) -> None:
     with pytest.raises(VManageProtocolError):
         process_id_of(body)
 
 
-def test_a_running_task_is_of_a_kind_by_its_action_or_its_id() -> None:
+def test_action_or_id_gives_the_kind_of_a_running_task() -> None:
     first, second, third = parse_running_tasks(
         {
             "runningTasks": [
@@ -260,6 +258,6 @@ def test_a_running_task_is_of_a_kind_by_its_action_or_its_id() -> None:
 
 
 @pytest.mark.parametrize("body", [None, {}, {"runningTasks": None}, {"runningTasks": [{}]}, {"runningTasks": ["x"]}])
-def test_a_list_of_running_tasks_that_cannot_be_read_is_no_empty_one(body: Any) -> None:
+def test_unreadable_list_of_running_tasks_is_not_empty(body: Any) -> None:
     with pytest.raises(VManageProtocolError):
         parse_running_tasks(body)

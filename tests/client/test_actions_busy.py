@@ -43,7 +43,7 @@ def posts(vm: Simulator) -> int:
 
 
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
-def test_the_task_of_another_user_blocks(
+def test_task_of_another_user_blocks(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, request_: ActionRequest
 ) -> None:
     vm = in_time()
@@ -59,7 +59,7 @@ def test_the_task_of_another_user_blocks(
 
 @pytest.mark.parametrize("user", [{}, {"userSessionUserName": ""}, {"userSessionUserName": "admin"}])
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
-def test_our_own_task_is_taken_over_and_so_is_one_without_a_user(
+def test_own_task_and_one_without_a_user_are_taken_over(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, request_: ActionRequest, user: dict[str, str]
 ) -> None:
     vm = in_time()
@@ -82,7 +82,7 @@ def test_our_task_of_another_kind_blocks(in_time: Callable[..., Simulator], upgr
 
 
 @pytest.mark.parametrize("user", ["admin", "somebody"])
-def test_a_task_without_rows_blocks_after_a_minute(
+def test_task_without_rows_blocks_after_a_minute(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, recorded_sleeps: list[float], user: str
 ) -> None:
     vm = in_time(rows_after=9000.0)
@@ -95,7 +95,7 @@ def test_a_task_without_rows_blocks_after_a_minute(
     assert posts(vm) == 1
 
 
-def test_a_task_that_shows_its_rows_late_is_taken_over(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
+def test_task_that_shows_its_rows_late_is_taken_over(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
     vm = in_time(rows_after=45.0)
     edges = add_edges(vm, ACTIVATE)
     upgrade_on(vm).submit(ACTIVATE, names(edges), [NEW])
@@ -104,7 +104,7 @@ def test_a_task_that_shows_its_rows_late_is_taken_over(in_time: Callable[..., Si
     assert posts(vm) == 1
 
 
-def test_a_task_whose_status_cannot_be_read_blocks(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
+def test_task_whose_status_cannot_be_read_blocks(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
     vm = in_time()
     edges = add_edges(vm, ACTIVATE)
     started(upgrade_on(vm), ACTIVATE, edges[:1])
@@ -114,7 +114,7 @@ def test_a_task_whose_status_cannot_be_read_blocks(in_time: Callable[..., Simula
     assert posts(vm) == 1
 
 
-def test_a_task_that_ends_after_it_was_listed_does_not_block(
+def test_task_that_ends_after_it_was_listed_does_not_block(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, recorded_sleeps: list[float]
 ) -> None:
     vm = in_time()
@@ -127,7 +127,7 @@ def test_a_task_that_ends_after_it_was_listed_does_not_block(
 
 
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
-def test_a_task_that_ends_while_we_read_is_not_sent_again(
+def test_task_that_ends_while_we_read_is_not_sent_again(
     in_time: Callable[..., Simulator],
     connect: Callable[..., ManagerSession],
     upgrade_on: Upgrade,
@@ -155,7 +155,7 @@ def test_a_task_that_ends_while_we_read_is_not_sent_again(
 # -- notes ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_noted_task_about_another_version_is_not_taken_over(
+def test_noted_task_about_another_version_is_not_taken_over(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade
 ) -> None:
     vm = in_time()
@@ -169,7 +169,7 @@ def test_a_noted_task_about_another_version_is_not_taken_over(
     assert posts(vm) == 1
 
 
-def test_an_intent_to_reboot_into_another_version_is_unknown_too(
+def test_intent_to_reboot_into_another_version_is_unknown_too(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade
 ) -> None:
     vm = in_time()
@@ -180,7 +180,7 @@ def test_an_intent_to_reboot_into_another_version_is_unknown_too(
     assert posts(vm) == 0
 
 
-def test_a_final_error_about_something_else_keeps_the_notes(
+def test_final_error_about_something_else_keeps_the_notes(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade
 ) -> None:
     """An intent is explained, or a person is told of it, before it is dropped."""
@@ -201,7 +201,7 @@ def test_a_final_error_about_something_else_keeps_the_notes(
     assert [work.action for work in state.works] == ["activated"] * 2
 
 
-def test_a_remote_installation_is_noted_by_its_version(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
+def test_remote_installation_is_noted_by_its_version(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
     vm = in_time()
     name = "c8000v-universalk9.17.12.04.0.6740.SPA.bin"
     server = vm.add_remote_server("images")

@@ -50,7 +50,7 @@ def test_each_action_works_in_each_release(vm_of_release: Simulator, upgrade_on:
     assert request.is_met_by(state.works[0].device, [NEW])
 
 
-def test_the_body_of_an_installation_has_the_form_of_the_release(
+def test_body_of_an_installation_has_the_form_of_the_release(
     vm_of_release: Simulator, release: str, upgrade_on: Upgrade
 ) -> None:
     edges = add_edges(vm_of_release, INSTALL)
@@ -87,7 +87,7 @@ REMOTE = "c8000v-universalk9.17.12.04.0.6740.SPA.bin"
 
 @pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])
 @pytest.mark.parametrize("activate", [False, True])
-def test_a_remote_image_is_installed_by_file_name_and_version(
+def test_remote_image_is_installed_by_file_name_and_version(
     vm_of_release: Simulator, upgrade_on: Upgrade, activate: bool
 ) -> None:
     server = vm_of_release.add_remote_server("images", remoteServerUrl="192.0.2.7")
@@ -113,7 +113,7 @@ def test_a_remote_image_is_installed_by_file_name_and_version(
     assert state.as_result()["devices"][0]["version"] == NEW
 
 
-def test_an_installed_version_is_activated_instead_of_installed(vm_of_release: Simulator, upgrade_on: Upgrade) -> None:
+def test_installed_version_is_activated_instead_of_installed(vm_of_release: Simulator, upgrade_on: Upgrade) -> None:
     edges = add_edges(vm_of_release, INSTALL)
     edges[0]["availableVersions"] = [NEW]
     state = upgrade_on(vm_of_release).run(INSTALL_AND_ACTIVATE, names(edges), [NEW])
@@ -161,7 +161,7 @@ def test_rows_with_versions_of_their_own_make_a_group_each(vm: Simulator, upgrad
 
 @pytest.mark.parametrize("spelling", ["17.09.04a.0.6", "17.9.4a.0.6", "17.09.04a.0.6.1689", "17.9.4A.0.6.1689"])
 @pytest.mark.parametrize("request_", [ACTIVATE, SET_DEFAULT, REMOVE], ids=["activate", "set default", "remove"])
-def test_the_spelling_of_the_device_is_sent(
+def test_spelling_of_the_device_is_sent(
     vm: Simulator, upgrade_on: Upgrade, request_: ActionRequest, spelling: str
 ) -> None:
     vm.add_device("edge-1", "vedge", "17.06.05.0.6543", availableVersions=["17.09.04a.0.6", "17.09.04.0.6"])
@@ -171,7 +171,7 @@ def test_the_spelling_of_the_device_is_sent(
 
 
 @pytest.mark.parametrize("request_", [ACTIVATE, SET_DEFAULT], ids=["activate", "set default"])
-def test_a_version_that_is_not_spelled_out_is_refused_with_what_there_is(
+def test_incomplete_version_is_refused_with_the_versions_there_are(
     vm: Simulator, upgrade_on: Upgrade, request_: ActionRequest
 ) -> None:
     vm.add_device("edge-1", "vedge", "17.06.05.0.6543", availableVersions=["17.09.04a.0.6"])

@@ -52,7 +52,7 @@ LOST = [(how, name) for how in MADE for name in REQUESTS if REQUESTS[name].reboo
 
 
 @pytest.mark.parametrize(("how", "name"), LOST)
-def test_the_task_of_a_lost_response_is_found(
+def test_task_of_a_lost_response_is_found(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, how: str, name: str
 ) -> None:
     vm, request = in_time(), REQUESTS[name]
@@ -67,7 +67,7 @@ def test_the_task_of_a_lost_response_is_found(
 
 
 @pytest.mark.parametrize("how", MADE)
-def test_the_effect_of_a_lost_response_is_found_where_the_task_has_ended(
+def test_effect_of_a_lost_response_is_found_after_its_task(
     vm_of_release: Simulator, upgrade_on: Upgrade, how: str
 ) -> None:
     edges = add_edges(vm_of_release, ACTIVATE)
@@ -117,7 +117,7 @@ def test_what_nothing_explains_is_unknown_and_final_for_a_reboot(
     assert notes.notes == []
 
 
-def test_only_readable_responses_count_while_a_task_is_looked_for(
+def test_only_readable_responses_count_while_a_task_is_searched(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, recorded_sleeps: list[float]
 ) -> None:
     vm = in_time()
@@ -140,7 +140,7 @@ def test_only_readable_responses_count_while_a_task_is_looked_for(
     assert sum(recorded_sleeps) > 120.0
 
 
-def test_a_lost_response_is_not_looked_for_beyond_the_deadline(
+def test_lost_response_is_not_searched_for_beyond_the_deadline(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, recorded_sleeps: list[float]
 ) -> None:
     vm = in_time()
@@ -151,7 +151,7 @@ def test_a_lost_response_is_not_looked_for_beyond_the_deadline(
     assert sum(recorded_sleeps) <= 25.0
 
 
-def test_a_running_task_without_rows_does_not_prolong_the_search(
+def test_running_task_without_rows_does_not_prolong_the_search(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, recorded_sleeps: list[float]
 ) -> None:
     vm = in_time(rows_after=9000.0)
@@ -195,7 +195,7 @@ def test_groups_that_were_sent_are_waited_for_before_the_error(
 @pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])
 @pytest.mark.parametrize("restart", [(0.6, 0.0), (0.0, 0.6), (0.5, 0.5)], ids=["refused", "not ready", "both"])
 @pytest.mark.parametrize("request_", [ACTIVATE, INSTALL_AND_ACTIVATE], ids=["activate", "install and activate"])
-def test_a_manager_that_activates_itself_is_waited_for(
+def test_manager_that_activates_itself_is_waited_for(
     simulate: Callable[..., Simulator],
     connect: Callable[..., ManagerSession],
     release: str,

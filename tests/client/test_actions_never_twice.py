@@ -107,7 +107,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("request_", "store", "deferred", "meanwhile"), CASES.values(), ids=CASES)
-def test_a_run_killed_anywhere_never_sends_twice(
+def test_run_killed_anywhere_never_sends_twice(
     runner_for: Callable[..., tuple[Simulator, Runner]],
     recorded_sleeps: list[float],
     request_: ActionRequest,
@@ -133,7 +133,7 @@ def test_a_run_killed_anywhere_never_sends_twice(
 
 
 @pytest.mark.parametrize(("store", "sent"), [(Notes, 1), (Forgetful, 2)], ids=["store", "no store"])
-def test_an_activation_that_failed_unseen_is_sent_again_only_without_a_store(
+def test_activation_that_failed_unseen_is_repeated_only_without_a_store(
     runner_for: Callable[..., tuple[Simulator, Runner]],
     recorded_sleeps: list[float],
     store: type[Notes],

@@ -45,7 +45,7 @@ def cpu_of(call: Callable[[], Any]) -> float:
     return min(spent)
 
 
-def test_the_status_of_500_devices_is_judged_in_50_ms() -> None:
+def test_status_of_500_devices_is_judged_in_50_ms() -> None:
     body = status_of(COUNT)
     targets = [Target(row["uuid"], row["system-ip"]) for row in body["data"]]
 
@@ -66,7 +66,7 @@ def test_500_devices_are_activated_by_one_request(vm: Simulator, upgrade_on: Cal
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "\U0001f600", '"', "\x00"])
-def test_a_row_takes_800_bytes_at_most(letter: str) -> None:
+def test_row_takes_800_bytes_at_most(letter: str) -> None:
     device = Device(
         "branch-router-1.example.com",
         running="17.12.04.0.6740",
@@ -92,7 +92,7 @@ def test_a_row_takes_800_bytes_at_most(letter: str) -> None:
     assert row["available"] == list(device.available)
 
 
-def test_a_row_that_fits_is_not_cut() -> None:
+def test_row_that_fits_is_not_cut() -> None:
     device = Device("edge-1", running=OLD, device_id="d6a5f3a2-0000", available=(NEW,))
     row = DeviceWork(device, (NEW,), device.as_target()).end("failed", "r" * 150, "a" * 100).as_row(applied=True)
     assert (row["reason"], row["activity"]) == ("r" * 150, "a" * 100)

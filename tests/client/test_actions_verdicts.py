@@ -78,7 +78,7 @@ CASES: dict[str, tuple[ActionRequest, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("request_", "knobs", "reason"), CASES.values(), ids=CASES)
-def test_a_device_that_is_not_as_wanted_failed(
+def test_device_that_is_not_as_wanted_failed(
     in_time: Callable[..., Simulator],
     upgrade_on: Upgrade,
     request_: ActionRequest,
@@ -101,7 +101,7 @@ def test_a_device_that_is_not_as_wanted_failed(
 
 @pytest.mark.parametrize("word", ["Failure", "Gone fishing"])
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
-def test_a_reported_failure_with_the_effect_is_a_success_with_a_remark(
+def test_reported_failure_with_the_effect_succeeds_with_a_remark(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, request_: ActionRequest, word: str
 ) -> None:
     vm = in_time()
@@ -116,7 +116,7 @@ def test_a_reported_failure_with_the_effect_is_a_success_with_a_remark(
     raise_unless_done(state)
 
 
-def test_a_failed_validation_fails_all_devices_with_its_words(
+def test_failed_validation_fails_all_devices_with_its_words(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade
 ) -> None:
     vm = in_time()
@@ -129,7 +129,7 @@ def test_a_failed_validation_fails_all_devices_with_its_words(
 
 
 @pytest.mark.parametrize("notice_after", [0.0, 600.0])
-def test_a_device_that_stays_down_is_waited_for(
+def test_device_that_stays_down_is_waited_for(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, notice_after: float
 ) -> None:
     vm = in_time()
@@ -140,7 +140,7 @@ def test_a_device_that_stays_down_is_waited_for(
     assert edges[1]["version"] == NEW
 
 
-def test_a_device_that_is_not_back_in_time_failed(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
+def test_device_that_is_not_back_in_time_failed(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
     vm = in_time()
     edges = add_edges(vm, ACTIVATE, 3)
     vm.behave("edge-2", stays_down=1800.0)
@@ -150,13 +150,13 @@ def test_a_device_that_is_not_back_in_time_failed(in_time: Callable[..., Simulat
     assert work.reason == (f"the manager reports success, but the device is unreachable (last known version {OLD})")
 
 
-def test_a_task_without_rows_is_waited_for(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
+def test_task_without_rows_is_waited_for(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
     vm = in_time(rows_after=480.0)
     edges = add_edges(vm, INSTALL, 3)
     assert [work.action for work in run(upgrade_on(vm), INSTALL, edges).works] == ["installed"] * 3
 
 
-def test_a_task_that_has_no_end_in_time_failed_and_is_found_by_a_retry(
+def test_task_that_outlasts_its_limit_is_found_by_a_retry(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade
 ) -> None:
     vm = in_time()
@@ -172,7 +172,7 @@ def test_a_task_that_has_no_end_in_time_failed_and_is_found_by_a_retry(
     assert len(vm.actions) == 2
 
 
-def test_devices_that_cannot_be_listed_at_the_end_failed_and_say_so(
+def test_devices_that_cannot_be_listed_at_the_end_failed(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade
 ) -> None:
     vm = in_time()
@@ -185,7 +185,7 @@ def test_devices_that_cannot_be_listed_at_the_end_failed_and_say_so(
     assert state.works[0].reason == "the manager reports success, but the manager does not list the device"
 
 
-def test_an_id_that_the_manager_refuses_is_verified_by_the_lists(
+def test_id_that_the_manager_refuses_is_verified_by_the_lists(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, recorded_sleeps: list[float]
 ) -> None:
     vm = in_time()

@@ -36,13 +36,13 @@ def deletes(vm: Simulator) -> int:
     return sum(one.method == "DELETE" for one in vm.requests)
 
 
-def test_a_change_that_worked_answers_nothing(vm_of_release: Simulator, session: ManagerSession, path: str) -> None:
+def test_successful_change_returns_nothing(vm_of_release: Simulator, session: ManagerSession, path: str) -> None:
     envelope = session.request("DELETE", path)
     assert (envelope.body, envelope.status, envelope.header) == (None, 200, {})
     assert vm_of_release.images == []
 
 
-def test_a_rate_limited_change_is_sent_again(
+def test_rate_limited_change_is_sent_again(
     vm_of_release: Simulator, session: ManagerSession, path: str, recorded_sleeps: list[float]
 ) -> None:
     vm_of_release.faults.add("http_429", times=2, retry_after=4)
@@ -51,7 +51,7 @@ def test_a_rate_limited_change_is_sent_again(
     assert recorded_sleeps == [4, 4]
 
 
-def test_a_change_that_is_always_rate_limited_is_sent_six_times(
+def test_change_that_is_always_rate_limited_is_sent_six_times(
     vm_of_release: Simulator, session: ManagerSession, path: str
 ) -> None:
     vm_of_release.faults.add("http_429", times=None)
@@ -61,7 +61,7 @@ def test_a_change_that_is_always_rate_limited_is_sent_six_times(
     assert len(vm_of_release.images) == 1
 
 
-def test_a_change_that_was_refused_a_connection_is_sent_again(
+def test_change_that_was_refused_a_connection_is_sent_again(
     vm_of_release: Simulator, session: ManagerSession, path: str
 ) -> None:
     _ = session.server
@@ -86,7 +86,7 @@ def test_a_change_that_was_refused_a_connection_is_sent_again(
         ("short_body", {"method": "DELETE"}, True),
     ],
 )
-def test_a_change_whose_answer_is_lost_has_an_unknown_outcome_and_is_not_repeated(
+def test_change_whose_response_is_lost_is_not_repeated(
     vm_of_release: Simulator,
     connect: Connect,
     path: str,
@@ -116,7 +116,7 @@ def test_a_change_whose_answer_is_lost_has_an_unknown_outcome_and_is_not_repeate
         {"status": 202, "body": "<html>maintenance</html>"},
     ],
 )
-def test_an_unreadable_answer_to_a_change_is_never_a_success(
+def test_unreadable_response_to_a_change_is_never_a_success(
     vm_of_release: Simulator, session: ManagerSession, path: str, options: dict[str, Any]
 ) -> None:
     vm_of_release.faults.add("status", **options)
@@ -126,7 +126,7 @@ def test_an_unreadable_answer_to_a_change_is_never_a_success(
     assert deletes(vm_of_release) == 1
 
 
-def test_a_change_without_the_role_is_rejected_with_a_hint(
+def test_change_without_the_role_is_rejected_with_a_hint(
     vm_of_release: Simulator, session: ManagerSession, path: str
 ) -> None:
     vm_of_release.faults.add("forbidden", method="DELETE")
@@ -136,7 +136,7 @@ def test_a_change_without_the_role_is_rejected_with_a_hint(
     assert vm_of_release.counters.logins == 1
 
 
-def test_a_redirected_change_is_not_followed(vm_of_release: Simulator, session: ManagerSession, path: str) -> None:
+def test_redirected_change_is_not_followed(vm_of_release: Simulator, session: ManagerSession, path: str) -> None:
     vm_of_release.faults.add("redirect", location=f"{vm_of_release.url}/elsewhere")
     with pytest.raises(VManageProtocolError, match="not followed"):
         session.request("DELETE", path)
@@ -154,7 +154,7 @@ def test_a_redirected_change_is_not_followed(vm_of_release: Simulator, session: 
         ("status", {"status": 200, "body": "{"}, VManageProtocolError),
     ],
 )
-def test_a_body_that_can_be_read_once_is_sent_once(
+def test_body_that_can_be_read_once_is_sent_once(
     vm_of_release: Simulator,
     session: ManagerSession,
     recorded_sleeps: list[float],
@@ -171,7 +171,7 @@ def test_a_body_that_can_be_read_once_is_sent_once(
     assert recorded_sleeps == []
 
 
-def test_a_change_before_which_the_login_fails_has_no_unknown_outcome(vm: Simulator, connect: Connect) -> None:
+def test_change_whose_login_fails_has_no_unknown_outcome(vm: Simulator, connect: Connect) -> None:
     for send in (
         lambda session: session.request("DELETE", f"{SOFTWARE}/1"),
         lambda session: session.send_body(f"{SOFTWARE}/package", b"x", "text/plain"),

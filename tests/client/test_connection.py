@@ -66,7 +66,7 @@ def test_certificate_of_another_name_is_a_configuration_error(
     assert vm.requests == []
 
 
-def test_the_ca_bundle_of_the_connection_wins_over_the_environment(
+def test_ca_bundle_of_the_connection_wins_over_the_environment(
     vm: Simulator, connect: Connect, other_ca: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):

@@ -24,7 +24,7 @@ Calls = Callable[[Simulator], list[str]]
 LISTS = "device/action/install/devices"
 
 
-def test_the_devices_are_in_three_lists(vm_of_release: Simulator, connect: Connect, calls: Calls) -> None:
+def test_devices_are_in_three_lists(vm_of_release: Simulator, connect: Connect, calls: Calls) -> None:
     vm = vm_of_release
     for name, kind in (("edge", "vedge"), ("smart", "vsmart"), ("bond", "vbond"), ("manager", "vmanage")):
         vm.add_device(name, kind, "20.9.4", availableVersions=["20.9.3"])

@@ -86,7 +86,7 @@ def test_rejection_is_worth_a_retry_only_under_5xx(status: int | None, *, retrya
     assert errors.VManageRejectedError("No", status=status).retryable is retryable
 
 
-def test_the_fields_of_an_error_are_plain_json() -> None:
+def test_fields_of_an_error_are_plain_json() -> None:
     assert json.loads(json.dumps(VManageError("No", **FIELDS).fields)) == FIELDS
 
 

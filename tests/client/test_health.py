@@ -63,13 +63,13 @@ def verdicts(before: DeviceHealth | None, after: DeviceHealth | None, **options:
     return {one.check: one.verdict for one in compare(before, after, **options)}
 
 
-def test_an_unchanged_device_is_ok_in_every_check() -> None:
+def test_unchanged_device_is_ok_in_every_check() -> None:
     found = compare(health(), health())
     assert {one.verdict for one in found} == {"ok"}
     assert worst(found) == "ok"
 
 
-def test_an_unreachable_edge_that_says_normal_is_worse() -> None:
+def test_unreachable_edge_that_says_normal_is_worse() -> None:
     gone = device(
         reachability="unreachable", connectedVManages=[], controlConnections="--", ompPeers="--", bfdSessions="--"
     )
@@ -79,14 +79,14 @@ def test_an_unreachable_edge_that_says_normal_is_worse() -> None:
     assert str(found[0]) == "reachable worse: yes before, no now"
 
 
-def test_a_reachable_edge_without_a_manager_is_unreachable() -> None:
+def test_reachable_edge_without_a_manager_is_unreachable() -> None:
     assert verdicts(health(), health(device(connectedVManages=[]))) == {"reachable": "worse"}
     assert verdicts(health(device(connectedVManages=[])), health(device(connectedVManages=[]))) == {
         "reachable": "was so before"
     }
 
 
-def test_a_device_that_is_missing_from_the_list_is_worse() -> None:
+def test_device_that_is_missing_from_the_list_is_worse() -> None:
     assert verdicts(health(), None) == {"reachable": "worse"}
 
 
@@ -96,7 +96,7 @@ def test_dashes_and_absent_fields_are_not_zero(value: Any) -> None:
     assert found["omp"] == "cannot tell"
 
 
-def test_a_device_without_a_role_in_omp_or_bfd_is_not_judged_by_it() -> None:
+def test_device_without_omp_or_bfd_is_not_judged_by_it() -> None:
     bare = counters(ompPeersUp=None, ompPeersDown=None, bfdSessionsUp=None, bfdSessionsDown=None)
     found = verdicts(health(counted=bare, rows=[]), health(counted=bare, rows=[]))
     assert set(found) == {"reachable", "control", "state", "certificate"}
@@ -129,13 +129,13 @@ def test_control_connections_are_compared_with_before_and_expected(
     assert verdicts(counted(before), counted(after))["control"] == verdict
 
 
-def test_a_gain_is_fine_and_a_loss_is_worse() -> None:
+def test_gain_is_fine_and_a_loss_is_worse() -> None:
     assert verdicts(health(), health(counted=counters(bfdSessionsUp=8)))["bfd"] == "ok"
     assert verdicts(health(), health(counted=counters(bfdSessionsUp=5)))["bfd"] == "worse"
     assert verdicts(health(), health(counted=counters(ompPeersUp=0)))["omp"] == "worse"
 
 
-def test_a_lost_colour_is_worse_although_the_sum_is_as_before() -> None:
+def test_lost_colour_is_worse_although_the_sum_is_as_before() -> None:
     found = compare(health(), health(rows=tlocs(lte=6)))
     assert [(one.verdict, one.before, one.after) for one in found if one.check == "colour"] == [
         ("ok", "lte 3", "lte 6"),
@@ -143,11 +143,11 @@ def test_a_lost_colour_is_worse_although_the_sum_is_as_before() -> None:
     ]
 
 
-def test_a_device_without_any_row_of_transports_cannot_be_judged_by_them() -> None:
+def test_device_without_transport_rows_is_not_judged_by_them() -> None:
     assert verdicts(health(), health(rows=[]))["colour"] == "cannot tell"
 
 
-def test_losses_that_failed_devices_explain_cannot_be_told() -> None:
+def test_losses_that_failed_devices_explain_are_cannot_tell() -> None:
     after = health(counted=counters(bfdSessionsUp=4), rows=tlocs(lte=2, mpls=2))
     assert verdicts(health(), after, lost_tlocs=1)["bfd"] == "cannot tell"
     assert verdicts(health(), after, lost_tlocs=1)["colour"] == "cannot tell"
@@ -157,7 +157,7 @@ def test_losses_that_failed_devices_explain_cannot_be_told() -> None:
 @pytest.mark.parametrize(
     ("field", "check", "bad"), [("state", "state", "yellow"), ("certificate-validity", "certificate", "Expired")]
 )
-def test_a_text_that_was_bad_before_is_no_loss(field: str, check: str, bad: str) -> None:
+def test_text_that_was_bad_before_is_no_loss(field: str, check: str, bad: str) -> None:
     ill = health(device(**{field: bad}))
     assert verdicts(health(), ill)[check] == "worse"
     assert verdicts(ill, ill)[check] == "was so before"
@@ -165,7 +165,7 @@ def test_a_text_that_was_bad_before_is_no_loss(field: str, check: str, bad: str)
     assert verdicts(health(), health(device(**{field: None})))[check] == "cannot tell"
 
 
-def test_the_configuration_is_judged_where_the_manager_shows_it() -> None:
+def test_configuration_is_judged_where_the_manager_shows_it() -> None:
     assert "config" not in verdicts(health(), health())
     synced, stale = health(device(configStatusMessage="In Sync")), health(device(configStatusMessage="Sync pending"))
     assert verdicts(synced, stale)["config"] == "worse"
@@ -174,7 +174,7 @@ def test_the_configuration_is_judged_where_the_manager_shows_it() -> None:
 @pytest.mark.parametrize(
     ("shift", "is_reboot"), [(0, False), (-60_000, False), (60_000, False), (300_000, False), (301_000, True)]
 )
-def test_a_boot_time_that_wobbles_is_no_reboot(shift: int, is_reboot: bool) -> None:
+def test_boot_time_that_wobbles_is_no_reboot(shift: int, is_reboot: bool) -> None:
     after = health(device(**{"uptime-date": 1714036080000 + shift}))
     assert rebooted(health(), after) is is_reboot
     assert rebooted(health(), health(device(**{"uptime-date": None}))) is None
@@ -196,7 +196,7 @@ def test_rows_are_joined_by_address_and_not_by_name() -> None:
     assert (found[IP].bfd_up, found["10.10.1.14"].bfd_up) == (None, 1)
 
 
-def test_the_compact_form_leaves_out_what_is_unknown() -> None:
+def test_compact_form_leaves_out_what_is_unknown() -> None:
     assert health(rows=[], counted={"system-ip": IP}).as_json() == {
         "reachable": True,
         "state": "green",

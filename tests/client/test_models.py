@@ -37,7 +37,7 @@ def one(**record: Any) -> SoftwareImage:
         ("ftp://a/:8080/software/package/", "vmanage", True),
     ],
 )
-def test_the_managers_own_address_is_no_url_entry(url: str | None, version_type: str, *, is_entry: bool) -> None:
+def test_managers_own_address_is_no_url_entry(url: str | None, version_type: str, *, is_entry: bool) -> None:
     assert SoftwareImage(url=url, version_type=version_type).is_repository_url is is_entry
 
 
@@ -237,7 +237,7 @@ def test_every_field_may_be_missing() -> None:
         (-1e30, None),
     ],
 )
-def test_the_time_of_an_update_is_milliseconds_or_unknown(value: Any, expected: int | None) -> None:
+def test_time_of_an_update_is_milliseconds_or_unknown(value: Any, expected: int | None) -> None:
     assert one(updatedOn=value).updated_on == expected
 
 
@@ -257,7 +257,7 @@ def test_platform_families_come_as_a_list_or_as_text(value: Any, families: tuple
     assert one(platformFamily=value).platform_family == families
 
 
-def test_the_type_of_an_image_has_two_names() -> None:
+def test_type_of_an_image_has_two_names() -> None:
     assert one(versionTypeName="software").image_type == "software"
     assert one(versionTypeName="software", imageType="container").image_type == "container"
 
@@ -274,7 +274,7 @@ def test_the_type_of_an_image_has_two_names() -> None:
         ("9" * 5000 + ".1", None),
     ],
 )
-def test_the_release_is_two_numbers_or_unknown(version: str | None, release: tuple[int, int] | None) -> None:
+def test_release_is_two_numbers_or_unknown(version: str | None, release: tuple[int, int] | None) -> None:
     assert ServerInfo(version=version).release == release
 
 

@@ -26,7 +26,7 @@ TENANTS = [
 ]
 
 
-def test_the_server_says_release_and_tenancy(vm_of_release: Simulator, connect: Connect) -> None:
+def test_server_says_release_and_tenancy(vm_of_release: Simulator, connect: Connect) -> None:
     server = connect(vm_of_release).server
     assert server.version == vm_of_release.version
     assert server.release == tuple(int(part) for part in vm_of_release.version.split(".")[:2])

@@ -46,7 +46,7 @@ def test_record_of_release_16_3_has_six_fields() -> None:
     assert not image.is_repository_url
 
 
-def test_the_two_lists_show_the_same_image_under_two_ids() -> None:
+def test_two_lists_show_the_same_image_under_two_ids() -> None:
     (grouped,), (per_file,) = images("20.9/software"), images("20.9/software_images")
     name = "isr4200-universalk9_ias.17.09.01.0.155356_V17_9_0_8.SSA.bin"
     assert grouped.file_name == per_file.file_name == grouped.uploaded_name == name
@@ -104,7 +104,7 @@ def test_repository_urls_differ_from_files() -> None:
         ("20.18", "20.18.2.1", (20, 18), ("SingleTenant", "tenant"), True),
     ],
 )
-def test_the_server_of_each_release_is_read(
+def test_server_of_each_release_is_read(
     path: str, version: str, release: tuple[int, int], modes: tuple[str, str], *, has_token: bool
 ) -> None:
     info = parse_server_info(Envelope(payload(f"{path}/server")).record)

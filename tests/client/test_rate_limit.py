@@ -112,7 +112,7 @@ def test_wait_for_the_rate_limit_ends_with_an_abort(vm: Simulator, connect: Conn
 
 
 @pytest.mark.parametrize(("given", "rate"), [({}, 20), ({"requests_per_second": "2.5"}, 2.5)])
-def test_the_connection_sets_the_rate(given: dict[str, Any], rate: float) -> None:
+def test_connection_sets_the_rate(given: dict[str, Any], rate: float) -> None:
     assert read_settings(host="vm", login="admin", password="secret", extra=given).requests_per_second == rate
 
 

@@ -61,13 +61,13 @@ def test_what_stays_unavailable_is_repeated_five_times_with_growing_waits(clock:
     assert sum(clock.recorded_sleeps) < 60
 
 
-def test_the_waits_of_two_calls_differ(clock: Clock) -> None:
+def test_waits_of_two_calls_differ(clock: Clock) -> None:
     attempts(clock, VManageUnavailableError("busy"))
     attempts(clock, VManageUnavailableError("busy"))
     assert len(set(clock.recorded_sleeps)) == 10
 
 
-def test_the_managers_own_wait_is_obeyed(clock: Clock) -> None:
+def test_wait_that_the_manager_asks_for_is_obeyed(clock: Clock) -> None:
     assert attempts(clock, VManageUnavailableError("busy", retry_after=3)) == 6
     assert clock.recorded_sleeps == [3] * 5
 
@@ -155,5 +155,5 @@ def test_no_retry_after_breaks_the_parser(value: str, date: str) -> None:
     assert seconds is None or seconds >= 0
 
 
-def test_the_limits_are_those_of_the_docs() -> None:
+def test_limits_are_those_of_the_docs() -> None:
     assert (retry.MAX_REPEATS, retry.MAX_REPEATS_S) == (5, 60.0)

@@ -52,7 +52,7 @@ def status(**row: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("release", ["16.3.1", "20.12.4"])
-def test_the_image_of_a_running_installation_is_not_deleted(vm_of_release: Simulator, connect: Connect) -> None:
+def test_image_of_a_running_installation_is_not_deleted(vm_of_release: Simulator, connect: Connect) -> None:
     vm, session = vm_of_release, connect(vm_of_release)
     image, other = vm.add_image(NEEDED), vm.add_image("c8000v-17.12.4.bin", version="17.12.5")
     edge = vm.add_device("edge", version="17.9.1", platformFamily="isr4300")
@@ -147,7 +147,7 @@ def test_only_tasks_that_work_with_images_count(
     assert (reason() is not None) is needs
 
 
-def test_the_status_of_other_tasks_is_not_read(
+def test_status_of_other_tasks_is_not_read(
     vm: Simulator, shows: Callable[..., None], reason: Callable[..., str | None]
 ) -> None:
     shows([{"processId": "push_template-1", "action": "push_template"}])

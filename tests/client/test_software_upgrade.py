@@ -86,7 +86,7 @@ def posts(vm: Simulator) -> list[str]:
     return [one for one in sent if one not in ("j_security_check", "logout")]
 
 
-def test_an_activation_runs_the_version_and_leaves_the_default(
+def test_activation_runs_the_version_and_leaves_the_default(
     vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
 ) -> None:
     has_installed(edges)
@@ -99,7 +99,7 @@ def test_an_activation_runs_the_version_and_leaves_the_default(
     raise_unless_done(state)
 
 
-def test_an_activation_of_ten_devices_takes_few_requests(
+def test_activation_of_ten_devices_takes_few_requests(
     vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], recorded_sleeps: list[float]
 ) -> None:
     edges = [vm.add_device(f"edge-{number}", "vedge", OLD) for number in range(10)]
@@ -120,7 +120,7 @@ def test_what_is_wanted_already_sends_nothing(
     assert state.as_result()["changed"] is False
 
 
-def test_a_device_is_found_by_each_of_its_names_and_rows(
+def test_device_is_found_by_each_of_its_names_and_rows(
     upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
 ) -> None:
     has_installed(edges)
@@ -170,7 +170,7 @@ def test_bad_devices_are_refused_before_anything_is_sent(
         ({"availableVersions": []}, SET_DEFAULT, "not installed on it"),
     ],
 )
-def test_a_blocked_device_refuses_the_whole_action(
+def test_blocked_device_refuses_the_whole_action(
     vm: Simulator,
     upgrade: Callable[..., SoftwareUpgrade],
     edges: list[dict[str, Any]],
@@ -198,7 +198,7 @@ def test_blocked_devices_can_be_skipped(
 
 
 @pytest.mark.parametrize("activate", [False, True], ids=["install", "install and activate"])
-def test_an_installation_sends_the_image_in_the_form_of_the_release(
+def test_installation_sends_the_image_in_the_form_of_the_release(
     vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]], activate: bool
 ) -> None:
     vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))
@@ -220,7 +220,7 @@ def test_check_mode_decides_as_a_run_and_sends_nothing(
     assert [row["applied"] for row in planned.as_result()["devices"]] == [False] * 3
 
 
-def test_a_state_survives_a_deferral(upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]) -> None:
+def test_state_survives_a_deferral(upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]) -> None:
     has_installed(edges)
     one = upgrade()
     state = one.submit(ACTIVATE, names(edges), [NEW])
@@ -233,7 +233,7 @@ def test_a_state_survives_a_deferral(upgrade: Callable[..., SoftwareUpgrade], ed
 # -- never twice ------------------------------------------------------------------------------------------------------
 
 
-def test_a_running_task_of_our_user_is_taken_over(
+def test_running_task_of_our_user_is_taken_over(
     vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
 ) -> None:
     has_installed(edges)
@@ -246,7 +246,7 @@ def test_a_running_task_of_our_user_is_taken_over(
     assert [len(one.json["devices"]) for one in sent] == [2, 1]
 
 
-def test_a_noted_task_is_taken_over_although_it_has_ended(
+def test_noted_task_is_taken_over_although_it_has_ended(
     vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
 ) -> None:
     has_installed(edges)
@@ -259,7 +259,7 @@ def test_a_noted_task_is_taken_over_although_it_has_ended(
     assert notes.notes == []
 
 
-def test_an_intent_that_nothing_explains_is_final_for_a_reboot(
+def test_intent_that_nothing_explains_is_final_for_a_reboot(
     vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
 ) -> None:
     has_installed(edges)
@@ -271,7 +271,7 @@ def test_an_intent_that_nothing_explains_is_final_for_a_reboot(
     assert notes.notes == []  # a person has been told
 
 
-def test_an_intent_to_install_may_be_sent(
+def test_intent_to_install_may_be_sent(
     vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
 ) -> None:
     vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))
@@ -280,7 +280,7 @@ def test_an_intent_to_install_may_be_sent(
     assert posts(vm) == ["install"]
 
 
-def test_the_intent_is_noted_before_the_request_and_the_id_after(
+def test_intent_is_noted_before_the_request_and_the_id_after(
     vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
 ) -> None:
     has_installed(edges)
@@ -298,7 +298,7 @@ def test_the_intent_is_noted_before_the_request_and_the_id_after(
 # -- the verdict ------------------------------------------------------------------------------------------------------
 
 
-def test_a_failed_device_is_final_after_a_reboot_and_named(
+def test_failed_device_is_final_after_a_reboot_and_named(
     upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
 ) -> None:
     has_installed(edges)
@@ -313,7 +313,7 @@ def test_a_failed_device_is_final_after_a_reboot_and_named(
     assert [row["action"] for row in caught.value.done] == ["activated", "failed", "activated"]
 
 
-def test_an_empty_repository_is_listed_once_for_all_devices(
+def test_empty_repository_is_listed_once_for_all_devices(
     vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
 ) -> None:
     with pytest.raises(VManageBlockedError, match="no image of version"):

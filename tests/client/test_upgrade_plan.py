@@ -61,7 +61,7 @@ def test_each_device_gets_the_step_that_it_needs() -> None:
         (edge("x", site_id="busy"), "task 1 is at work"),
     ],
 )
-def test_what_stands_in_the_way_is_a_reason_and_no_error(device: Device, reason: str) -> None:
+def test_obstacle_is_a_reason_and_no_error(device: Device, reason: str) -> None:
     busy = (lambda target: "task 1 is at work on it") if device.site_id == "busy" else (lambda target: None)
     plan = make_plan(parse_wish(NEW), fleet(device, busy=busy))
     assert plan.waves == ()
@@ -94,7 +94,7 @@ def test_versions_may_differ_by_platform_family() -> None:
     assert "names none for its platform family isr4200" in plan.blocked[0].reason
 
 
-def test_a_selection_narrows_the_fleet() -> None:
+def test_selection_narrows_the_fleet() -> None:
     devices = [edge("a", site_id="1"), edge("b", site_id="2"), edge("c", "17.06.01.0.1", site_id="1"), edge("d")]
     wish = parse_wish(NEW, sites=[1, "2"], running="17.09.*", exclude=["b"])
     assert steps(make_plan(wish, fleet(*devices))) == {"a": "install+activate"}
@@ -154,7 +154,7 @@ def test_every_device_is_in_exactly_one_place(drawn: list[tuple[str, str, bool, 
     assert all(one.reason for one in plan.blocked)
 
 
-def test_a_fleet_is_read_in_few_calls(vm: Simulator, connect: Callable[..., ManagerSession]) -> None:
+def test_fleet_is_read_in_few_calls(vm: Simulator, connect: Callable[..., ManagerSession]) -> None:
     for number in range(20):
         vm.add_device(f"edge-{number}", "vedge", OLD, site_id=str(number))
     vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))

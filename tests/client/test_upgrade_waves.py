@@ -54,7 +54,7 @@ def test_sites_are_ordered_as_numbers() -> None:
     assert names(make_waves(devices, [1])) == [["y"], ["x"], ["z"]]
 
 
-def test_a_manager_is_upgraded_alone() -> None:
+def test_manager_is_upgraded_alone() -> None:
     manager = edge("m", role="vmanage")
     assert names(make_waves([manager], [1])) == [["m"]]
     check_roles([manager])

@@ -163,7 +163,7 @@ def test_aborted_task_stops_while_devices_are_listed(vm: Simulator, connect: Con
         read_usage(session)
 
 
-def test_the_devices_are_read_again_after_a_minute(vm: Simulator, connect: Connect) -> None:
+def test_devices_are_read_again_after_a_minute(vm: Simulator, connect: Connect) -> None:
     clock = [1000.0]
     usage = CachedUsage(connect(vm), clock=lambda: clock[0])
     image = SoftwareImage(version="20.9.4")
