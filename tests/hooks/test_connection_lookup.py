@@ -38,7 +38,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
     return backend
 
 
-def test_a_secrets_backend_that_fails_is_retryable(backend: Backend, run: Callable[..., Any]) -> None:
+def test_secrets_backend_that_fails_is_retryable(backend: Backend, run: Callable[..., Any]) -> None:
     backend.broken = ConnectionError("https://vault.example.com?token=s3cret-token")
     with pytest.raises(VManageUnavailableError, match=r"could not be looked up \(Backend: ConnectionError\)") as caught:
         run(ListImagesOperator(task_id="list"))
@@ -46,13 +46,13 @@ def test_a_secrets_backend_that_fails_is_retryable(backend: Backend, run: Callab
     assert "s3cret-token" not in str(caught.value)
 
 
-def test_a_connection_that_no_backend_has_is_final(backend: Backend, run: Callable[..., Any]) -> None:
+def test_connection_that_no_backend_has_is_final(backend: Backend, run: Callable[..., Any]) -> None:
     with pytest.raises(VManageFailException, match="is not there"):
         run(ListImagesOperator(task_id="list"))
 
 
 @pytest.mark.parametrize("error", [RuntimeError("API_SERVER_ERROR"), PermissionError("denied"), TimeoutError()])
-def test_whatever_else_the_look_up_raises_is_retryable(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_other_errors_of_the_lookup_are_retryable(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(_: str) -> Any:
         raise error
 
@@ -74,7 +74,7 @@ def test_what_airflow_reports_as_not_found_is_final(monkeypatch: pytest.MonkeyPa
     ("reply", "expected"),
     [("API_SERVER_ERROR", VManageUnavailableError), ("CONNECTION_NOT_FOUND", VManageConfigurationError)],
 )
-def test_an_api_server_that_fails_is_retryable(
+def test_api_server_that_fails_is_retryable(
     monkeypatch: pytest.MonkeyPatch, reply: str, expected: type[Exception]
 ) -> None:
     """Airflow's own backend for the API server returns nothing for both."""
@@ -90,7 +90,7 @@ def test_an_api_server_that_fails_is_retryable(
         VManageHook("nowhere").list_images()
 
 
-def test_the_test_of_a_connection_says_that_it_could_not_be_looked_up(backend: Backend) -> None:
+def test_connection_test_says_that_the_lookup_failed(backend: Backend) -> None:
     backend.broken = ConnectionError("away")
     ok, text = VManageHook().test_connection()
     assert not ok
@@ -112,7 +112,7 @@ def test_tasks_of_one_process_send_a_refused_login_once(
     assert run(ListImagesOperator(task_id="list")) == []
 
 
-def test_a_person_who_tests_the_connection_gets_an_attempt_and_tasks_after_it_none(
+def test_connection_test_gets_a_login_attempt_where_tasks_get_none(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
     connect(vm, password="wrong-word")

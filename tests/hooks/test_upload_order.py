@@ -56,7 +56,7 @@ def counting_server(asked: list[str]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_an_image_that_is_there_needs_neither_source_nor_list_of_checksums(
+def test_existing_image_needs_neither_source_nor_list_of_checksums(
     vm: Simulator, hook: VManageHook, sent: Callable[[], list[str]], *, check_mode: bool
 ) -> None:
     vm.add_image(NAME)
@@ -73,14 +73,14 @@ def test_an_image_that_is_there_needs_neither_source_nor_list_of_checksums(
     assert sent() == []
 
 
-def test_a_name_that_is_taken_is_told_before_a_source_that_is_gone(vm: Simulator, hook: VManageHook) -> None:
+def test_taken_name_is_reported_before_a_missing_source(vm: Simulator, hook: VManageHook) -> None:
     vm.add_image(NAME)
     with pytest.raises(VManageConflictError):
         hook.upload_image(f"/nowhere/{NAME}", if_exists="fail")
 
 
 @pytest.mark.parametrize("options", [{"source": f"/nowhere/{NAME}"}, {"checksum": "file:/nowhere/sums"}], ids=str)
-def test_a_replacement_whose_source_is_gone_leaves_the_old_image(
+def test_replacement_whose_source_is_gone_leaves_the_old_image(
     options: dict[str, Any], vm: Simulator, hook: VManageHook, sent: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     vm.add_image(NAME)
@@ -112,7 +112,7 @@ def metadata_calls(vm: Simulator) -> int:
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_an_image_with_other_bytes_than_promised_is_a_conflict(new: Simulator, *, check_mode: bool) -> None:
+def test_image_with_other_bytes_than_promised_is_a_conflict(new: Simulator, *, check_mode: bool) -> None:
     with VManageHook() as hook, pytest.raises(VManageConflictError) as caught:
         hook.upload_image(f"/nowhere/{NAME}", checksum=f"sha512:{OTHER['sha512']}", check_mode=check_mode)
     sentence, digests = str(caught.value), list(caught.value.lines)
@@ -123,7 +123,7 @@ def test_an_image_with_other_bytes_than_promised_is_a_conflict(new: Simulator, *
     assert [one.path for one in new.requests if one.path.endswith("/package")] == []
 
 
-def test_an_image_with_the_promised_bytes_is_verified_by_one_call(
+def test_image_with_the_promised_bytes_is_verified_by_one_call(
     new: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     with VManageHook() as hook:
@@ -142,7 +142,7 @@ def test_an_image_with_the_promised_bytes_is_verified_by_one_call(
         ("file:/nowhere/sums", "not verified: checksum: "),
     ],
 )
-def test_what_cannot_be_compared_is_unchanged_and_says_that_it_is_not_verified(
+def test_image_that_cannot_be_compared_is_unchanged_and_not_verified(
     checksum: str | None, said: str, new: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     with VManageHook() as hook:
@@ -153,7 +153,7 @@ def test_what_cannot_be_compared_is_unchanged_and_says_that_it_is_not_verified(
 
 
 @pytest.mark.parametrize("release", ["16.3.1", "20.12.4"])
-def test_a_release_that_shows_no_checksum_is_not_asked_for_one(
+def test_release_that_shows_no_checksum_is_not_asked_for_one(
     vm_of_release: Simulator, connect: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "airflow_provider_vmanage")
@@ -166,7 +166,7 @@ def test_a_release_that_shows_no_checksum_is_not_asked_for_one(
 
 
 @pytest.mark.parametrize("algorithm", ["sha512", "sha256", None])
-def test_an_upload_says_by_what_its_bytes_were_verified(
+def test_upload_says_how_its_bytes_were_verified(
     algorithm: str | None, vm: Simulator, hook: VManageHook, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "airflow_provider_vmanage")
@@ -178,7 +178,7 @@ def test_an_upload_says_by_what_its_bytes_were_verified(
     assert said in caplog.text
 
 
-def test_a_list_of_checksums_is_searched_for_the_given_file_name(
+def test_list_of_checksums_is_searched_for_the_given_file_name(
     vm: Simulator, hook: VManageHook, tmp_path: Path
 ) -> None:
     (tmp_path / "download.tmp").write_bytes(b"image")
@@ -198,6 +198,6 @@ class Notes:
     def clear(self) -> None: ...
 
 
-def test_after_a_kill_an_image_that_is_there_needs_no_source_either(vm: Simulator, hook: VManageHook) -> None:
+def test_existing_image_needs_no_source_after_a_kill_either(vm: Simulator, hook: VManageHook) -> None:
     vm.add_image(NAME)
     assert hook.upload_image(f"/nowhere/{NAME}", notes=Notes()).action == "unchanged"

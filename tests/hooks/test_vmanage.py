@@ -68,7 +68,7 @@ FORMS = (
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_connection_may_be_written_in_each_form_that_airflow_reads(
+def test_connection_may_have_each_form_that_airflow_reads(
     form: Callable[[Simulator], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Simulator(password="p@ss/w:rd %2F&=+") as vm:
@@ -78,7 +78,7 @@ def test_a_connection_may_be_written_in_each_form_that_airflow_reads(
         assert (vm.counters.logins, vm.counters.open_sessions) == (1, 0)
 
 
-def test_a_host_without_tls_is_reached_by_its_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_without_tls_is_reached_by_its_schema(monkeypatch: pytest.MonkeyPatch) -> None:
     with Simulator(tls=False) as vm:
         monkeypatch.setenv(VARIABLE, as_json(vm, schema="http", extra={}))
         with VManageHook() as hook:
@@ -104,7 +104,7 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("fields", "extra", "words"), BAD)
-def test_a_bad_field_is_named_with_its_mend_and_nothing_is_sent(
+def test_bad_field_is_named_with_its_fix_before_any_request(
     fields: dict[str, Any], extra: dict[str, Any], words: str, vm: Simulator, connect: Callable[..., None]
 ) -> None:
     connect(vm, extra=extra, **fields)
@@ -123,9 +123,7 @@ def test_nothing_is_read_or_sent_before_the_first_call(vm: Simulator, connect: C
     assert vm.requests == []
 
 
-def test_one_login_serves_all_calls_and_is_logged_out_on_errors_too(
-    vm: Simulator, connect: Callable[..., None]
-) -> None:
+def test_one_login_serves_all_calls_and_ends_after_errors(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm)
     hook = VManageHook()
     with hook:
@@ -155,7 +153,7 @@ def test_each_method_reaches_the_manager(vm: Simulator, connect: Callable[..., N
     assert vm.requests[-2].query == {"imageType": "software"}
 
 
-def test_an_upload_checks_its_arguments_before_it_logs_in(
+def test_upload_checks_its_arguments_before_it_logs_in(
     vm: Simulator, connect: Callable[..., None], tmp_path: Path
 ) -> None:
     connect(vm)
@@ -199,7 +197,7 @@ def test_unknown_extras_are_named_and_neither_shown_nor_sent(
     assert "canary" not in repr(vm.requests)
 
 
-def test_a_certificate_that_is_not_checked_is_warned_of_once(
+def test_certificate_that_is_not_checked_is_warned_of_once(
     vm: Simulator, connect: Callable[..., None], warnings: list[str]
 ) -> None:
     connect(vm, extra={"verify": "no", "ca_bundle": ""})
@@ -210,13 +208,13 @@ def test_a_certificate_that_is_not_checked_is_warned_of_once(
     assert "does not verify" in warning
 
 
-def test_a_connection_that_is_not_there_is_an_error_that_no_retry_mends() -> None:
+def test_missing_connection_is_final() -> None:
     with pytest.raises(VManageConfigurationError, match=r"Connection 'nobody' is not there .*correct the id"):
         VManageHook("nobody").list_images()
 
 
 @pytest.mark.parametrize("extra", ["no JSON", "[1, 2]"])
-def test_an_extra_that_is_no_object_is_refused(extra: str, vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extra_that_is_no_object_is_refused(extra: str, vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk import Connection
 
     connection = Connection(conn_id="vmanage_default", conn_type="vmanage", host=vm.url, extra=extra)
@@ -234,7 +232,7 @@ def test_requests_say_who_sends_them(vm: Simulator, connect: Callable[..., None]
     assert agents.pop().startswith("airflow-provider-vmanage/")
 
 
-def test_a_refused_login_is_sent_once_per_session(vm: Simulator, connect: Callable[..., None]) -> None:
+def test_refused_login_is_sent_once_per_session(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm, password="wrong")
     with VManageHook() as hook:
         for _ in range(3):
@@ -243,9 +241,7 @@ def test_a_refused_login_is_sent_once_per_session(vm: Simulator, connect: Callab
     assert [one.path for one in vm.requests] == ["/j_security_check", "/dataservice/client/server/ready"]
 
 
-def test_a_hook_that_is_told_to_stop_before_its_first_call_sends_nothing(
-    vm: Simulator, connect: Callable[..., None]
-) -> None:
+def test_hook_aborted_before_its_first_call_sends_nothing(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm)
     hook = VManageHook()
     hook.abort()
@@ -256,9 +252,7 @@ def test_a_hook_that_is_told_to_stop_before_its_first_call_sends_nothing(
         assert hook.list_images() == []
 
 
-def test_a_hook_without_a_with_statement_is_logged_out_when_it_is_dropped(
-    vm: Simulator, connect: Callable[..., None]
-) -> None:
+def test_hook_without_with_statement_logs_out_when_dropped(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm)
     gc.disable()  # at once, not when Python looks for cycles
     try:

@@ -30,7 +30,7 @@ def test_password_cookie_and_token_are_masked(
     assert [redact(f"see {secret} there") for secret in secrets] == ["see *** there"] * 3
 
 
-def test_a_password_is_masked_as_it_looks_in_a_form_too(
+def test_password_is_masked_in_its_form_encoding_too(
     connect: Callable[..., None], redact: Callable[[str], str]
 ) -> None:
     with Simulator(password="pass word/+&=") as vm:
@@ -55,7 +55,7 @@ def test_bearers_are_masked(
     assert redact(f"{bearer} {headers['x-xsrf-token']}") == f"{MASKED} {MASKED}"
 
 
-def test_the_session_of_a_tenant_is_masked(connect: Callable[..., None], redact: Callable[[str], str]) -> None:
+def test_session_of_a_tenant_is_masked(connect: Callable[..., None], redact: Callable[[str], str]) -> None:
     with Simulator(tenants=["blue"]) as vm:
         connect(vm, extra={"tenant": "blue"})
         with VManageHook() as hook:
@@ -63,7 +63,7 @@ def test_the_session_of_a_tenant_is_masked(connect: Callable[..., None], redact:
         assert redact(vm.requests[-2].headers["vsessionid"]) == MASKED
 
 
-def test_a_bad_connection_masks_its_secrets_before_it_is_refused(
+def test_bad_connection_masks_its_secrets_before_it_is_refused(
     vm: Simulator, connect: Callable[..., None], redact: Callable[[str], str]
 ) -> None:
     connect(vm, extra={"auth": "kerberos", "api_key": "a-long-api-key"})
@@ -85,7 +85,7 @@ def test_nothing_that_a_session_knows_shows_in_its_text(vm: Simulator, connect: 
 SIGNED = "https://joe:url-password@images.example.com/20.12/?sig=signed-123"
 
 
-def test_what_is_secret_in_a_url_is_masked_when_the_hook_is_called_without_an_operator(
+def test_secret_in_a_url_is_masked_without_an_operator(
     vm: Simulator, connect: Callable[..., None], redact: Callable[[str], str]
 ) -> None:
     connect(vm)
@@ -94,7 +94,7 @@ def test_what_is_secret_in_a_url_is_masked_when_the_hook_is_called_without_an_op
     assert redact("url-password signed-123") == f"{MASKED} {MASKED}"
 
 
-def test_what_is_secret_in_a_source_or_a_checksum_is_masked_before_it_is_opened(
+def test_secret_in_source_or_checksum_is_masked_before_opening(
     vm: Simulator, connect: Callable[..., None], redact: Callable[[str], str]
 ) -> None:
     connect(vm)

@@ -18,7 +18,7 @@ def it_always_logs_out(vm: Simulator) -> Iterator[None]:
     assert vm.counters.open_sessions == 0
 
 
-def test_a_good_connection_tells_release_tenancy_and_number_of_images(
+def test_good_connection_reports_release_tenancy_and_number_of_images(
     vm_of_release: Simulator, connect: Callable[..., None]
 ) -> None:
     vm_of_release.add_image("a.bin")
@@ -32,7 +32,7 @@ def test_a_good_connection_tells_release_tenancy_and_number_of_images(
     assert (vm_of_release.counters.logins, vm_of_release.counters.open_sessions) == (1, 0)
 
 
-def test_a_manager_of_many_tenants_says_so(connect: Callable[..., None]) -> None:
+def test_manager_of_many_tenants_says_so(connect: Callable[..., None]) -> None:
     with Simulator(tenants=["blue"]) as vm:
         connect(vm, extra={"tenant": "blue"})
         ok, text = VManageHook().test_connection()
@@ -40,7 +40,7 @@ def test_a_manager_of_many_tenants_says_so(connect: Callable[..., None]) -> None
     assert "(MultiTenant)" in text
 
 
-def test_a_refused_login_is_told_with_its_consequence(vm_of_release: Simulator, connect: Callable[..., None]) -> None:
+def test_refused_login_is_reported_with_its_consequence(vm_of_release: Simulator, connect: Callable[..., None]) -> None:
     connect(vm_of_release, password="wrong-word")
     ok, text = VManageHook().test_connection()
     assert not ok
@@ -50,19 +50,19 @@ def test_a_refused_login_is_told_with_its_consequence(vm_of_release: Simulator, 
     assert vm_of_release.counters.refused_logins == 1
 
 
-def test_a_connection_that_is_not_there_is_told_and_not_raised(vm: Simulator) -> None:
+def test_missing_connection_is_reported_and_not_raised(vm: Simulator) -> None:
     ok, text = VManageHook("missing").test_connection()
     assert not ok
     assert text.startswith("Connection 'missing' is not there (")
     assert vm.requests == []
 
 
-def test_a_masked_password_of_the_form_is_recognised(vm: Simulator, connect: Callable[..., None]) -> None:
+def test_masked_password_of_the_form_is_recognised(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm, password="***")
     assert VManageHook().test_connection()[1].endswith("The password arrived as '***': type it again in the form.")
 
 
-def test_a_certificate_of_another_authority_tells_what_to_set(vm: Simulator, connect: Callable[..., None]) -> None:
+def test_certificate_of_another_authority_names_the_setting(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm, extra={"ca_bundle": ""})
     ok, text = VManageHook().test_connection()
     assert not ok
@@ -80,7 +80,7 @@ def test_a_certificate_of_another_authority_tells_what_to_set(vm: Simulator, con
         ("truncated_json", "not JSON"),
     ],
 )
-def test_a_repository_that_cannot_be_read_is_told_apart_from_a_manager_that_cannot(
+def test_unreadable_repository_differs_from_an_unusable_manager(
     fault: str, words: str, vm: Simulator, connect: Callable[..., None]
 ) -> None:
     connect(vm)
@@ -92,7 +92,7 @@ def test_a_repository_that_cannot_be_read_is_told_apart_from_a_manager_that_cann
 
 
 @pytest.mark.parametrize(("host", "words"), [("no-such-host.invalid", "cannot be reached"), ("127.0.0.1:1", "refused")])
-def test_a_host_that_is_not_there_is_given_up_in_time(
+def test_missing_host_fails_in_time(
     host: str, words: str, vm: Simulator, connect: Callable[..., None], recorded_sleeps: list[float]
 ) -> None:
     """Airflow's own test of a connection has 60 seconds."""
@@ -103,7 +103,7 @@ def test_a_host_that_is_not_there_is_given_up_in_time(
     assert sum(recorded_sleeps) < 30
 
 
-def test_a_bad_field_is_told_as_by_any_call(vm: Simulator, connect: Callable[..., None]) -> None:
+def test_bad_field_is_reported_as_by_any_call(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm, extra={"auth": "kerberos"})
     ok, text = VManageHook().test_connection()
     assert (ok, text) == (
@@ -112,7 +112,7 @@ def test_a_bad_field_is_told_as_by_any_call(vm: Simulator, connect: Callable[...
     )
 
 
-def test_a_host_that_swallows_every_packet_is_given_up_in_time_too(
+def test_host_that_swallows_every_packet_fails_in_time_too(
     vm: Simulator, connect: Callable[..., None], recorded_sleeps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Six attempts and the waits between them, in less than those 60 seconds."""
