@@ -35,7 +35,7 @@ def writes(vm: Simulator) -> list[str]:
 
 @pytest.mark.parametrize("there", [False, True])
 @pytest.mark.parametrize("if_exists", ["skip", "replace"])
-def test_an_upload(
+def test_upload_reports_what_the_real_run_then_does(
     vm_of_release: Simulator,
     connect: Callable[..., None],
     run: Callable[..., Any],
@@ -62,7 +62,7 @@ def test_an_upload(
 @pytest.mark.parametrize(
     ("there", "action"), [(None, "added"), (URL, "unchanged"), ("https://old.example.com/", "replaced")]
 )
-def test_an_added_url(
+def test_added_url_reports_what_the_real_run_then_does(
     vm_of_release: Simulator, connect: Callable[..., None], run: Callable[..., Any], there: str | None, action: str
 ) -> None:
     vm = vm_of_release
@@ -78,7 +78,7 @@ def test_an_added_url(
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_a_deletion(
+def test_deletion_reports_what_the_real_run_then_does(
     vm_of_release: Simulator, connect: Callable[..., None], run: Callable[..., Any], *, there: bool
 ) -> None:
     vm = vm_of_release

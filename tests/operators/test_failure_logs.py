@@ -80,7 +80,7 @@ def unavailable(vm: Simulator, connect: Callable[..., None]) -> Callable[[], Lis
     return lambda: ListImagesOperator(task_id="list")
 
 
-def test_a_wrong_checksum_is_one_sentence_and_the_whole_digests_follow(
+def test_wrong_checksum_is_one_sentence_before_the_whole_digests(
     logs_of: Callable[[Any], Logs], wrong_checksum: Any
 ) -> None:
     logs = logs_of(wrong_checksum)
@@ -94,7 +94,7 @@ def test_a_wrong_checksum_is_one_sentence_and_the_whole_digests_follow(
 
 @pytest.mark.usefixtures("recorded_sleeps")
 @pytest.mark.parametrize("make", [untrusted, unavailable])
-def test_a_failure_shows_one_frame_of_ours_and_no_chain(
+def test_failure_shows_one_frame_of_ours_and_no_chain(
     logs_of: Callable[[Any], Logs], vm: Simulator, connect: Callable[..., None], make: Any
 ) -> None:
     logs = logs_of(make(vm, connect))
@@ -104,14 +104,14 @@ def test_a_failure_shows_one_frame_of_ours_and_no_chain(
     assert logs.lines(logging.ERROR) == [str(logs.outcome.error)]
 
 
-def test_an_error_that_a_retry_may_fix_keeps_its_type(
+def test_error_that_a_retry_may_fix_keeps_its_type(
     logs_of: Callable[[Any], Logs], vm: Simulator, connect: Callable[..., None], recorded_sleeps: list[float]
 ) -> None:
     logs = logs_of(unavailable(vm, connect))
     assert type(logs.outcome.error) is VManageUnavailableError
 
 
-def test_the_whole_traceback_is_logged_at_debug(
+def test_whole_traceback_is_logged_at_debug(
     logs_of: Callable[[Any], Logs], vm: Simulator, connect: Callable[..., None]
 ) -> None:
     logs = logs_of(untrusted(vm, connect))
@@ -122,7 +122,7 @@ def test_the_whole_traceback_is_logged_at_debug(
     assert "client/http/transport.py" in text or "client/http/connection.py" in text
 
 
-def test_a_series_of_changes_shows_the_digests_of_what_stopped_it(
+def test_series_of_changes_shows_the_digests_of_what_stopped_it(
     logs_of: Callable[[Any], Logs], run: Callable[..., Any], wrong_checksum: Any
 ) -> None:
     task = wrong_checksum()

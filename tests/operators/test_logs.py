@@ -64,7 +64,7 @@ def source(tmp_path: Path) -> str:
 # -- check mode ------------------------------------------------------------------------------------------------------
 
 
-def test_check_mode_of_prune_says_so_in_every_line_of_a_change(vm: Simulator, log: Callable[[Any], list[str]]) -> None:
+def test_prune_names_check_mode_in_every_line_of_a_change(vm: Simulator, log: Callable[[Any], list[str]]) -> None:
     for name in (NEW, OLD):
         image = vm.add_image(name)
     said = log(PruneImagesOperator(task_id="t", keep=1, check_mode=True))
@@ -77,7 +77,7 @@ def test_check_mode_of_prune_says_so_in_every_line_of_a_change(vm: Simulator, lo
     assert [line for line in said if "check mode" in line] == []
 
 
-def test_check_mode_of_apply_says_so_in_every_line_of_a_change(
+def test_apply_names_check_mode_in_every_line_of_a_change(
     vm: Simulator, run: Callable[..., Any], log: Callable[[Any], list[str]], source: str
 ) -> None:
     vm.add_image(OLD)
@@ -89,7 +89,7 @@ def test_check_mode_of_apply_says_so_in_every_line_of_a_change(
     assert [line for line in said if DONE.search(line)] == []
 
 
-def test_a_failure_in_check_mode_claims_no_change(vm: Simulator, run: Callable[..., Any], tmp_path: Path) -> None:
+def test_failure_in_check_mode_claims_no_change(vm: Simulator, run: Callable[..., Any], tmp_path: Path) -> None:
     files = [tmp_path / name for name in (NEW, OTHER)]
     for file in files:
         file.write_bytes(b"an image")
@@ -128,7 +128,7 @@ def test_check_mode_of_one_change_says_what_would_be_done(
 
 
 @pytest.mark.parametrize("names", [[OLD], [OLD, OTHER]], ids=["a record of one file", "a record of two files"])
-def test_plan_log_and_row_name_the_id_by_which_an_image_is_deleted(
+def test_plan_log_and_row_name_the_id_that_is_deleted(
     vm: Simulator, run: Callable[..., Any], log: Callable[[Any], list[str]], names: list[str]
 ) -> None:
     vm.add_record(
@@ -160,7 +160,7 @@ def test_plan_log_and_row_name_the_id_by_which_an_image_is_deleted(
 # -- tables ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_list_task_logs_a_table(vm: Simulator, log: Callable[[Any], list[str]]) -> None:
+def test_list_task_logs_a_table(vm: Simulator, log: Callable[[Any], list[str]]) -> None:
     image = vm.add_image(NEW, updated_on=1_600_000_000_000)
     vm.add_image("", version="20.15", url=URL)
     said = log(ListImagesOperator(task_id="t"))
@@ -182,7 +182,7 @@ def test_a_list_task_logs_a_table(vm: Simulator, log: Callable[[Any], list[str]]
     ],
     ids=["one", "one not reachable", "three"],
 )
-def test_a_device_task_logs_a_table_under_a_count(
+def test_device_task_logs_a_table_under_a_count(
     vm: Simulator, log: Callable[[Any], list[str]], reachability: list[str], line: str
 ) -> None:
     for number, reach in enumerate(reachability):
@@ -196,7 +196,7 @@ def test_a_device_task_logs_a_table_under_a_count(
     ]
 
 
-def test_a_plan_task_logs_a_table(vm: Simulator, log: Callable[[Any], list[str]], source: str) -> None:
+def test_plan_task_logs_a_table(vm: Simulator, log: Callable[[Any], list[str]], source: str) -> None:
     old, used = vm.add_image(OLD), vm.add_image(OTHER)
     vm.add_device("branch-1", version="20.12.2")
     said = log(PlanRepositoryOperator(task_id="t", images=[source], exact=True))
@@ -213,9 +213,7 @@ def test_a_plan_task_logs_a_table(vm: Simulator, log: Callable[[Any], list[str]]
 # -- the approval page -----------------------------------------------------------------------------------------------
 
 
-def test_the_page_of_a_plan_shows_manager_release_and_a_table(
-    vm: Simulator, run: Callable[..., Any], source: str
-) -> None:
+def test_page_of_a_plan_shows_manager_release_and_a_table(vm: Simulator, run: Callable[..., Any], source: str) -> None:
     old, used = vm.add_image(OLD), vm.add_image(OTHER)
     vm.add_device("branch-1", version="20.12.2")
     plan = run(PlanRepositoryOperator(task_id="t", images=[source], exact=True))
@@ -233,7 +231,7 @@ def test_the_page_of_a_plan_shows_manager_release_and_a_table(
     assert plan["digest"] in lines[-1]
 
 
-def test_the_page_of_a_plan_without_changes_says_so(vm: Simulator, run: Callable[..., Any]) -> None:
+def test_page_of_a_plan_without_changes_says_so(vm: Simulator, run: Callable[..., Any]) -> None:
     vm.add_image(OLD)
     page = run(PlanRepositoryOperator(task_id="t", images=[]))["markdown"]
     assert "Nothing to change." in page
@@ -248,7 +246,7 @@ def test_names_of_the_manager_cannot_break_the_page(vm: Simulator, run: Callable
     assert r"| a\|b\`c\*d\_\[x\](y)\<img\> |" in page
 
 
-def test_the_page_is_no_part_of_the_digest(vm: Simulator, run: Callable[..., Any]) -> None:
+def test_page_is_no_part_of_the_digest(vm: Simulator, run: Callable[..., Any]) -> None:
     vm.add_image(OLD)
     plan = run(PlanRepositoryOperator(task_id="t", images=[], exact=True))
     del plan["markdown"]

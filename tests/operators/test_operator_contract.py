@@ -84,7 +84,7 @@ def test_no_argument_of_airflow_is_templated(kind: type[BaseOperator]) -> None:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_the_constructor_only_keeps_what_it_is_given(kind: type[BaseOperator]) -> None:
+def test_constructor_only_keeps_what_it_is_given(kind: type[BaseOperator]) -> None:
     given = {name: f"{{{{ {name} }}}}" for name in arguments_of(kind)}
     task = kind(task_id="t", **given)
     assert {name: getattr(task, KEPT_AS.get(name, name)) for name in given} == given
@@ -113,7 +113,7 @@ def test_its_fields_are_rendered(kind: type[BaseOperator]) -> None:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_mapped_task_is_rendered_and_kept_apart(kind: type[BaseOperator]) -> None:
+def test_mapped_task_is_rendered_and_kept_apart(kind: type[BaseOperator]) -> None:
     with DAG("mapped", schedule=None):
         mapped = kind.partial(task_id="t", **REQUIRED[kind]).expand(vmanage_conn_id=["lab", "prod"])
     tasks = [mapped.unmap({"vmanage_conn_id": conn}) for conn in ("lab", "prod")]
@@ -126,7 +126,7 @@ def test_building_tasks_sends_nothing_and_reads_no_connection() -> None:
 
 
 @pytest.mark.parametrize(("text", "replaced"), [("true", 1), ("Yes", 1), ("1", 1), ("no", 0), ("0", 0), (" False ", 0)])
-def test_a_boolean_may_come_as_text(
+def test_boolean_may_come_as_text(
     text: str, replaced: bool, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], tmp_path: Path
 ) -> None:
     connect(vm)
@@ -190,7 +190,7 @@ BAD: list[tuple[type[BaseOperator], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("kind", "arguments", "words"), BAD)
-def test_bad_input_names_field_and_mend_fails_without_retry_and_sends_nothing(
+def test_bad_input_names_field_and_fix_and_sends_nothing(
     kind: type[BaseOperator],
     arguments: dict[str, Any],
     words: str,
@@ -212,7 +212,7 @@ def test_bad_input_names_field_and_mend_fails_without_retry_and_sends_nothing(
         ("empty.bin", "source .* is empty: fetch the image again"),
     ],
 )
-def test_a_source_that_is_needed_and_cannot_be_read_fails_without_retry_and_nothing_is_sent(
+def test_unreadable_source_fails_without_retry_and_sends_nothing(
     name: str,
     words: str,
     vm: Simulator,
@@ -240,7 +240,7 @@ def test_a_source_that_is_needed_and_cannot_be_read_fails_without_retry_and_noth
     ],
 )
 @pytest.mark.parametrize("kind", ALL)
-def test_a_bad_connection_fails_every_task_without_retry(
+def test_bad_connection_fails_every_task_without_retry(
     kind: type[BaseOperator],
     fields: dict[str, Any],
     extra: dict[str, Any],

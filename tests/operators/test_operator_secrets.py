@@ -22,7 +22,7 @@ SIGNED = f"ftp://joe:{SECRETS[0]}@images.example.com/20.15/?sig={SECRETS[1]}"
     ("kind", "field", "more"),
     [(AddRepoOperator, "version_url", {"version_name": "20.15"}), (UploadImageOperator, "source", {})],
 )
-def test_a_signed_url_is_masked_once_it_is_rendered(
+def test_signed_url_is_masked_once_it_is_rendered(
     mapped: bool, kind: Any, field: str, more: dict[str, str], redact: Callable[[str], str]
 ) -> None:
     with DAG("secrets", schedule=None):

@@ -41,7 +41,7 @@ def reasons(row: dict[str, Any]) -> dict[str, str]:
     return {one["file_name"]: one["reason"] for one in row["kept"]}
 
 
-def test_the_newest_versions_of_each_family_and_type_stay(vm: Simulator, prune: Callable[..., Any]) -> None:
+def test_newest_versions_of_each_family_and_type_stay(vm: Simulator, prune: Callable[..., Any]) -> None:
     for name in ("vmanage-20.9.9.gz", "vmanage-20.12.4.gz", "vmanage-20.12.10.gz", "viptela-20.9.4.gz"):
         vm.add_image(name)
     vm.add_image("vmanage-20.3.1.gz", image_type="virtualmachine")
@@ -172,7 +172,7 @@ def test_what_cannot_be_judged_stays(vm: Simulator, prune: Callable[..., Any]) -
     ]
 
 
-def test_the_version_that_a_maintenance_update_needs_stays(vm: Simulator, prune: Callable[..., Any]) -> None:
+def test_version_that_a_maintenance_update_needs_stays(vm: Simulator, prune: Callable[..., Any]) -> None:
     vm.add_image("c8000v-17.12.4.bin")
     vm.add_image("c8000v-17.9.1.bin")
     vm.add_image("c8000v-17.6.1.bin")

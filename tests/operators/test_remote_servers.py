@@ -343,7 +343,7 @@ def test_bad_input_is_refused_unsent(
     assert vm.requests == []
 
 
-def test_a_password_is_masked_in_its_url_encoded_form_too(
+def test_password_is_masked_in_its_url_encoded_form_too(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], redact: Callable[[str], str]
 ) -> None:
     connect(vm)

@@ -168,7 +168,7 @@ def test_list(
         ({"image_type": ""}, ["a.bin", "b.bin", "c.bin"]),
     ],
 )
-def test_a_list_may_be_narrowed_down(
+def test_list_may_be_narrowed_down(
     arguments: dict[str, str], found: list[str], vm: Simulator, run: Callable[..., Any]
 ) -> None:
     vm.add_image("a.bin", version="20.1")
@@ -177,7 +177,7 @@ def test_a_list_may_be_narrowed_down(
     assert [row["file_name"] for row in run(ListImagesOperator(task_id="t", **arguments))] == found  # type: ignore[arg-type]
 
 
-def test_a_rerun_changes_nothing_and_says_so(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
+def test_rerun_changes_nothing_and_says_so(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
     tasks: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
         (AddRepoOperator, {"version_name": "20.15", "version_url": URL}, "added"),
         (UploadImageOperator, {"source": str(file)}, "uploaded"),
@@ -190,14 +190,14 @@ def test_a_rerun_changes_nothing_and_says_so(vm: Simulator, run: Callable[..., A
         assert set(rows[1]) == set(ROW_TYPES)
 
 
-def test_an_upload_of_another_name_and_a_replacement(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
+def test_upload_takes_another_name_and_replaces_it(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
     arguments = {"source": str(file), "file_name": "other-1.0.bin", "if_exists": "replace", "allow_in_use": "yes"}
     rows = [run(UploadImageOperator(task_id="t", **arguments)) for _ in range(2)]  # type: ignore[arg-type]
     assert [row["action"] for row in rows] == ["uploaded", "replaced"]
     assert [image.file_name for image in vm.images] == ["other-1.0.bin"]
 
 
-def test_the_log_tells_in_one_line_what_was_done(
+def test_log_has_one_line_with_the_change(
     vm: Simulator, run: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = vm.add_image(NAME)
@@ -214,9 +214,7 @@ def test_the_log_tells_in_one_line_what_was_done(
 # -- how they fail ---------------------------------------------------------------------------------------------------
 
 
-def test_a_final_error_fails_at_once_with_its_fields_and_its_whole_text(
-    vm: Simulator, run: Callable[..., Any], file: Path
-) -> None:
+def test_final_error_fails_with_its_fields_and_whole_text(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
     vm.faults.add("error_4xx", path="*/package", message="Failed to upload", details="disk is full", code="SIM-7")
     with pytest.raises(VManageFailException) as caught:
         run(UploadImageOperator(task_id="t", source=str(file)))
@@ -240,7 +238,7 @@ def test_a_final_error_fails_at_once_with_its_fields_and_its_whole_text(
         ("reset_during_upload", {"times": None}, VManageOutcomeUnknownError),
     ],
 )
-def test_an_error_that_a_retry_may_mend_goes_out_as_it_is(
+def test_retryable_error_is_raised_unchanged(
     fault: str,
     options: dict[str, Any],
     kind: type[VManageError],
@@ -260,7 +258,7 @@ def test_an_error_that_a_retry_may_mend_goes_out_as_it_is(
     assert vm.counters.open_sessions == 0
 
 
-def test_a_source_that_changes_while_it_is_read_may_be_tried_again(
+def test_source_that_changes_during_the_read_is_retryable(
     vm: Simulator, run: Callable[..., Any], file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_provider_vmanage.client.upload.sources.os.fstat", lambda _: Path(__file__).stat())
@@ -268,7 +266,7 @@ def test_a_source_that_changes_while_it_is_read_may_be_tried_again(
         run(UploadImageOperator(task_id="t", source=str(file)))
 
 
-def test_a_refused_login_is_sent_once(vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]) -> None:
+def test_refused_login_is_sent_once(vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]) -> None:
     connect(vm, password="wrong-word")
     with pytest.raises(VManageFailException, match="refused the login") as caught:
         run(ListImagesOperator(task_id="t"))
@@ -276,7 +274,7 @@ def test_a_refused_login_is_sent_once(vm: Simulator, connect: Callable[..., None
     assert [one.path for one in vm.requests] == ["/j_security_check", "/dataservice/client/server/ready"]
 
 
-def test_a_killed_upload_ends_and_logs_out(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
+def test_killed_upload_ends_and_logs_out(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
     vm.faults.add("slow", delay=5, path="*/package")
     task = UploadImageOperator(task_id="t", source=str(file))
     ended: list[VManageError] = []

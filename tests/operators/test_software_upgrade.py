@@ -54,7 +54,7 @@ def sent(vm: Simulator) -> Counter[str]:
     return Counter(one.action for one in vm.actions)
 
 
-def test_a_whole_upgrade_goes_from_image_to_removal(
+def test_whole_upgrade_goes_from_image_to_removal(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
     connect(vm)
@@ -97,7 +97,7 @@ def test_devices_may_be_rendered_as_text(
     assert row["counts"] == {"activated": 2}
 
 
-def test_a_failed_device_leaves_the_rows_behind(
+def test_failed_device_leaves_the_rows_behind(
     vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
     connect(vm)
@@ -109,7 +109,7 @@ def test_a_failed_device_leaves_the_rows_behind(
     assert ti.pushed["done"]["counts"] == {"activated": 1, "failed": 1}
 
 
-def test_a_failed_installation_is_left_to_airflows_retry(
+def test_failed_installation_is_left_to_airflows_retry(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
     connect(vm)
@@ -154,7 +154,7 @@ def test_bad_input_names_the_field_and_sends_nothing(
     assert vm.actions == []
 
 
-def test_a_missing_role_is_named(
+def test_missing_role_is_named(
     vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
     connect(vm)
@@ -167,7 +167,7 @@ def test_a_missing_role_is_named(
 
 
 @pytest.mark.parametrize("store", [True, False], ids=["with a store", "without"])
-def test_a_deferred_activation_ends_as_one_that_holds_its_worker(
+def test_deferred_activation_ends_as_one_that_holds_its_worker(
     store: bool, vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
     connect(vm)
@@ -180,7 +180,7 @@ def test_a_deferred_activation_ends_as_one_that_holds_its_worker(
     assert context.get("task_state_store", {}) == {}
 
 
-def test_a_task_that_was_cleared_while_deferred_takes_its_task_over(
+def test_task_that_was_cleared_while_deferred_takes_its_task_over(
     vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
     connect(vm)
@@ -192,7 +192,7 @@ def test_a_task_that_was_cleared_while_deferred_takes_its_task_over(
     assert sent(vm) == {"changepartition": 2}
 
 
-def test_a_kill_names_the_task_that_goes_on(
+def test_kill_names_the_task_that_goes_on(
     vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     connect(vm)
@@ -203,7 +203,7 @@ def test_a_kill_names_the_task_that_goes_on(
     assert vm.requests == []
 
 
-def test_a_kill_cancels_only_if_asked_to(
+def test_kill_cancels_only_if_asked_to(
     vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
     connect(vm)
