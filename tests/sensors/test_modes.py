@@ -124,7 +124,7 @@ def test_every_mode_ends_in_the_same_state(vm: Simulator, mode: str, case: str) 
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_image_that_comes_later_ends_every_wait_with_the_same_row(vm: Simulator, mode: str) -> None:
+def test_image_that_comes_later_is_the_same_row_everywhere(vm: Simulator, mode: str) -> None:
     with after_looks(vm, 3, lambda: vm.add_image("a.bin", version="20.15.1")):
         outcome = wait(mode)
     assert outcome.state == "success"
@@ -135,7 +135,7 @@ def test_an_image_that_comes_later_ends_every_wait_with_the_same_row(vm: Simulat
     assert vm.counters.open_sessions == 0
 
 
-def test_a_deferred_wait_survives_fewer_failed_looks_than_it_may_and_not_more(vm: Simulator) -> None:
+def test_deferred_wait_survives_fewer_failed_polls_than_its_limit(vm: Simulator) -> None:
     # Each look is six requests: one, and five that repeat it. The worker's own look is the first.
     vm.add_image("a.bin", version="20.15.1")
     vm.faults.add("http_503", path=LIST, times=2 * 6)
@@ -147,7 +147,7 @@ def test_a_deferred_wait_survives_fewer_failed_looks_than_it_may_and_not_more(vm
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("count", "words"), [(0, "the 0 images"), (1, "the 1 image"), (12, "the 12 images")])
-def test_a_timeout_says_the_same_in_every_mode(vm: Simulator, mode: str, count: int, words: str) -> None:
+def test_timeout_says_the_same_in_every_mode(vm: Simulator, mode: str, count: int, words: str) -> None:
     for number in range(count):
         vm.add_image(f"{number}.bin", version="20.12.1")
     said = f"Timed out while waiting for an image with version 20.15.1: not among {words} at the last poll"
@@ -155,14 +155,14 @@ def test_a_timeout_says_the_same_in_every_mode(vm: Simulator, mode: str, count: 
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_timeout_says_why_the_last_poll_failed(vm: Simulator, mode: str) -> None:
+def test_timeout_says_why_the_last_poll_failed(vm: Simulator, mode: str) -> None:
     broken(vm)
     outcome = wait(mode, timeout=0.3, silent_fail=True)
     said = "Timed out while waiting for an image with version 20.15.1: the last poll failed: The manager's "
     assert str(outcome.error).startswith(said)
 
 
-def test_a_deferred_wait_outlasts_a_manager_that_starts(vm: Simulator) -> None:
+def test_deferred_wait_outlasts_a_manager_that_starts(vm: Simulator) -> None:
     vm.add_image("a.bin", version="20.15.1")
     vm.faults.add("status", path="/j_security_check", times=4, status=404)
     assert wait("deferrable", max_unavailable=3600).state == "success"
@@ -170,7 +170,7 @@ def test_a_deferred_wait_outlasts_a_manager_that_starts(vm: Simulator) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1, "an hour", float("nan")])
-def test_a_time_that_is_no_number_of_seconds_is_refused_before_anything_is_sent(vm: Simulator, seconds: Any) -> None:
+def test_time_that_is_no_number_is_refused_unsent(vm: Simulator, seconds: Any) -> None:
     outcome = wait("deferrable", max_unavailable=seconds)
     assert outcome.state == "failed"
     assert "max_unavailable" in str(outcome.error)
@@ -178,21 +178,21 @@ def test_a_time_that_is_no_number_of_seconds_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("limit", [0, -1, "many", 2.5])
-def test_a_limit_that_is_no_count_is_refused_before_anything_is_sent(vm: Simulator, limit: Any) -> None:
+def test_limit_that_is_no_count_is_refused_unsent(vm: Simulator, limit: Any) -> None:
     outcome = wait("deferrable", max_consecutive_failures=limit)
     assert outcome.state == "failed"
     assert "max_consecutive_failures" in str(outcome.error)
     assert vm.requests == []
 
 
-def test_two_ways_to_free_the_worker_are_refused_unless_one_is_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_modes_are_refused_unless_one_is_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="give only one of them"):
         ImageVersionSensor(task_id="wait", version="20.15.1", deferrable=True, mode="reschedule")
     monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
     assert ImageVersionSensor(task_id="wait", version="20.15.1", deferrable=True, mode="reschedule").deferrable
 
 
-def test_a_poke_of_ones_own_is_refused_where_the_triggerer_would_not_call_it(vm: Simulator) -> None:
+def test_custom_poke_is_refused_where_the_triggerer_ignores_it(vm: Simulator) -> None:
     class OwnPoke(ImageVersionSensor):
         def poke(self, context: Any) -> Any:
             raise AssertionError("never called")

@@ -62,7 +62,7 @@ def rescheduled(since: datetime | None = None) -> dict[str, Any]:
     return {"ti": SimpleNamespace(xcom_push=lambda **_: None, get_first_reschedule_date=lambda _: since)}
 
 
-def test_an_unreadable_record_and_a_name_shown_as_latin_1_hide_no_image(vm: Simulator, run: Callable[..., Any]) -> None:
+def test_unreadable_record_or_latin_1_name_keeps_images_listed(vm: Simulator, run: Callable[..., Any]) -> None:
     vm.add_record({"versionId": "id-odd", "versionName": {"major": 20}, "availableFiles": "größe.bin"})
     vm.add_record(
         {"versionId": "id-1", "versionName": "20.15.1", "availableFiles": "größe.bin".encode().decode("latin-1")}
@@ -71,7 +71,7 @@ def test_an_unreadable_record_and_a_name_shown_as_latin_1_hide_no_image(vm: Simu
     assert run(sensor())["version_id"] == "id-1"
 
 
-def test_an_image_that_is_there_is_found_by_the_first_poke_in_each_release(
+def test_existing_image_is_found_by_the_first_poke(
     vm_of_release: Simulator, connect: Callable[..., None], run: Callable[..., Any], calls: Callable[..., list[str]]
 ) -> None:
     connect(vm_of_release)
@@ -85,7 +85,7 @@ def test_an_image_that_is_there_is_found_by_the_first_poke_in_each_release(
     assert calls(vm_of_release).count(LIST) == 1
 
 
-def test_an_image_that_comes_later_is_found_by_a_later_poke_in_the_same_session(
+def test_later_image_is_found_in_the_same_session(
     vm: Simulator, run: Callable[..., Any], calls: Callable[..., list[str]], pokes: SimpleNamespace
 ) -> None:
     pokes.between = lambda: vm.add_image("a.bin", version="20.15.1") if len(pokes.waits) == 3 else None
@@ -95,7 +95,7 @@ def test_an_image_that_comes_later_is_found_by_a_later_poke_in_the_same_session(
     assert (vm.counters.logins, vm.counters.open_sessions) == (1, 0)
 
 
-def test_a_session_that_dies_between_two_pokes_is_opened_anew(
+def test_session_that_dies_between_two_pokes_is_opened_again(
     vm: Simulator, run: Callable[..., Any], pokes: SimpleNamespace
 ) -> None:
     def between() -> None:
@@ -107,7 +107,7 @@ def test_a_session_that_dies_between_two_pokes_is_opened_anew(
     assert (vm.counters.logins, vm.counters.open_sessions) == (2, 0)
 
 
-def test_in_reschedule_mode_each_poke_is_a_session_of_its_own(vm: Simulator, run: Callable[..., Any]) -> None:
+def test_each_poke_in_reschedule_mode_has_its_own_session(vm: Simulator, run: Callable[..., Any]) -> None:
     waiting = sensor(mode="reschedule")
     before = datetime.now(timezone.utc)
     with pytest.raises(AirflowRescheduleException) as caught:
@@ -148,7 +148,7 @@ def test_all_that_is_given_must_fit_exactly(
         run(sensor(**wanted))
 
 
-def test_of_several_that_fit_the_newest_is_the_xcom_and_the_log_names_the_others(
+def test_newest_match_is_the_xcom_and_others_are_logged(
     vm: Simulator, run: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, updated_on in (("a.bin", 2), ("b.bin", 3), ("c.bin", 1)):
@@ -222,9 +222,7 @@ def test_each_kind_of_trouble_ends_as_airflow_promises(
         assert [one.path for one in vm.requests] == ["/j_security_check", "/dataservice/client/server/ready"]
 
 
-def test_in_reschedule_mode_a_refused_login_is_not_tried_again_even_by_a_silent_sensor(
-    vm: Simulator, run: Callable[..., Any]
-) -> None:
+def test_silent_sensor_does_not_repeat_a_refused_login(vm: Simulator, run: Callable[..., Any]) -> None:
     """Five refused logins lock the account: a sensor that goes on would do that."""
     login_refused(vm)
     with pytest.raises(AirflowFailException):
@@ -258,7 +256,7 @@ def test_bad_input_fails_without_retry_and_sends_nothing(
     assert vm.requests == []
 
 
-def test_a_killed_sensor_breaks_off_its_call(vm: Simulator, run: Callable[..., Any], pokes: SimpleNamespace) -> None:
+def test_killed_sensor_breaks_off_its_call(vm: Simulator, run: Callable[..., Any], pokes: SimpleNamespace) -> None:
     waiting = sensor()
     pokes.between = waiting.on_kill
     with pytest.raises(Exception, match="Stopped on request"):

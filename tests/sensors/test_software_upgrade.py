@@ -52,7 +52,7 @@ def follow(task: Any, run: Callable[..., Any]) -> Any:
 
 
 @pytest.mark.parametrize(("state", "version"), [("running", OLD), ("default", OLD), ("available", NEW)])
-def test_a_version_that_is_there_returns_the_rows(
+def test_version_that_is_there_returns_the_rows(
     state: str, version: str, edge: dict[str, Any], run: Callable[..., Any]
 ) -> None:
     (row,) = run(DeviceVersionSensor(task_id="t", devices=["edge-1"], version=version, state=state))
@@ -60,7 +60,7 @@ def test_a_version_that_is_there_returns_the_rows(
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_a_version_is_waited_for(
+def test_version_is_waited_for(
     deferrable: bool, vm: Simulator, edge: dict[str, Any], process_id: str, run: Callable[..., Any]
 ) -> None:
     task = DeviceTaskSensor(task_id="task", process_id=process_id, deferrable=deferrable, poke_interval=0.05)
@@ -70,7 +70,7 @@ def test_a_version_is_waited_for(
     assert vm.counters.open_sessions == 0
 
 
-def test_a_version_that_does_not_come_times_out(edge: dict[str, Any], run: Callable[..., Any]) -> None:
+def test_version_that_does_not_come_times_out(edge: dict[str, Any], run: Callable[..., Any]) -> None:
     task = DeviceVersionSensor(
         task_id="t", devices=["edge-1"], version=NEW, deferrable=True, poke_interval=0.05, timeout=0.3
     )
@@ -78,14 +78,14 @@ def test_a_version_that_does_not_come_times_out(edge: dict[str, Any], run: Calla
         follow(task, run)
 
 
-def test_an_unreachable_device_does_not_count(edge: dict[str, Any], run: Callable[..., Any]) -> None:
+def test_unreachable_device_does_not_count(edge: dict[str, Any], run: Callable[..., Any]) -> None:
     edge["reachability"] = "unreachable"
     with pytest.raises(AirflowSensorTimeout):
         run(DeviceVersionSensor(task_id="t", devices=["edge-1"], version=OLD, timeout=0, poke_interval=0.01))
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_a_task_that_failed_fails(deferrable: bool, vm: Simulator, process_id: str, run: Callable[..., Any]) -> None:
+def test_task_that_failed_fails(deferrable: bool, vm: Simulator, process_id: str, run: Callable[..., Any]) -> None:
     vm.behave("edge-1", fails_at="activation")
     task = DeviceTaskSensor(task_id="t", process_id=process_id, deferrable=deferrable, poke_interval=0.05)
     with pytest.raises(VManageFailException, match=r"has failed on 1 of 1 devices: .*'Failure'"):
@@ -107,5 +107,5 @@ def test_bad_input_fails_at_once(task: Any, words: str, edge: dict[str, Any], ru
         run(task)
 
 
-def test_the_id_of_a_task_is_templated() -> None:
+def test_id_of_a_task_is_templated() -> None:
     assert set(await_reboot.template_fields) == {"process_id", "vmanage_conn_id"}
