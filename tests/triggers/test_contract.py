@@ -32,12 +32,12 @@ def parameters(trigger: type[BaseTrigger]) -> dict[str, inspect.Parameter]:
     return {name: one for name, one in inspect.signature(trigger.__init__).parameters.items() if name != "self"}
 
 
-def test_both_triggers_are_looked_at() -> None:
+def test_both_triggers_are_checked() -> None:
     assert [ImageVersionTrigger, ImageAvailableTrigger] == TRIGGERS
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
-def test_arguments_attributes_and_row_have_the_same_names_and_each_has_a_default(trigger: type[BaseTrigger]) -> None:
+def test_arguments_attributes_and_row_agree_and_have_defaults(trigger: type[BaseTrigger]) -> None:
     _, row = trigger().serialize()
     assert list(row) == list(parameters(trigger))
     assert row == {name: one.default for name, one in parameters(trigger).items()}
@@ -45,7 +45,7 @@ def test_arguments_attributes_and_row_have_the_same_names_and_each_has_a_default
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
-def test_a_row_makes_the_same_trigger_again(trigger: type[BaseTrigger]) -> None:
+def test_row_makes_the_same_trigger_again(trigger: type[BaseTrigger]) -> None:
     given = {
         name: {"float": 7.5, "int": 3, "bool": True}.get(str(one.annotation).partition(" ")[0], f"a {name}")
         for name, one in parameters(trigger).items()
@@ -59,7 +59,7 @@ def test_a_row_makes_the_same_trigger_again(trigger: type[BaseTrigger]) -> None:
 
 
 @pytest.mark.parametrize(("name", "row"), OLD_ROWS)
-def test_a_row_of_an_older_release_still_makes_a_trigger(name: str, row: dict[str, Any]) -> None:
+def test_row_of_an_older_release_still_makes_a_trigger(name: str, row: dict[str, Any]) -> None:
     _, now = getattr(software_repository, name)(**row).serialize()
     assert {key: now[key] for key in row} == row
 
@@ -68,6 +68,6 @@ def test_only_the_watcher_is_an_event_trigger() -> None:
     assert [issubclass(trigger, BaseEventTrigger) for trigger in TRIGGERS] == [False, True]
 
 
-def test_the_same_watcher_is_the_same_trigger_to_airflow() -> None:
+def test_same_watcher_is_the_same_trigger_to_airflow() -> None:
     first, second = ImageAvailableTrigger(version_pattern="20.*"), ImageAvailableTrigger(version_pattern="20.*")
     assert BaseEventTrigger.hash(*first.serialize()) == BaseEventTrigger.hash(*second.serialize())

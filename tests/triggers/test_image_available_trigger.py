@@ -76,7 +76,7 @@ async def looks(vm: Simulator, count: int = 2) -> None:
     await until(lambda: lists(vm) > before + count)
 
 
-def test_the_first_list_is_a_silent_baseline_and_each_later_image_is_told_once(vm: Simulator) -> None:
+def test_each_image_after_the_first_list_is_one_event(vm: Simulator) -> None:
     vm.add_image("old.bin", version="20.12.1")
 
     async def scenario() -> None:
@@ -91,7 +91,7 @@ def test_the_first_list_is_a_silent_baseline_and_each_later_image_is_told_once(v
     assert (vm.counters.logins, vm.counters.open_sessions) == (1, 0)
 
 
-def test_existing_images_are_told_where_that_is_wanted_the_oldest_first(vm: Simulator) -> None:
+def test_existing_images_are_events_on_request_oldest_first(vm: Simulator) -> None:
     for name in ("a.bin", "b.bin", "c.bin"):
         vm.add_image(name, version="20.12.1")
 
@@ -104,7 +104,7 @@ def test_existing_images_are_told_where_that_is_wanted_the_oldest_first(vm: Simu
     asyncio.run(scenario())
 
 
-def test_only_what_fits_is_told(vm: Simulator) -> None:
+def test_only_images_that_match_are_events(vm: Simulator) -> None:
     async def scenario() -> None:
         async with watching(version_pattern="20.15.*") as some, watching(image_type="no such") as none:
             await looks(vm)
@@ -118,7 +118,7 @@ def test_only_what_fits_is_told(vm: Simulator) -> None:
     assert vm.counters.logins == 1
 
 
-def test_a_restart_with_the_store_neither_repeats_nor_misses(vm: Simulator) -> None:
+def test_restart_with_the_store_neither_repeats_nor_misses(vm: Simulator) -> None:
     store = Store()
 
     async def scenario() -> None:
@@ -149,7 +149,7 @@ def test_without_the_store_a_restart_begins_with_a_new_baseline(vm: Simulator) -
     asyncio.run(scenario())
 
 
-def test_a_kill_before_an_event_is_handed_over_repeats_it(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kill_before_an_event_is_handed_over_repeats_it(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seen_images, "HANDOVER", 3600.0)
     store = Store()
 
@@ -164,7 +164,7 @@ def test_a_kill_before_an_event_is_handed_over_repeats_it(vm: Simulator, monkeyp
     asyncio.run(scenario())
 
 
-def test_watchers_with_different_filters_on_one_asset_have_a_value_each(vm: Simulator) -> None:
+def test_watchers_with_different_filters_have_their_own_values(vm: Simulator) -> None:
     store = Store()
 
     async def scenario() -> None:
@@ -174,7 +174,7 @@ def test_watchers_with_different_filters_on_one_asset_have_a_value_each(vm: Simu
     asyncio.run(scenario())
 
 
-def test_a_store_that_fails_does_not_end_the_watch(vm: Simulator) -> None:
+def test_store_that_fails_does_not_end_the_watch(vm: Simulator) -> None:
     store = Store()
     store.broken = True
 
@@ -187,7 +187,7 @@ def test_a_store_that_fails_does_not_end_the_watch(vm: Simulator) -> None:
     asyncio.run(scenario())
 
 
-def test_an_image_that_is_deleted_and_uploaded_anew_is_told_again(vm: Simulator) -> None:
+def test_image_deleted_and_uploaded_again_is_another_event(vm: Simulator) -> None:
     async def scenario() -> None:
         async with watching() as names:
             await looks(vm)
@@ -218,7 +218,7 @@ def test_another_manager_behind_the_connection_is_a_new_baseline(vm: Simulator, 
         asyncio.run(scenario())
 
 
-def test_a_manager_that_is_away_is_waited_for_and_nothing_is_told_for_it(vm: Simulator) -> None:
+def test_unavailable_manager_is_waited_for_without_an_event(vm: Simulator) -> None:
     vm.add_image("old.bin", version="20.12.1")
 
     async def scenario() -> None:
@@ -236,7 +236,7 @@ def test_a_manager_that_is_away_is_waited_for_and_nothing_is_told_for_it(vm: Sim
     assert vm.counters.open_sessions == 0
 
 
-def test_a_refused_login_is_not_repeated_until_the_connection_has_changed(
+def test_refused_login_is_not_repeated_until_the_connection_has_changed(
     vm: Simulator, connect: Callable[..., None]
 ) -> None:
     connect(vm, password="wrong")
@@ -255,7 +255,7 @@ def test_a_refused_login_is_not_repeated_until_the_connection_has_changed(
     assert (vm.counters.refused_logins, vm.counters.open_sessions) == (1, 0)
 
 
-def test_a_refused_login_is_sent_again_after_a_lock_has_ended(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_login_is_sent_again_after_a_lock_has_ended(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     assert repository_poll.LOGIN_RETRY_SECONDS == 1200 > refused_logins.REFUSAL_S == 900
     monkeypatch.setattr(repository_poll, "LOGIN_RETRY_SECONDS", 0.5)
     monkeypatch.setattr(refused_logins, "REFUSAL_S", 0.4)
@@ -273,7 +273,7 @@ def test_a_refused_login_is_sent_again_after_a_lock_has_ended(vm: Simulator, mon
 
 
 @pytest.mark.parametrize("status", [404, 403, 302])
-def test_a_manager_that_starts_is_waited_for(vm: Simulator, status: int) -> None:
+def test_manager_that_starts_is_waited_for(vm: Simulator, status: int) -> None:
     vm.faults.add("status", path="/j_security_check", times=3, status=status)
 
     async def scenario() -> None:
@@ -286,7 +286,7 @@ def test_a_manager_that_starts_is_waited_for(vm: Simulator, status: int) -> None
     assert (vm.counters.logins, vm.counters.open_sessions) == (1, 0)
 
 
-def test_a_watcher_goes_on_with_another_poll_where_its_own_dies(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watcher_goes_on_with_another_poll_where_its_own_dies(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     vm.add_image("old.bin", version="20.12.1")
 
     async def die(_: Any) -> Any:
@@ -340,7 +340,7 @@ def test_one_list_that_lacks_images_makes_no_event(vm: Simulator, left: int) -> 
     asyncio.run(scenario())
 
 
-def test_an_image_that_is_missing_twice_is_new_when_it_is_listed_again(vm: Simulator) -> None:
+def test_image_missing_twice_is_new_when_listed_again(vm: Simulator) -> None:
     vm.add_image("old.bin", version="20.12.1")
     whole = listed(vm)
 
@@ -356,7 +356,7 @@ def test_an_image_that_is_missing_twice_is_new_when_it_is_listed_again(vm: Simul
 
 @pytest.mark.parametrize("gone", [["versionIdMap"], ["versionIdMap", "fileNameMap"], ["versionIdMap", "versionId"]])
 @pytest.mark.parametrize("grouped", [False, True])
-def test_an_id_that_is_no_longer_shown_makes_no_event(
+def test_id_that_is_no_longer_shown_makes_no_event(
     connect: Callable[..., None], gone: list[str], *, grouped: bool
 ) -> None:
     with Simulator("20.9.4", group_by_version=grouped) as vm:
@@ -378,7 +378,7 @@ def test_an_id_that_is_no_longer_shown_makes_no_event(
         asyncio.run(scenario())
 
 
-def test_an_image_that_is_replaced_between_two_lists_is_new(vm: Simulator) -> None:
+def test_image_that_is_replaced_between_two_lists_is_new(vm: Simulator) -> None:
     vm.add_image("a.bin", version="20.12.1")
     whole = listed(vm)
     (row,) = whole["data"]
@@ -395,7 +395,7 @@ def test_an_image_that_is_replaced_between_two_lists_is_new(vm: Simulator) -> No
 
 
 @pytest.mark.parametrize("emit_existing", [False, True])
-def test_a_store_that_cannot_be_read_is_no_new_baseline(vm: Simulator, *, emit_existing: bool) -> None:
+def test_store_that_cannot_be_read_is_no_new_baseline(vm: Simulator, *, emit_existing: bool) -> None:
     store = Store()
     vm.add_image("old.bin", version="20.12.1")
 
@@ -419,7 +419,7 @@ def test_a_store_that_cannot_be_read_is_no_new_baseline(vm: Simulator, *, emit_e
     asyncio.run(scenario())
 
 
-def test_a_store_that_fails_to_write_is_written_later(vm: Simulator) -> None:
+def test_store_that_fails_to_write_is_written_later(vm: Simulator) -> None:
     store = Store()
 
     async def scenario() -> None:
@@ -445,7 +445,7 @@ def test_two_thousand_images_fit_into_the_store_of_airflow() -> None:
 
 
 @pytest.mark.parametrize("value", [None, [], ["a"], "text", {}, {"images": 7}, 5])
-def test_a_value_that_another_release_wrote_is_none(value: Any) -> None:
+def test_value_that_another_release_wrote_is_none(value: Any) -> None:
     assert seen_images.SeenState.from_json(value) is None
 
 

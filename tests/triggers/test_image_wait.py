@@ -53,22 +53,18 @@ def event(wait: ImageWait) -> Any:
     return wait.outcome.result() if wait.outcome.done() else None
 
 
-def test_the_first_look_is_wanted_after_one_interval(
-    new_wait: Callable[..., ImageWait], clock: SimpleNamespace
-) -> None:
+def test_first_poll_is_due_after_one_interval(new_wait: Callable[..., ImageWait], clock: SimpleNamespace) -> None:
     assert new_wait(60.0).due == clock.monotonic + 60.0
 
 
-def test_a_look_that_another_wait_asked_for_counts_as_ones_own(
-    new_wait: Callable[..., ImageWait], clock: SimpleNamespace
-) -> None:
+def test_poll_for_another_wait_counts_as_own(new_wait: Callable[..., ImageWait], clock: SimpleNamespace) -> None:
     wait = new_wait(60.0)
     clock.monotonic += 5
     wait.take(EMPTY)
     assert wait.due == clock.monotonic + 60.0
 
 
-def test_the_newest_of_several_images_is_the_answer_and_the_others_are_named(
+def test_newest_of_several_images_is_returned_and_others_named(
     new_wait: Callable[..., ImageWait],
 ) -> None:
     wait = new_wait()
@@ -80,7 +76,7 @@ def test_the_newest_of_several_images_is_the_answer_and_the_others_are_named(
 
 
 @pytest.mark.parametrize("limit", [1, 3, 5])
-def test_failures_in_a_row_end_it_and_a_list_in_between_starts_the_count_anew(
+def test_failures_in_a_row_stop_it_unless_one_list_succeeds(
     new_wait: Callable[..., ImageWait], clock: SimpleNamespace, limit: int
 ) -> None:
     wait = new_wait(max_consecutive_failures=limit)
@@ -92,7 +88,7 @@ def test_failures_in_a_row_end_it_and_a_list_in_between_starts_the_count_anew(
     assert event(wait)["status"] == "error"
 
 
-def test_failed_looks_of_others_count_at_most_once_in_each_interval_of_ones_own(
+def test_failed_polls_of_others_count_once_per_own_interval(
     new_wait: Callable[..., ImageWait], clock: SimpleNamespace
 ) -> None:
     wait = new_wait(60.0, max_consecutive_failures=3)
@@ -117,7 +113,7 @@ def test_no_limit_means_no_limit(new_wait: Callable[..., ImageWait], clock: Simp
     assert event(wait) is None
 
 
-def test_time_without_manager_is_limited_and_one_list_starts_it_again(
+def test_time_without_manager_is_limited_between_two_lists(
     new_wait: Callable[..., ImageWait], clock: SimpleNamespace
 ) -> None:
     wait = new_wait(60.0, max_unavailable=600.0)
@@ -152,13 +148,13 @@ def test_poll_that_is_over_ends_wait_whatever_its_patience(new_wait: Callable[..
     assert wait.due == float("inf")
 
 
-def test_an_error_that_no_retry_mends_ends_it_at_once(new_wait: Callable[..., ImageWait]) -> None:
+def test_final_error_stops_it_at_once(new_wait: Callable[..., ImageWait]) -> None:
     wait = new_wait()
     wait.take(VManageAuthenticationError("refused", status=200))
     assert event(wait)["error"] == "VManageAuthenticationError"
 
 
-def test_the_deadline_gets_a_last_look_and_what_it_saw_is_told(
+def test_timeout_reports_the_last_poll_at_the_deadline(
     new_wait: Callable[..., ImageWait], clock: SimpleNamespace
 ) -> None:
     wait = new_wait(3600.0, deadline=clock.day + 95)
@@ -170,19 +166,19 @@ def test_the_deadline_gets_a_last_look_and_what_it_saw_is_told(
     assert event(wait)["message"] == expected
 
 
-def test_an_image_that_the_last_look_shows_is_found(new_wait: Callable[..., ImageWait], clock: SimpleNamespace) -> None:
+def test_image_that_the_last_poll_shows_is_found(new_wait: Callable[..., ImageWait], clock: SimpleNamespace) -> None:
     wait = new_wait(deadline=clock.day + 10)
     clock.monotonic += 30
     wait.take(ImageIndex([SoftwareImage("20.15.1", file_name="a")]))
     assert event(wait)["status"] == "success"
 
 
-def test_hundreds_of_deadlines_ask_for_few_looks(new_wait: Callable[..., ImageWait], clock: SimpleNamespace) -> None:
+def test_hundreds_of_deadlines_ask_for_few_polls(new_wait: Callable[..., ImageWait], clock: SimpleNamespace) -> None:
     waits = [new_wait(3600.0, deadline=clock.day + 100 + number / 10) for number in range(300)]
     assert len({wait.due for wait in waits}) <= 4
 
 
-def test_the_pace_doubles_up_to_the_longest_wait_and_goes_on_after_a_restart(
+def test_pace_doubles_up_to_its_limit_over_a_restart(
     new_wait: Callable[..., ImageWait], clock: SimpleNamespace
 ) -> None:
     seconds = [Pace(60.0, True).seconds(look) for look in range(1, 8)]
@@ -194,9 +190,7 @@ def test_the_pace_doubles_up_to_the_longest_wait_and_goes_on_after_a_restart(
     assert restarted.due - clock.monotonic >= 600
 
 
-def test_looks_of_others_do_not_slow_a_growing_pace_down(
-    new_wait: Callable[..., ImageWait], clock: SimpleNamespace
-) -> None:
+def test_polls_of_others_do_not_slow_a_growing_pace(new_wait: Callable[..., ImageWait], clock: SimpleNamespace) -> None:
     wait = new_wait(60.0, backoff=True)
     for _ in range(50):
         clock.monotonic += 0.1
@@ -210,12 +204,12 @@ def test_looks_of_others_do_not_slow_a_growing_pace_down(
      {"status": "timeout"}, {"status": "error", "error": "KeyError", "message": "x"}, {"status": "error"},
      {"status": "error", "error": "VManageProtocolError", "message": "x", "fields": "y"}],
 )  # fmt: skip
-def test_an_event_that_is_not_known_is_an_error(strange: Any) -> None:
+def test_event_that_is_not_known_is_an_error(strange: Any) -> None:
     with pytest.raises(VManageProtocolError, match="does not know"):
         wait_events.read(strange)
 
 
-def test_an_error_arrives_with_its_class_and_its_fields() -> None:
+def test_error_arrives_with_its_class_and_its_fields() -> None:
     sent = VManageUnavailableError("away", status=503, code="X", details="why", method="GET", path="/p")
     with pytest.raises(VManageUnavailableError) as caught:
         wait_events.read(events.failed(sent))
@@ -224,12 +218,12 @@ def test_an_error_arrives_with_its_class_and_its_fields() -> None:
 
 
 @pytest.mark.parametrize("wanted", [AwaitedImage(), AwaitedImage(" "), AwaitedImage(None, "")])
-def test_nothing_to_look_for_is_refused(wanted: AwaitedImage) -> None:
+def test_wait_without_a_filter_is_refused(wanted: AwaitedImage) -> None:
     with pytest.raises(VManageConfigurationError):
         wanted.checked()
 
 
-def test_a_thousand_waits_on_ten_thousand_images_cost_less_than_a_tenth_of_a_second() -> None:
+def test_thousand_waits_on_ten_thousand_images_cost_little_cpu() -> None:
     index = ImageIndex(SoftwareImage(f"20.{n}.1", file_name=f"{n}.bin") for n in range(10_000))
     wanted = [AwaitedImage(f"20.{n * 7}.1") if n % 2 else AwaitedImage(file_name=f"{n}.bin") for n in range(1_000)]
     before = time.process_time()

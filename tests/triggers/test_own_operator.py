@@ -33,19 +33,17 @@ def resume(deferred: TaskDeferred) -> str:
     return str(getattr(teller(), deferred.method_name)({}, event))
 
 
-def test_it_tells_the_image_that_it_waited_for(vm: Simulator, deferred: TaskDeferred) -> None:
+def test_event_has_the_image_that_it_waited_for(vm: Simulator, deferred: TaskDeferred) -> None:
     vm.add_image("vmanage-20.12.4-x86_64.tar.gz")
     assert resume(deferred) == "vmanage-20.12.4-x86_64.tar.gz is there"
 
 
-def test_a_refused_login_fails_without_retry(
-    deferred: TaskDeferred, vm: Simulator, connect: Callable[..., None]
-) -> None:
+def test_refused_login_fails_without_retry(deferred: TaskDeferred, vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm, password="wrong")
     with pytest.raises(VManageFailException, match="refused the login"):
         resume(deferred)
 
 
-def test_the_time_that_is_up_is_told() -> None:
+def test_timeout_is_reported() -> None:
     told = teller().tell({}, events.timed_out("time is up"))
     assert told == "time is up"

@@ -34,7 +34,7 @@ def polls_left() -> list[repository_poll.Poll]:
     return [poll for polls in repository_poll._polls.values() for poll in polls.values()]
 
 
-def test_a_hundred_waits_share_one_session_and_one_call_per_interval(vm: Simulator) -> None:
+def test_hundred_waits_share_one_session_and_one_call_per_interval(vm: Simulator) -> None:
     async def scenario() -> None:
         waits = [wait(f"20.{number}.1") for number in range(100)]
         await until(lambda: lists(vm) >= 3)
@@ -48,7 +48,7 @@ def test_a_hundred_waits_share_one_session_and_one_call_per_interval(vm: Simulat
     assert (vm.counters.logins, vm.counters.logouts, vm.counters.open_sessions) == (1, 1, 0)
 
 
-def test_the_shortest_interval_is_the_pace_of_all_and_the_longer_ones_add_nothing(vm: Simulator) -> None:
+def test_shortest_interval_is_the_pace_of_all_waits(vm: Simulator) -> None:
     async def scenario() -> None:
         waits = [wait(f"20.{number}.1", interval=0.2 + number) for number in range(20)]
         started = time.monotonic()
@@ -62,7 +62,7 @@ def test_the_shortest_interval_is_the_pace_of_all_and_the_longer_ones_add_nothin
     assert vm.counters.open_sessions == 0
 
 
-def test_a_newcomer_gets_an_answer_within_its_own_interval(vm: Simulator) -> None:
+def test_newcomer_gets_a_result_within_its_own_interval(vm: Simulator) -> None:
     async def scenario() -> None:
         slow = wait("20.1.1", interval=3600.0)
         await asyncio.sleep(0)
@@ -89,7 +89,7 @@ def test_nothing_is_asked_before_the_first_interval_is_over(vm: Simulator) -> No
     assert vm.requests == []
 
 
-def test_an_error_reaches_every_wait_and_counts_once_for_each(vm: Simulator) -> None:
+def test_error_reaches_every_wait_and_counts_once_for_each(vm: Simulator) -> None:
     vm.faults.add("data_null", path=LIST, times=FOR_EVER)
 
     async def scenario() -> None:
@@ -102,7 +102,7 @@ def test_an_error_reaches_every_wait_and_counts_once_for_each(vm: Simulator) -> 
     assert vm.counters.open_sessions == 0
 
 
-def test_a_refused_login_ends_every_wait_after_one_attempt(vm: Simulator, connect: Callable[..., None]) -> None:
+def test_refused_login_ends_every_wait_after_one_attempt(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm, password="wrong")
 
     async def scenario() -> None:
@@ -113,9 +113,7 @@ def test_a_refused_login_ends_every_wait_after_one_attempt(vm: Simulator, connec
     assert vm.counters.refused_logins == 1
 
 
-def test_a_connection_that_was_changed_in_airflow_is_taken_before_giving_up(
-    vm: Simulator, connect: Callable[..., None]
-) -> None:
+def test_changed_connection_is_read_before_the_wait_fails(vm: Simulator, connect: Callable[..., None]) -> None:
     async def scenario() -> None:
         first = wait("20.15.1")
         await until(lambda: lists(vm) >= 1)
@@ -131,7 +129,7 @@ def test_a_connection_that_was_changed_in_airflow_is_taken_before_giving_up(
     assert vm.counters.open_sessions == 0
 
 
-def test_a_session_that_dies_is_opened_anew_once_for_all(vm: Simulator) -> None:
+def test_session_that_dies_is_opened_again_once_for_all(vm: Simulator) -> None:
     async def scenario() -> None:
         waits = [wait() for _ in range(30)]
         await until(lambda: lists(vm) >= 1)
@@ -157,7 +155,7 @@ def test_who_leaves_while_others_wait_takes_nothing_from_them(vm: Simulator) -> 
     assert (vm.counters.logins, vm.counters.open_sessions) == (1, 0)
 
 
-def test_the_last_to_leave_breaks_a_slow_call_off_and_logs_out(vm: Simulator) -> None:
+def test_last_to_leave_cancels_a_slow_call_and_logs_out(vm: Simulator) -> None:
     async def scenario() -> None:
         one = wait()
         await until(lambda: lists(vm) >= 1)
@@ -173,7 +171,7 @@ def test_the_last_to_leave_breaks_a_slow_call_off_and_logs_out(vm: Simulator) ->
     assert vm.counters.open_sessions == 0
 
 
-def test_a_stopped_event_loop_leaves_no_session_and_no_poll_behind(vm: Simulator) -> None:
+def test_stopped_event_loop_leaves_no_session_and_no_poll_behind(vm: Simulator) -> None:
     async def scenario() -> None:
         waits = [wait() for _ in range(10)]
         await until(lambda: lists(vm) >= 1)
@@ -185,7 +183,7 @@ def test_a_stopped_event_loop_leaves_no_session_and_no_poll_behind(vm: Simulator
     assert polls_left() == []
 
 
-def test_a_connection_that_does_not_exist_is_an_error_that_names_it() -> None:
+def test_missing_connection_is_an_error_that_names_it() -> None:
     async def scenario() -> None:
         event = await wait(vmanage_conn_id="nowhere")
         assert (event["status"], event["error"]) == ("error", "VManageConfigurationError")
@@ -209,7 +207,7 @@ def test_each_connection_has_a_poll_of_its_own(
     assert (vm.counters.logins, vm.counters.open_sessions) == (2, 0)
 
 
-def test_the_event_loop_is_never_blocked(vm: Simulator) -> None:
+def test_event_loop_is_never_blocked(vm: Simulator) -> None:
     """A heartbeat next to the first import of the client, logins, lists, failures, a death and the logout."""
     gaps: list[float] = []
 
@@ -238,7 +236,7 @@ def test_the_event_loop_is_never_blocked(vm: Simulator) -> None:
     assert max(gaps) < 0.25  # the slow answers alone take twice that, and the triggerer warns from 0.2 s on
 
 
-def test_what_asyncio_tells_of_a_poll_quotes_no_manager(vm: Simulator) -> None:
+def test_asyncio_warning_about_a_poll_quotes_no_manager(vm: Simulator) -> None:
     """Asyncio writes a task into its warnings together with what it waits for, a finished answer included."""
     vm.faults.add("error_4xx", times=None, message="c4nary", details="c4nary", code="c4nary")
 
@@ -267,7 +265,7 @@ class Deadlock(BaseException):
     """As Airflow's DeadlockImminentError: no Exception."""
 
 
-def test_a_connection_that_cannot_be_looked_up_again_leaves_no_wait_hanging(
+def test_connection_whose_second_lookup_fails_leaves_no_wait_hanging(
     vm: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
@@ -288,7 +286,7 @@ def test_a_connection_that_cannot_be_looked_up_again_leaves_no_wait_hanging(
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), Deadlock("broken"), MemoryError()])
 @pytest.mark.parametrize("where", ["_poll", "_until_due", "_pass_on"])
-def test_a_poll_that_dies_fails_its_waits_with_the_reason_and_makes_room_for_another(
+def test_dead_poll_fails_its_waits_and_another_can_start(
     vm: Simulator, monkeypatch: pytest.MonkeyPatch, error: BaseException, where: str
 ) -> None:
     async def scenario() -> None:
@@ -307,9 +305,7 @@ def test_a_poll_that_dies_fails_its_waits_with_the_reason_and_makes_room_for_ano
     assert polls_left() == []
 
 
-def test_a_wait_that_joins_while_a_dead_poll_logs_out_gets_a_poll_of_its_own(
-    vm: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wait_that_joins_a_dead_poll_gets_another(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         first = wait()
         await until(lambda: lists(vm) >= 1)
@@ -335,7 +331,7 @@ def test_a_wait_that_joins_while_a_dead_poll_logs_out_gets_a_poll_of_its_own(
         {"status": 200, "body": ""},
     ],
 )
-def test_a_wait_lives_through_a_manager_that_starts(vm: Simulator, options: dict[str, Any]) -> None:
+def test_wait_survives_a_manager_that_starts(vm: Simulator, options: dict[str, Any]) -> None:
     async def scenario() -> None:
         one = wait(max_consecutive_failures=100)
         await until(lambda: lists(vm) >= 1)
@@ -348,7 +344,7 @@ def test_a_wait_lives_through_a_manager_that_starts(vm: Simulator, options: dict
     assert (vm.counters.logins, vm.counters.open_sessions) == (2, 0)
 
 
-def test_a_wait_lives_through_the_login_page_of_a_manager_that_is_not_ready(vm: Simulator) -> None:
+def test_wait_survives_the_login_page_of_a_starting_manager(vm: Simulator) -> None:
     async def scenario() -> None:
         one = wait()
         await until(lambda: lists(vm) >= 1)
@@ -361,7 +357,7 @@ def test_a_wait_lives_through_the_login_page_of_a_manager_that_is_not_ready(vm: 
     run(scenario())
 
 
-def test_a_manager_that_is_unavailable_for_longer_than_it_may_ends_the_wait(vm: Simulator) -> None:
+def test_manager_unavailable_for_too_long_stops_the_wait(vm: Simulator) -> None:
     vm.faults.add("data_null", path=LIST, times=FOR_EVER)
 
     async def scenario() -> None:
