@@ -55,7 +55,7 @@ def sha512(content: bytes) -> str:
     return hashlib.sha512(content).hexdigest()
 
 
-def test_of_two_tasks_that_upload_the_same_image_one_does_and_one_changes_nothing(
+def test_two_tasks_upload_the_same_image_once(
     vm: Simulator, upload: Callable[..., ImageUpload], at_once: AtOnce
 ) -> None:
     both = threading.Barrier(2)  # neither has an image in its list when it begins to send
@@ -82,7 +82,7 @@ def test_eight_tasks_that_upload_the_same_image_leave_one_copy(
         ("replace", "another upload put it there meanwhile, and its bytes are unknown; it was kept"),
     ],
 )
-def test_who_comes_second_with_fail_or_replace_leaves_the_first_image_alone(
+def test_second_upload_leaves_the_first_image_alone(
     if_exists: str, said: str, vm: Simulator, upload: Callable[..., ImageUpload]
 ) -> None:
     other = upload(vm, THEIRS)
@@ -95,9 +95,7 @@ def test_who_comes_second_with_fail_or_replace_leaves_the_first_image_alone(
     assert digests(vm) == [sha512(THEIRS)]
 
 
-def test_who_comes_second_in_a_replacement_leaves_the_first_image_alone(
-    vm: Simulator, upload: Callable[..., ImageUpload]
-) -> None:
+def test_second_replacement_leaves_the_first_image_alone(vm: Simulator, upload: Callable[..., ImageUpload]) -> None:
     vm.add_image(NAME)
     times = iter([lambda: None, suppressed(upload(vm, THEIRS))])  # opened once to look at, and once to send
     with pytest.raises(VManageConflictError, match="it was kept"):
@@ -105,7 +103,7 @@ def test_who_comes_second_in_a_replacement_leaves_the_first_image_alone(
     assert digests(vm) == [sha512(THEIRS)]
 
 
-def test_an_upload_that_broke_off_does_not_claim_the_image_of_another(
+def test_broken_off_upload_does_not_claim_the_image_of_another(
     vm: Simulator, upload: Callable[..., ImageUpload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = upload(vm, LARGE)
@@ -121,7 +119,7 @@ def test_an_upload_that_broke_off_does_not_claim_the_image_of_another(
     "answer", [{"status": 200}, {"status": 400, "body": '{"error": {"message": "Too many uploads"}}'}], ids=str
 )
 @pytest.mark.parametrize("if_exists", ["skip", "fail", "replace"])
-def test_an_upload_that_was_answered_early_does_not_claim_the_image_of_another(
+def test_early_response_does_not_claim_the_image_of_another(
     if_exists: str,
     answer: dict[str, Any],
     vm: Simulator,
@@ -143,7 +141,7 @@ def test_an_upload_that_was_answered_early_does_not_claim_the_image_of_another(
     assert digests(vm) == [sha512(THEIRS)]
 
 
-def test_an_upload_that_was_put_off_does_not_claim_the_image_of_another(
+def test_postponed_upload_does_not_claim_the_image_of_another(
     vm: Simulator, upload: Callable[..., ImageUpload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = upload(vm)
@@ -155,7 +153,7 @@ def test_an_upload_that_was_put_off_does_not_claim_the_image_of_another(
     assert digests(vm) == [sha512(THEIRS)]
 
 
-def test_an_image_that_is_refused_for_another_reason_is_still_refused(
+def test_image_that_is_refused_for_another_reason_is_still_refused(
     vm: Simulator, upload: Callable[..., ImageUpload]
 ) -> None:
     vm.faults.add("error_4xx", path="*/package")
@@ -167,7 +165,7 @@ def test_an_image_that_is_refused_for_another_reason_is_still_refused(
 # -- an upload and a delete ------------------------------------------------------------------------------------------
 
 
-def test_an_image_that_is_deleted_before_it_is_confirmed_is_no_success(
+def test_image_deleted_before_it_is_confirmed_is_no_success(
     vm: Simulator, upload: Callable[..., ImageUpload], repository_of: RepositoryOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, pruning = upload(vm), repository_of(vm)
@@ -184,7 +182,7 @@ def test_an_image_that_is_deleted_before_it_is_confirmed_is_no_success(
     assert digests(vm) == []
 
 
-def test_an_upload_and_a_delete_at_the_same_moment_both_tell_the_truth(
+def test_simultaneous_upload_and_delete_both_report_the_truth(
     vm: Simulator, upload: Callable[..., ImageUpload], repository_of: RepositoryOf, at_once: AtOnce
 ) -> None:
     for _ in range(10):
@@ -197,7 +195,7 @@ def test_an_upload_and_a_delete_at_the_same_moment_both_tell_the_truth(
         pruning.delete_image(file_name=NAME)
 
 
-def test_two_tasks_that_delete_the_same_image_both_succeed_and_one_of_them_did_it(
+def test_two_tasks_delete_the_same_image_once_and_both_succeed(
     vm: Simulator, repository_of: RepositoryOf, at_once: AtOnce
 ) -> None:
     for _ in range(5):

@@ -58,7 +58,7 @@ def test_twenty_tasks_share_a_manager_that_keeps_twenty_sessions(
     assert [image.file_name for image in vm.images] == ["there-1.bin"]
 
 
-def test_more_tasks_than_the_manager_keeps_sessions_end_well_or_can_be_run_again(
+def test_more_tasks_than_sessions_succeed_or_can_be_retried(
     simulate: Callable[..., Simulator],
     repository_of: RepositoryOf,
     at_once: AtOnce,
@@ -88,7 +88,7 @@ def test_more_tasks_than_the_manager_keeps_sessions_end_well_or_can_be_run_again
     assert vm.counters.open_sessions == 0
 
 
-def test_two_tasks_that_evict_each_other_go_on_call_by_call(
+def test_tasks_that_evict_each_other_go_on_call_by_call(
     simulate: Callable[..., Simulator], repository_of: RepositoryOf
 ) -> None:
     vm = simulate(max_sessions=1)
@@ -101,7 +101,7 @@ def test_two_tasks_that_evict_each_other_go_on_call_by_call(
     assert (vm.counters.logins, vm.counters.open_sessions) == (6, 0)
 
 
-def test_a_task_that_is_evicted_over_and_over_says_so_and_can_be_run_again(
+def test_task_that_is_always_evicted_says_so_and_is_retryable(
     simulate: Callable[..., Simulator], repository_of: RepositoryOf
 ) -> None:
     vm = simulate()
@@ -115,7 +115,7 @@ def test_a_task_that_is_evicted_over_and_over_says_so_and_can_be_run_again(
 
 
 @pytest.mark.parametrize("dead_session", ["a", "b", "c", "d", "e"])
-def test_a_cookie_that_another_tasks_logout_kills_is_replaced_silently(
+def test_cookie_that_another_tasks_logout_kills_is_replaced_silently(
     dead_session: str,
     simulate: Callable[..., Simulator],
     repository_of: RepositoryOf,
