@@ -74,6 +74,7 @@ CONTENTS = {
             "apply-repository",
             "prune-images",
             "list-device-software",
+            "plan-upgrade",
             "install-software",
             "activate-software",
             "set-default-software",

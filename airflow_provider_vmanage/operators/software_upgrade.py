@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_vmanage.masking import MaskedURL
 from airflow_provider_vmanage.operators.device_action import DeviceActionOperator, Devices
+from airflow_provider_vmanage.operators.upgrade_plan import PlanUpgradeOperator
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
 from airflow_provider_vmanage.text_table import count_of
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
     from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
+
+__all__ = [
+    "ActivateSoftwareOperator",
+    "InstallSoftwareOperator",
+    "ListDeviceSoftwareOperator",
+    "PlanUpgradeOperator",
+    "RemoveSoftwareOperator",
+    "SetDefaultSoftwareOperator",
+]
 
 #: of the table that a list logs
 _COLUMNS = ("device", "role", "site_id", "running", "default", "available", "reachable")

@@ -18,6 +18,7 @@ EXAMPLES = [
     *sorted((ROOT / "example_dags").glob("*.py")),
     ROOT / "docs" / "load_image.py",
     ROOT / "docs" / "notify_chat.py",
+    ROOT / "docs" / "plan_upgrade.py",
 ]
 
 

@@ -20,7 +20,7 @@ from airflow_provider_vmanage.operators.software_repository import (
     PruneImagesOperator,
     UploadImageOperator,
 )
-from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator
+from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator, PlanUpgradeOperator
 from airflow_provider_vmanage.simulator import Simulator
 
 NEW, OLD, OTHER = (f"vmanage-20.12.{n}-x86_64.tar.gz" for n in (4, 3, 2))
@@ -251,3 +251,23 @@ def test_page_is_no_part_of_the_digest(vm: Simulator, run: Callable[..., Any]) -
     plan = run(PlanRepositoryOperator(task_id="t", images=[], exact=True))
     del plan["markdown"]
     assert run(ApplyRepositoryOperator(task_id="t", plan=plan, allow_empty=True))["action"] == "applied"
+
+
+# -- the plan of an upgrade ------------------------------------------------------------------------------------------
+
+
+def test_plan_of_an_upgrade_is_logged_as_a_table(vm: Simulator, log: Callable[[Any], list[str]]) -> None:
+    vm.add_image("edge.bin", version="17.12.04.0.6740.1708", platform_family=())
+    for name, reach in (("a", "reachable"), ("b", "unreachable"), ("c", "reachable")):
+        vm.add_device(name, "vedge", "17.09.04a.0.6", site_id=name, reachability=reach)
+    said = log(PlanUpgradeOperator(task_id="t", version="17.12.04.0.6740", wave_sizes=[1]))
+    assert "plan: 2 devices in 2 waves, 0 unchanged, 1 blocked" in said
+    assert "image edge.bin names no platform family: check that it fits the devices" in said
+    head = next(number for number, line in enumerate(said) if line.startswith("wave | device | site_id"))
+    rows = [[cell.strip() for cell in line.split(" | ")] for line in said[head + 2 : head + 5]]
+    assert [(row[0], row[1], row[6]) for row in rows] == [
+        ("\N{EN DASH}", "b", "\N{EN DASH}"),
+        ("1", "a", "install+activate"),
+        ("2", "c", "install+activate"),
+    ]
+    assert rows[0][7] == "the manager cannot reach it"

@@ -28,6 +28,7 @@ from airflow_provider_vmanage.operators.software_repository import (
     ListImagesOperator,
     UploadImageOperator,
 )
+from airflow_provider_vmanage.operators.software_upgrade import PlanUpgradeOperator
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
@@ -159,6 +160,7 @@ def _task(vm: Simulator, operation: str, store: str) -> Any:
             listing_timeout=0.05,
         ),
         "delete": partial(DeleteImageOperator, file_name=OLD),
+        "plan an upgrade": partial(PlanUpgradeOperator, version="20.12.3", device_type="vmanage", allow_downgrade=True),
         "wait": partial(ImageVersionSensor, version="20.12.3", timeout=0.01, poke_interval=0.001),
     }
     if operation not in kinds:

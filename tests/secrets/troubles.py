@@ -40,6 +40,7 @@ OPERATIONS: dict[str, list[tuple[str, str]]] = {
     "trigger": [LIST],
     "watch": [LIST],
     "test": [LIST],
+    "plan an upgrade": [("GET", "/dataservice/device/action/install/devices/vmanage"), LIST],
     "remote server": [("POST", "/dataservice/device/action/remote-server")],
 }
 """What each operation sends after its login; tests/secrets/conftest.py carries it out."""

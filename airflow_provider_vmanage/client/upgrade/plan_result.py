@@ -5,23 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_provider_vmanage.client.health import OK, FleetHealth, compare
-from airflow_provider_vmanage.client.upgrade.plan import Fleet, PlannedDevice, UpgradePlan
-from airflow_provider_vmanage.client.upgrade.waves import MANAGER
+from airflow_provider_vmanage.client.health import OK, FleetHealth, compare, read_health
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.upgrade.plan import Fleet, PlannedDevice, UpgradePlan, make_plan, read_fleet
+from airflow_provider_vmanage.client.upgrade.waves import MANAGER, parse_wave_sizes
+from airflow_provider_vmanage.client.upgrade.wish import UpgradeWish
 from airflow_provider_vmanage.client.versions import same_version, version_key
 
 #: how many devices a warning names
 _NAMED = 10
 
 
+def plan_upgrade(session: ManagerSession, wish: UpgradeWish, *, wave_sizes: Any, **options: Any) -> dict[str, Any]:
+    """Read what is needed, fleet-wide only, and return the plan.
+
+    :param wave_sizes: such as ``(1, "10%", "50%")``.
+    :param options: of :func:`.make_plan`, which also names the errors.
+    :raises VManageError: as any read.
+    """
+    parse_wave_sizes(wave_sizes)  # bad input is refused before anything is read
+    fleet = read_fleet(session, wish)
+    plan = make_plan(wish, fleet, wave_sizes=wave_sizes, **options)
+    health = read_health(session) if plan.waves else FleetHealth()
+    return plan_result(plan, fleet, health, manager=session.settings.base_url, version=wish.version)
+
+
 def plan_result(
-    plan: UpgradePlan, fleet: Fleet, health: FleetHealth, *, manager: str, version: str | Mapping[str, str] | None
+    plan: UpgradePlan, fleet: Fleet, health: FleetHealth, *, manager: str, version: str | dict[str, str] | None
 ) -> dict[str, Any]:
     """Return the plan with its warnings and a baseline of the devices that would change.
 
     :param health: of all devices now.
     :param manager: base URL of the manager.
-    :param version: as the user gave it.
+    :param version: that is wanted, or by platform family.
     """
     chosen = [one for wave in plan.waves for one in wave]
     baseline = {
@@ -32,7 +48,7 @@ def plan_result(
     return {
         "manager": manager,
         "release": _dotted(fleet.release) if fleet.release else None,
-        "version": version if version is None or isinstance(version, str) else dict(version),
+        "version": version,
         "waves": [[one.as_row(number) for one in wave] for number, wave in enumerate(plan.waves, start=1)],
         "unchanged": [one.as_row() for one in plan.unchanged],
         "blocked": [one.as_row() for one in plan.blocked],

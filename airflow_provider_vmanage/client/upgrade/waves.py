@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from airflow_provider_vmanage.client.arguments import parse_plain
 from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 
@@ -23,6 +24,7 @@ def parse_wave_sizes(sizes: Any) -> tuple[int | Fraction, ...]:
     :param sizes: such as ``(1, "10%", "50%")``; the last one repeats.
     :raises VManageConfigurationError: empty, or a size that is neither a number from 1 nor a percentage to 100.
     """
+    sizes = parse_plain(sizes, "wave_sizes") if isinstance(sizes, str) and sizes.lstrip()[:1] in ("[", "(") else sizes
     if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Sequence) or not sizes:
         raise VManageConfigurationError(f'wave_sizes is {sizes!r}: give a list such as [1, "10%", "50%"]')
     return tuple(_size(one) for one in sizes)

@@ -47,6 +47,11 @@ class UpgradeWish:
     running: str | None = None
     exclude: tuple[str, ...] = ()
 
+    @property
+    def version(self) -> str | dict[str, str] | None:
+        """Return the version for all platform families, or those by family, or ``None`` where rows have theirs."""
+        return self.versions.get(ALL_FAMILIES) or dict(self.versions) or None
+
 
 def parse_wish(
     version: Any,
