@@ -106,7 +106,7 @@ def test_importing_the_whole_client_leaves_the_warning_filters_alone() -> None:
 
 
 @pytest.mark.parametrize("module", modules_of("simulator"))
-def test_the_simulator_shares_nothing_with_what_it_tests(module: str) -> None:
+def test_simulator_shares_nothing_with_what_it_tests(module: str) -> None:
     assert imports_from_elsewhere(module) == []
 
 
@@ -124,7 +124,7 @@ def test_dag_file_pays_for_nothing_that_only_a_task_needs(part: str) -> None:
     assert [name for name in sorted(added) if is_in(name, *TASK_ONLY, *own)] == []
 
 
-def test_the_provider_info_imports_nothing() -> None:
+def test_provider_info_imports_nothing() -> None:
     bare = loaded_after("import typing")
     added = loaded_after(f"import {PACKAGE.name}.get_provider_info") - bare
     assert added == {"__future__", PACKAGE.name, f"{PACKAGE.name}.get_provider_info"} - bare

@@ -34,13 +34,13 @@ HOSTS = {
 
 
 @pytest.mark.parametrize(("host", "written"), HOSTS.items())
-def test_a_host_is_written_in_one_way(host: str, written: str) -> None:
+def test_host_is_written_in_one_way(host: str, written: str) -> None:
     assert vmanage_repository(host).uri == f"vmanage://{written}/software"
     assert vmanage_image(host, "a.bin").uri == f"vmanage://{written}/software/a.bin"
 
 
 @pytest.mark.parametrize("name", ["A-20.1.bin", "a b.bin", "a/b.bin", "ü.bin", "a%20b.bin", "a?b#c.bin"])
-def test_a_file_name_keeps_its_case_and_stays_one_part_of_the_path(name: str) -> None:
+def test_file_name_keeps_its_case_as_one_path_segment(name: str) -> None:
     path = urlsplit(vmanage_image("vm.example.com", name).uri)
     assert len(path.path.split("/")) == 3
     assert (path.query, path.fragment) == ("", "")
@@ -53,14 +53,14 @@ def test_different_file_names_are_different_assets() -> None:
 
 
 @pytest.mark.parametrize("host", ["", " ", "vm.example.com/path", "joe:secret@vm.example.com", "vm?x=1"])
-def test_a_host_that_is_none_is_refused_without_its_secret(host: str) -> None:
+def test_invalid_host_is_refused_without_its_secret(host: str) -> None:
     with pytest.raises(VManageConfigurationError, match=r"^host") as caught:
         vmanage_repository(host)
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", "  "])
-def test_an_image_needs_a_name(name: str) -> None:
+def test_image_needs_a_name(name: str) -> None:
     with pytest.raises(ValueError, match=r"^file_name is '.*': give the name"):
         vmanage_image("vm.example.com", name)
 
@@ -79,24 +79,24 @@ def test_airflow_normalizes_a_uri_that_somebody_wrote_by_hand(uri: str, written:
     assert Asset(uri).uri == written
 
 
-def test_a_uri_without_a_host_is_refused() -> None:
+def test_uri_without_a_host_is_refused() -> None:
     with pytest.raises(ValueError, match="has no host: write vmanage://host/software/<file name>"):
         normalize_uri(urlsplit("vmanage:///software/a.bin"))
 
 
 @pytest.mark.parametrize("host", ["vm:abc", "vm:0", "v m"])
-def test_a_uri_with_a_host_that_is_none_is_refused_as_airflow_expects(host: str) -> None:
+def test_uri_with_an_invalid_host_is_refused_as_airflow_expects(host: str) -> None:
     with pytest.raises(ValueError, match=f"URI with the host '{re.escape(host)}': host ") as caught:
         normalize_uri(SplitResult("vmanage", host, "/software", "", ""))
     assert "***" not in str(caught.value)
 
 
-def test_the_factory_makes_the_same_assets_as_the_helpers() -> None:
+def test_factory_makes_the_same_assets_as_the_helpers() -> None:
     assert create_asset(host="vm", extra={"a": 1}) == vmanage_repository("vm", extra={"a": 1})
     assert create_asset(host="vm", file_name="a.bin") == vmanage_image("vm", "a.bin")
 
 
-def test_openlineage_sees_the_manager_as_namespace_and_the_path_as_name() -> None:
+def test_openlineage_has_the_manager_as_namespace_path_as_name() -> None:
     dataset = convert_asset_to_openlineage(vmanage_image("vm:8443", "a.bin"), None)
     assert (dataset.namespace, dataset.name) == ("vmanage://vm:8443", "software/a.bin")
 

@@ -21,7 +21,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_final_errors_fail_the_task_and_others_go_out_as_they_are(kind: type[VManageError]) -> None:
+def test_final_errors_fail_the_task_others_are_raised_unchanged(kind: type[VManageError]) -> None:
     error = kind("It went wrong")
     with pytest.raises(Exception, match="It went wrong") as caught, fail_without_retry():
         raise error
@@ -34,12 +34,12 @@ def test_final_errors_fail_the_task_and_others_go_out_as_they_are(kind: type[VMa
 
 
 @pytest.mark.parametrize(("status", "final"), [(400, True), (403, True), (200, True), (500, False), (503, False)])
-def test_a_refusal_is_final_unless_the_manager_itself_was_in_trouble(status: int, final: bool) -> None:
+def test_refusal_is_final_unless_the_manager_itself_was_in_trouble(status: int, final: bool) -> None:
     with pytest.raises(VManageFailException if final else VManageRejectedError), fail_without_retry():
         raise VManageRejectedError("no", status=status)
 
 
-def test_the_failure_carries_fields_and_the_whole_text() -> None:
+def test_failure_carries_fields_and_the_whole_text() -> None:
     error = VManageRejectedError("Upload failed", **WHERE)
     failure = VManageFailException(error)
     assert isinstance(failure, AirflowFailException)
@@ -48,7 +48,7 @@ def test_the_failure_carries_fields_and_the_whole_text() -> None:
     assert str(failure) == str(error) == "Upload failed [POST /x, HTTP 400, code SIM-1]: no room"
 
 
-def test_the_failure_survives_pickling_with_all_that_its_error_knows() -> None:
+def test_failure_survives_pickling_with_all_that_its_error_knows() -> None:
     error = VManageChecksumError("Wrong", algorithm="md5", expected="a", actual="b", **WHERE)
     again = pickle.loads(pickle.dumps(VManageFailException(error)))  # noqa: S301 - our own
     assert str(again) == str(VManageFailException(error))

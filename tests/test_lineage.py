@@ -67,9 +67,7 @@ def new_events() -> Any:
     return OutletEventAccessors()
 
 
-def test_the_event_of_an_upload_tells_version_id_size_and_sha512(
-    vm: Simulator, run: Callable[..., Any], file: Path
-) -> None:
+def test_upload_event_has_version_id_size_and_sha512(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
     image, repository = vmanage_image(vm.url, NAME), vmanage_repository(vm.url)
     events = new_events()
     run(
@@ -90,9 +88,7 @@ def test_the_event_of_an_upload_tells_version_id_size_and_sha512(
     assert events[repository].extra == told
 
 
-def test_the_event_of_a_second_run_says_that_nothing_changed(
-    vm: Simulator, run: Callable[..., Any], file: Path
-) -> None:
+def test_event_of_a_second_run_says_that_nothing_changed(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
     vm.add_image(NAME, content=CONTENT)
     image = vmanage_image(vm.url, NAME)
     events = new_events()
@@ -100,7 +96,7 @@ def test_the_event_of_a_second_run_says_that_nothing_changed(
     assert (events[image].extra["action"], events[image].extra["changed"]) == ("unchanged", False)
 
 
-def test_an_alias_becomes_the_asset_of_the_image(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
+def test_alias_becomes_the_asset_of_the_image(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
     alias = AssetAlias("new_images")
     events = new_events()
     run(UploadImageOperator(task_id="t", source=str(file), outlets=[alias]), {"outlet_events": events})
@@ -110,7 +106,7 @@ def test_an_alias_becomes_the_asset_of_the_image(vm: Simulator, run: Callable[..
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_an_alias_has_no_event_of_an_image_that_is_not_there(
+def test_alias_has_no_event_of_a_missing_image(
     check_mode: bool, vm: Simulator, run: Callable[..., Any], file: Path
 ) -> None:
     alias = AssetAlias("new_images")
@@ -122,7 +118,7 @@ def test_an_alias_has_no_event_of_an_image_that_is_not_there(
     assert events[alias].asset_alias_events == []
 
 
-def test_an_alias_becomes_the_repository_where_an_entry_has_no_file(vm: Simulator, run: Callable[..., Any]) -> None:
+def test_alias_becomes_the_repository_for_an_entry_without_file(vm: Simulator, run: Callable[..., Any]) -> None:
     alias = AssetAlias("changes")
     events = new_events()
     run(
@@ -146,7 +142,7 @@ def apply(vm: Simulator, run: Callable[..., Any], file: Path) -> ApplyRepository
     return ApplyRepositoryOperator(task_id="t", plan=plan)
 
 
-def test_the_event_of_an_applied_plan_tells_of_each_image(
+def test_event_of_an_applied_plan_names_each_image(
     vm: Simulator, run: Callable[..., Any], apply: ApplyRepositoryOperator
 ) -> None:
     image, repository, alias = vmanage_image(vm.url, NAME), vmanage_repository(vm.url), AssetAlias("new_images")
@@ -164,7 +160,7 @@ def test_the_event_of_an_applied_plan_tells_of_each_image(
     ]
 
 
-def test_the_event_of_an_image_that_a_plan_did_not_touch_says_so(
+def test_event_of_an_untouched_image_in_a_plan_says_so(
     vm: Simulator, run: Callable[..., Any], apply: ApplyRepositoryOperator
 ) -> None:
     kept = vmanage_image(vm.url, "edge-17.9.1.bin")
@@ -175,7 +171,7 @@ def test_the_event_of_an_image_that_a_plan_did_not_touch_says_so(
     assert "images" not in events[kept].extra
 
 
-def test_the_collector_hears_of_each_image_of_a_plan(
+def test_collector_gets_each_image_of_a_plan(
     vm: Simulator, run: Callable[..., Any], apply: ApplyRepositoryOperator, collected: list[tuple[str, str]]
 ) -> None:
     run(apply)
@@ -208,7 +204,7 @@ def test_openlineage_sees_each_image_that_was_pruned(vm: Simulator, run: Callabl
 # -- one at a time ---------------------------------------------------------------------------------------------------
 
 
-def test_add_and_delete_tell_as_well(vm: Simulator, run: Callable[..., Any]) -> None:
+def test_add_and_delete_report_events_too(vm: Simulator, run: Callable[..., Any]) -> None:
     vm.add_image(NAME)
     asset = vmanage_repository(vm.url)
     told = []
@@ -222,7 +218,7 @@ def test_add_and_delete_tell_as_well(vm: Simulator, run: Callable[..., Any]) -> 
     assert told == [("added", "20.15"), ("deleted", "20.12.4")]
 
 
-def test_a_list_and_a_failure_tell_nothing(vm: Simulator, run: Callable[..., Any]) -> None:
+def test_list_and_failure_report_no_event(vm: Simulator, run: Callable[..., Any]) -> None:
     asset = vmanage_repository(vm.url)
     events = new_events()
     run(ListImagesOperator(task_id="l", outlets=[asset]), {"outlet_events": events})
@@ -239,7 +235,7 @@ def test_what_the_user_wrote_into_the_event_is_kept(vm: Simulator, run: Callable
     assert (events[asset].extra["ticket"], events[asset].extra["size"]) == ("CHG-1", len(CONTENT))
 
 
-def test_the_lineage_collector_hears_of_the_image(
+def test_lineage_collector_gets_the_image(
     vm: Simulator, run: Callable[..., Any], file: Path, collected: list[tuple[str, str]]
 ) -> None:
     run(UploadImageOperator(task_id="t", source=str(file)))
@@ -264,7 +260,7 @@ def openlineage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("openlineage")
-def test_openlineage_sees_the_source_go_in_and_the_image_come_out(
+def test_openlineage_gets_source_as_input_and_image_as_output(
     vm: Simulator, run: Callable[..., Any], file: Path
 ) -> None:
     task = UploadImageOperator(task_id="t", source=str(file))
@@ -290,9 +286,7 @@ def test_openlineage_sees_the_source_go_in_and_the_image_come_out(
         ("b.bin", "file", str(Path.cwd() / "b.bin")),
     ],
 )
-def test_openlineage_is_told_of_a_source_without_its_secrets(
-    source: str, namespace: str, name: str, vm: Simulator
-) -> None:
+def test_openlineage_gets_a_source_without_its_secrets(source: str, namespace: str, name: str, vm: Simulator) -> None:
     task = UploadImageOperator(task_id="t", source=source)
     task.change = {"action": "uploaded", "changed": True, "version": "1", "file_name": "b.bin", "size": 3}
     (dataset,) = task.get_openlineage_facets_on_complete(None).inputs
@@ -311,9 +305,7 @@ def test_openlineage_sees_a_deletion_and_nothing_where_nothing_was_done(vm: Simu
 
 
 @pytest.mark.usefixtures("openlineage")
-def test_openlineage_is_told_of_no_source_where_the_image_was_there_already(
-    vm: Simulator, run: Callable[..., Any], file: Path
-) -> None:
+def test_openlineage_gets_no_source_for_an_existing_image(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
     vm.add_image(NAME)
     task = UploadImageOperator(task_id="t", source=str(file))
     run(task)
@@ -322,7 +314,7 @@ def test_openlineage_is_told_of_no_source_where_the_image_was_there_already(
 
 
 @pytest.mark.usefixtures("openlineage")
-def test_openlineage_hears_of_no_repository_that_was_made_or_dropped(vm: Simulator, run: Callable[..., Any]) -> None:
+def test_openlineage_gets_no_repository_that_was_created_or_dropped(vm: Simulator, run: Callable[..., Any]) -> None:
     add = AddRepoOperator(task_id="a", version_name="20.15", version_url="https://x.example.com/")
     for task in (add, DeleteImageOperator(task_id="d", version="20.15")):
         assert run(task)["changed"] is True

@@ -47,7 +47,7 @@ def link_of(task: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_link_opens_a_page_that_shows_the_image(
+def test_link_opens_a_page_that_shows_the_image(
     kind: type[BaseOperator], vm: Simulator, connect: Callable[..., None]
 ) -> None:
     connect(vm)
@@ -77,7 +77,7 @@ def test_nothing_secret_is_in_the_link(extra: dict[str, str], monkeypatch: pytes
     assert link_of(ListImagesOperator(task_id="t")) == "https://vm.example.com:8443/"
 
 
-def test_a_task_shows_its_link_from_its_first_second_on(
+def test_task_shows_its_link_from_its_first_second_on(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
     connect(vm)
@@ -86,7 +86,7 @@ def test_a_task_shows_its_link_from_its_first_second_on(
     assert ti.pushed == {SoftwareRepositoryLink().xcom_key: f"{vm.url}/"}
 
 
-def test_the_link_is_there_while_the_task_waits(vm: Simulator, connect: Callable[..., None]) -> None:
+def test_link_is_there_while_the_task_waits(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm)
     ti = TaskInstance()
     sensor = ImageVersionSensor(task_id="t", version="20.1")
@@ -96,7 +96,7 @@ def test_the_link_is_there_while_the_task_waits(vm: Simulator, connect: Callable
 
 
 @pytest.mark.parametrize("host", ["", "vm.example.com/a/path"])
-def test_a_connection_that_cannot_be_read_has_no_link_and_fails_the_task_as_before(
+def test_unreadable_connection_has_no_link_and_fails_the_task(
     host: str, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_VMANAGE_DEFAULT", json.dumps({"conn_type": "vmanage", "host": host}))

@@ -10,7 +10,7 @@ from pathlib import Path
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 
 
-def test_the_formula_gives_the_table() -> None:
+def test_formula_gives_the_table() -> None:
     page = PAGE.read_text(encoding="utf-8")
     (formula,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     given = subprocess.run([sys.executable, "-c", formula], capture_output=True, text=True, check=True).stdout

@@ -58,7 +58,7 @@ def test_every_release_and_format_gives_the_same_columns(
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
-def test_the_software_of_devices_is_a_file_in_each_format_too(
+def test_device_software_is_a_file_in_each_format_too(
     ending: str, vm_of_release: Simulator, connect: Callable[..., None], run: Callable[..., Any], tmp_path: Path
 ) -> None:
     connect(vm_of_release)
@@ -79,7 +79,7 @@ def test_the_software_of_devices_is_a_file_in_each_format_too(
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
-def test_no_images_are_a_file_without_rows_and_an_older_file_is_replaced(
+def test_empty_list_replaces_an_older_file_by_no_rows(
     ending: str, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], tmp_path: Path
 ) -> None:
     connect(vm)
@@ -112,7 +112,7 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("operator", [ListImagesOperator, ListDeviceSoftwareOperator])
 @pytest.mark.parametrize(("output", "says"), UNUSABLE.items())
-def test_an_output_that_cannot_be_used_is_refused_before_anything_is_sent(
+def test_unusable_output_is_refused_before_anything_is_sent(
     output: str,
     says: str,
     operator: Any,
@@ -130,7 +130,7 @@ def test_an_output_that_cannot_be_used_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("given", ["images 20.csv", "~/images 20.csv", "file://{folder}/images%2020.csv"])
-def test_a_file_of_the_worker_is_told_by_its_whole_path(
+def test_file_of_the_worker_is_reported_by_its_whole_path(
     given: str,
     vm: Simulator,
     connect: Callable[..., None],
@@ -146,7 +146,7 @@ def test_a_file_of_the_worker_is_told_by_its_whole_path(
     assert Path(written["path"]).exists()
 
 
-def test_a_secret_in_the_output_is_masked_once_it_is_rendered(redact: Callable[[str], str]) -> None:
+def test_secret_in_the_output_is_masked_once_it_is_rendered(redact: Callable[[str], str]) -> None:
     for operator in (ListImagesOperator, ListDeviceSoftwareOperator):
         operator(task_id="t", output=f"s3://joe:canary-{operator.__name__}@bucket/images.csv")
         assert redact(f"canary-{operator.__name__}") == "***"
@@ -159,7 +159,7 @@ def test_each_json_line_is_one_line_for_every_reader(tmp_path: Path) -> None:
     assert json.loads(line)["file_name"] == "ü\u2028b-20.1.bin"
 
 
-def test_parquet_without_pyarrow_tells_what_to_install(
+def test_parquet_without_pyarrow_names_the_package_to_install(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(vm)

@@ -18,7 +18,7 @@ def test_columns_are_as_wide_as_what_they_hold() -> None:
     ]
 
 
-def test_a_long_table_is_cut_and_says_by_how_many() -> None:
+def test_long_table_is_cut_and_says_by_how_many() -> None:
     lines = text_table(("n",), [(number,) for number in range(1000)])
     assert (len(lines), lines[-2:]) == (53, ["49", "and 950 more"])
     assert text_table(("n",), [(1,)] * 50)[-1] == "1"
@@ -35,7 +35,7 @@ def test_a_long_table_is_cut_and_says_by_how_many() -> None:
         (" two\r\nlines\x1b[31m", "two lines[31m"),
     ],
 )
-def test_a_cell_is_one_line(value: Any, text: str) -> None:
+def test_cell_is_one_line(value: Any, text: str) -> None:
     assert cell(value) == text
 
 

@@ -65,7 +65,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dic
         yield {**os.environ, **settings}
 
 
-def test_the_first_connection_of_airflows_list_is_a_manager(tmp_path: Path) -> None:
+def test_first_connection_of_airflows_list_is_a_manager(tmp_path: Path) -> None:
     with up.run_managers(tmp_path, [0] * len(up.MANAGERS)) as managers:
         ids = [one["connection_id"] for one in up.connections(managers, tmp_path)]
     assert sorted(ids)[: len(up.MANAGERS)] == sorted(up.MANAGERS)  # the page sorts by id

@@ -43,7 +43,7 @@ def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
         server.shutdown()
 
 
-def test_the_error_of_a_failed_upload_is_posted(
+def test_error_of_a_failed_upload_is_posted(
     vm: Simulator, chat: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VMANAGE_IMAGES", str(tmp_path))  # which holds no image

@@ -101,7 +101,7 @@ print("form:" + form.model_dump_json())
 
 
 @pytest.mark.parametrize("wtforms", ["attribute"], indirect=True)  # of no account in another process
-def test_the_form_that_this_airflow_serves_has_our_fields() -> None:
+def test_form_that_this_airflow_serves_has_our_fields() -> None:
     ended = subprocess.run([sys.executable, "-c", _ASK], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-2000:]
     form = json.loads(ended.stdout.rpartition("form:")[2])

@@ -98,7 +98,7 @@ def anchors(page: Path) -> list[str]:
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings] + lines
 
 
-def test_the_source_map_names_files_that_are_there() -> None:
+def test_source_map_names_files_that_are_there() -> None:
     _, _, source_map = text(ROOT / "CONTRIBUTING.md").partition("\n## Source map\n")
     files = re.findall(r"`([\w/]+(?:\.py|/))`", source_map)
     assert len(files) > 20

@@ -39,18 +39,18 @@ def test_readme_and_package_name_the_tested_pythons() -> None:
     assert [python for python in PYTHONS if f"Programming Language :: Python :: {python}" in classifiers] == PYTHONS
 
 
-def test_the_corners_are_run() -> None:
+def test_corners_are_run() -> None:
     assert {f"{line}-{python}" for line in (LINES[0], LINES[-1]) for python in (PYTHONS[0], PYTHONS[-1])} <= {
         *CELLS.split()
     }
 
 
-def test_the_workflow_runs_the_same_cells() -> None:
+def test_workflow_runs_the_same_cells() -> None:
     (cells,) = re.findall(r"cell: \[(.*)\]", text(".github/workflows/ci.yml"))
     assert [cell.strip(' "') for cell in cells.split(",")] == CELLS.split()
 
 
-def test_the_lowest_versions_are_those_of_the_package() -> None:
+def test_lowest_versions_are_those_of_the_package() -> None:
     assert pinned_airflow("constraints-lowest.txt") == "3.1.5"  # pyproject.toml allows 3.1.4, which was yanked
     pins = text("constraints-lowest.txt")
     for name in ("requests", "tenacity", "apache-airflow-providers-common-compat"):

@@ -66,16 +66,16 @@ def test_connection_form_holds_no_key_that_airflow_drops() -> None:
     jsonschema.validate(INFO.get("connection-types", []), strict)
 
 
-def test_the_info_is_plain_data_and_new_with_every_call() -> None:
+def test_info_is_plain_data_and_new_with_every_call() -> None:
     assert json.loads(json.dumps(INFO)) == INFO
     assert get_provider_info() is not get_provider_info()
 
 
-def test_the_package_name_is_the_one_of_the_distribution() -> None:
+def test_package_name_is_the_one_of_the_distribution() -> None:
     assert INFO["package-name"] == metadata.metadata(DISTRIBUTION)["Name"] == DISTRIBUTION
 
 
-def test_the_installed_version_is_the_one_in_the_package() -> None:
+def test_installed_version_is_the_one_in_the_package() -> None:
     assert metadata.version(DISTRIBUTION) == airflow_provider_vmanage.__version__
 
 

@@ -33,7 +33,7 @@ def test_each_command_has_a_job(target: str) -> None:
     assert [line for line in lines if line.startswith(script) or f"{line} ".startswith(f"make {target} ")]
 
 
-def test_the_last_job_asks_for_all_others() -> None:
+def test_last_job_asks_for_all_others() -> None:
     assert sorted([*JOBS["all"]["needs"], "all"]) == sorted(JOBS)
 
 

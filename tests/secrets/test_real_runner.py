@@ -97,7 +97,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, store: str) -> Iterator[Ran]:
         yield Ran(output, home, left, {**CANARIES, **sent}, managers)
 
 
-def test_the_run_did_what_it_should(ran: Ran) -> None:
+def test_run_did_what_it_should(ran: Ran) -> None:
     states = ran.states
     assert {task: state for task, state in states.items() if "_good" in task and state != "success"} == {}, ran.output
     assert {task for task, state in states.items() if "_good" not in task and state == "success"} == {
@@ -111,7 +111,7 @@ def test_the_run_did_what_it_should(ran: Ran) -> None:
 
 
 @pytest.mark.skipif(Version(airflow_version) < Version("3.1.8"), reason="`dags test` of 3.1.5 shows no log of a task")
-def test_the_log_shows_no_secret(ran: Ran) -> None:
+def test_log_shows_no_secret(ran: Ran) -> None:
     assert "urllib3.connectionpool" in ran.output
     assert "GET /new-20.15.1.bin?***" in ran.output
     # `airflow dags test` itself logs, at DEBUG and unmasked, each message to its masker; a worker has no such line.

@@ -44,7 +44,7 @@ def finished(airflow: Standalone, dag: str, run: str) -> dict[str, Any]:
     return task
 
 
-def test_a_killed_worker_costs_no_second_activation(vm: Simulator, airflow: Standalone) -> None:
+def test_killed_worker_costs_no_second_activation(vm: Simulator, airflow: Standalone) -> None:
     device = vm.add_device("edge-1", "vedge", OLD, availableVersions=[NEW])
     run = airflow.start_run("activate_held", device="edge-1")
     airflow.wait(lambda: sent(vm, device), 90, "the activation")
@@ -56,7 +56,7 @@ def test_a_killed_worker_costs_no_second_activation(vm: Simulator, airflow: Stan
     assert device["version"] == NEW
 
 
-def test_a_killed_triggerer_costs_no_second_activation(vm: Simulator, airflow: Standalone) -> None:
+def test_killed_triggerer_costs_no_second_activation(vm: Simulator, airflow: Standalone) -> None:
     device = vm.add_device("edge-2", "vedge", OLD, availableVersions=[NEW])
     run = airflow.start_run("activate_deferred", device="edge-2")
     airflow.wait(lambda: airflow.task("activate_deferred", run, TASK)["state"] == "deferred", 90, "the deferral")

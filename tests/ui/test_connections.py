@@ -48,7 +48,7 @@ def test_form_has_our_labels_and_hints(ui: AirflowUI) -> None:
     assert shown == wanted
 
 
-def test_the_login_method_is_a_choice_and_secrets_are_hidden(ui: AirflowUI) -> None:
+def test_login_method_is_a_choice_and_secrets_are_masked(ui: AirflowUI) -> None:
     form = ui.new_connection(CONNECTION_TYPE)
     assert form.locator("[name=password]").get_attribute("type") == "password"
 
@@ -75,7 +75,7 @@ def test_connection_made_in_the_form_works(ui: AirflowUI, running: Site) -> None
 
 
 @pytest.mark.parametrize("name", [DEFAULT, BRANCH])
-def test_the_connections_of_make_up_work(name: str, ui: AirflowUI, running: Site) -> None:
+def test_connections_of_make_up_work(name: str, ui: AirflowUI, running: Site) -> None:
     heading, text = ui.test_connection(name)
     assert (heading, running.managers[name].version in text) == ("Test Connection Successful", True)
 
