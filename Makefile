@@ -68,8 +68,8 @@ docs: $(STAMP) ## build the pages of docs/ into build/docs, warnings as errors
 	@scripts/docs.sh
 
 .PHONY: screenshots
-screenshots: $(STAMP) ## take the pictures of docs/images from Airflow's pages, in Chromium
-	@scripts/browser.sh -m scripts.screenshots
+screenshots: $(STAMP) ## take the pictures of docs/images in Chromium (PICTURES=upgrade-report: that one)
+	@scripts/browser.sh -m scripts.screenshots $(PICTURES)
 
 .PHONY: clean
 clean: ## delete everything that these commands made, .venv too

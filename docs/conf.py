@@ -50,6 +50,7 @@ CONTENTS = {
             "uploads",
             "desired-state",
             "devices",
+            "report",
             "waits",
             "deferral",
             "events",

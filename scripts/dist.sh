@@ -21,3 +21,6 @@ cd "$scratch"
 export AIRFLOW_HOME="$scratch/airflow" AIRFLOW__CORE__LOAD_EXAMPLES=False
 venv/bin/airflow providers list --output plain | grep airflow-provider-vmanage
 venv/bin/airflow providers get airflow-provider-vmanage --full --output yaml
+
+# The page of a report is made from files that are no modules.
+venv/bin/python -c 'from airflow_provider_vmanage.reports.upgrade_report import render_html; print(len(render_html({})))'

@@ -1,4 +1,7 @@
-"""The pictures of ``docs/images``, taken from what ``make up`` starts: ``make screenshots``."""
+"""The pictures of ``docs/images``, taken from what ``make up`` starts: ``make screenshots``.
+
+``PICTURES=upgrade-report`` takes the one that needs no Airflow.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_vmanage.reports.upgrade_report import render_html
 from scripts.airflow_ui import EXTRA, AirflowUI
 from scripts.browser import browser, find_browser, new_page
+from scripts.sample_report import sample_report
 from scripts.simulated import ROOT, ScriptError
 from scripts.standalone import USER
 from scripts.up import MANAGERS, Site, say, site
@@ -18,20 +23,20 @@ if TYPE_CHECKING:
 
 IMAGES = ROOT / "docs" / "images"
 SCALE = 1.5
-LARGEST = 200_000  # bytes
+LARGEST = 300_000  # bytes; the report is a long page
 DAG, TASK = "upgrade_prep", "upload_image"
+REPORT = "upgrade-report"
 
 
 def main() -> int:
-    """Take all pictures; return the exit code."""
+    """Take all pictures, or the one that is named; return the exit code."""
     try:
         find_browser()
-        with (
-            tempfile.TemporaryDirectory(prefix="vmanage-up-") as state,
-            browser() as started,
-            site(Path(state), [0] * (1 + len(MANAGERS))) as running,
-        ):
-            take_all(started, running)
+        with tempfile.TemporaryDirectory(prefix="vmanage-up-") as folder, browser() as started:
+            upgrade_report(started, Path(folder))
+            if sys.argv[1:] != [REPORT]:
+                with site(Path(folder), [0] * (1 + len(MANAGERS))) as running:
+                    take_all(started, running)
     except (ScriptError, OSError) as err:
         print(f"make screenshots: {err}", file=sys.stderr)
         return 1
@@ -49,6 +54,17 @@ def take_all(started: Browser, running: Site) -> None:
     page.goto(f"{running.managers['vmanage_default'].url}/")
     page.set_viewport_size({"width": 1200, "height": 400})
     take(page.locator("body"), "simulator-page")
+
+
+def upgrade_report(started: Browser, folder: Path) -> None:
+    """Show the report of an upgrade, from its headline to its time axis."""
+    report = sample_report(24, failures={3: "health", 7: "download"}, waves_begun=3)
+    file = folder / "report.html"
+    file.write_text(render_html(report), encoding="utf-8")
+    page = new_page(started, viewport={"width": 1040, "height": 1000})  # not scaled: the page is long
+    page.goto(file.as_uri())
+    page.evaluate("document.querySelectorAll('section:has(.chart) ~ *').forEach(one => one.remove())")
+    take(page.locator("body"), REPORT)
 
 
 def connection_form(ui: AirflowUI) -> None:

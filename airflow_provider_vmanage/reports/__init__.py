@@ -1,0 +1,1 @@
+"""Pages about what was done, for people who were not there."""

@@ -1,0 +1,187 @@
+"""The outcome of an upgrade in words: what became of each device, and one sentence for all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_vmanage.client.versions import same_version
+from airflow_provider_vmanage.text_table import cell
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a device.
+
+    :param word: as the report writes it.
+    :param symbol: beside the word, so that colour is never needed.
+    :param kind: ``good``, ``bad`` or ``other``.
+    """
+
+    word: str
+    symbol: str
+    kind: str
+
+
+#: by the action of a row
+OUTCOMES = {
+    "upgraded": Outcome("upgraded", "✓", "good"),
+    "activated": Outcome("activated", "✓", "good"),
+    "default_set": Outcome("default set", "✓", "good"),
+    "unchanged": Outcome("unchanged", "=", "good"),
+    "failed": Outcome("failed", "✕", "bad"),
+    "rolled_back": Outcome("rolled back", "↩", "bad"),
+    "skipped": Outcome("skipped", "○", "other"),
+    "unknown": Outcome("outcome unknown", "?", "bad"),
+    "in_progress": Outcome("in progress", "…", "other"),
+    "to_come": Outcome("to come", "·", "other"),
+}
+
+#: the order in which counts are shown
+_ORDER = tuple(OUTCOMES)
+
+
+def outcome_of(action: Any) -> Outcome:
+    """Return the outcome for the action of a row; an unknown one keeps its own word."""
+    return OUTCOMES.get(str(action)) or Outcome(cell(action).replace("_", " "), "?", "other")
+
+
+def settled_action(action: Any, *, was_begun: bool, is_running: bool) -> str:
+    """Return the action of a row, with ``pending`` replaced by what it means in a run that goes on or has ended."""
+    if action != "pending":
+        return str(action)
+    if is_running:
+        return "in_progress" if was_begun else "to_come"
+    return "unknown" if was_begun else "skipped"
+
+
+def ordered_counts(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the counts that are not 0, in the order of a report."""
+    known = [(action, counts[action]) for action in _ORDER if counts.get(action)]
+    return known + [(action, count) for action, count in counts.items() if count and action not in _ORDER]
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Return counts such as ``9 upgraded, 1 failed``."""
+    return ", ".join(f"{count} {outcome_of(action).word}" for action, count in ordered_counts(counts))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the headline says.
+
+    :param version: that the devices should run.
+    :param counts: of the planned devices, by action.
+    :param unchanged: devices that needed nothing and are in no wave.
+    :param blocked: devices that could not be planned.
+    :param stopped_because: ``failures``, ``window``, ``killed`` or ``None``.
+    :param last_wave: number of the last wave that was begun; 0 if none was.
+    :param is_running: the upgrade goes on.
+    :param applied: false in check mode.
+    :param max_failures: as it was given.
+    """
+
+    version: str
+    counts: Mapping[str, int]
+    unchanged: int
+    blocked: int
+    stopped_because: str | None
+    last_wave: int
+    is_running: bool
+    applied: bool
+    max_failures: str
+
+    @property
+    def total(self) -> int:
+        """Return how many devices were planned."""
+        return sum(self.counts.values())
+
+    @property
+    def good(self) -> int:
+        """Return how many planned devices are as planned."""
+        return self._count("good")
+
+    @property
+    def bad(self) -> int:
+        """Return how many planned devices failed; rolled back and unknown ones count."""
+        return self._count("bad")
+
+    def _count(self, kind: str) -> int:
+        return sum(count for action, count in self.counts.items() if outcome_of(action).kind == kind)
+
+    def badge(self) -> tuple[str, str]:
+        """Return the state in one or two words, and its kind."""
+        if not self.applied:
+            return "Check mode", "other"
+        if self.is_running:
+            return "In progress", "bad" if self.bad else "other"
+        if self.stopped_because:
+            words = {"failures": "Stopped: failures", "window": "Stopped: window", "killed": "Stopped: killed"}
+            return words.get(self.stopped_because, f"Stopped: {cell(self.stopped_because)}"), "bad"
+        if not self.total:
+            return "Nothing to do", "other" if self.blocked else "good"
+        if self.bad:
+            return "Completed with failures", "bad"
+        return ("Complete", "good") if self.good == self.total else ("Incomplete", "other")
+
+    def sentence(self) -> str:
+        """Return the outcome in one sentence."""
+        if not self.total:
+            return "No device was planned, so nothing was changed."
+        if not self.applied:
+            main = f"Check mode, nothing was changed: {_of(self.good, self.total)} would run {self.version}"
+        elif self.is_running:
+            main = f"In progress: {_of(self.good, self.total)} run{'s' * (self.total == 1)} {self.version} so far"
+        else:
+            main = f"{_of(self.good, self.total)} run{'s' * (self.total == 1)} {self.version} as planned"
+        parts = [main, *self._rest(), *self._stop()]
+        return "; ".join(parts) + "."
+
+    def remark(self) -> str:
+        """Return a sentence on the devices that were in no wave, or an empty text."""
+        parts = []
+        if self.unchanged:
+            parts.append(f"{count_text(self.unchanged)} needed no change")
+        if self.blocked:
+            parts.append(f"{count_text(self.blocked)} {'was' if self.blocked == 1 else 'were'} blocked")
+        return f"Not in any wave: {'; '.join(parts)}." if parts else ""
+
+    def _rest(self) -> list[str]:
+        rest = {action: count for action, count in self.counts.items() if outcome_of(action).kind != "good"}
+        return [f"{count} {outcome_of(action).word}" for action, count in ordered_counts(rest)]
+
+    def _stop(self) -> list[str]:
+        if not self.stopped_because:
+            return []
+        why = {
+            "failures": f"more devices failed than allowed (max_failures {self.max_failures})",
+            "window": "the next wave could not end within the window",
+            "killed": "the task was killed, while the manager goes on with what it had begun",
+        }.get(self.stopped_because, cell(self.stopped_because))
+        begun = f"nothing else was begun after wave {self.last_wave}" if self.last_wave else "nothing was begun"
+        return [f"{begun}, because {why}"]
+
+
+def common_version(versions: Sequence[str]) -> str:
+    """Return the wanted version as the headline names it: two at most, by their shortest spelling."""
+    different: list[str] = []
+    for version, _ in Counter(versions).most_common():
+        same = next((one for one in different if same_version(one, version)), None)
+        if same is None:
+            different.append(version)
+        elif len(version) < len(same):
+            different[different.index(same)] = version
+    return " or ".join(different) if 0 < len(different) <= 2 else "the planned version"
+
+
+def _of(count: int, total: int) -> str:
+    if total == 1:
+        return "The one device" if count else "0 of 1 device"
+    return f"All {total} devices" if count == total else f"{count} of {total} devices"
+
+
+def count_text(count: int) -> str:
+    """Return a number of devices in words, such as ``1 device``."""
+    return f"{count} device{'s' * (count != 1)}"
