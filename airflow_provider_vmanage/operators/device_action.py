@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_vmanage.client.errors import VManageError, VManagePartialError
 from airflow_provider_vmanage.exceptions import failure_of
+from airflow_provider_vmanage.operators.killed_task import leave_tasks
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
 
 if TYPE_CHECKING:
@@ -122,14 +123,8 @@ class DeviceActionOperator(VManageOperator):
     def on_kill(self) -> None:
         """Break off the call under way. The manager's tasks go on, unless ``cancel_on_kill`` is set."""
         super().on_kill()
-        if not self.process_ids:
-            return
-        names = ", ".join(self.process_ids)
-        if self.flag(self.cancel_on_kill, "cancel_on_kill"):
-            self.log.warning("Killed: asking the manager to cancel %s; what has begun may go on", names)
-            self._cancel()
-        else:
-            self.log.warning("Killed: the manager's task goes on (%s); see its task list", names)
+        cancel = bool(self.process_ids) and self.flag(self.cancel_on_kill, "cancel_on_kill")
+        leave_tasks(self.vmanage_conn_id, self.process_ids, cancel=cancel, log=self.log)
 
     def request(self) -> ActionRequest:
         """Return what is asked for, checked."""
@@ -150,7 +145,7 @@ class DeviceActionOperator(VManageOperator):
         return self.hook.software_upgrade(check_mode=check_mode, notes=TaskStateActionNotes(context))
 
     def _watch(self, state: ActionState) -> None:
-        self.process_ids = [job.process_id for job in state.jobs if job.verdicts is None]
+        self.process_ids = state.running_ids
         for process_id in self.process_ids:
             self.log.info("Waiting for task %s of the manager", process_id)
 
@@ -191,15 +186,9 @@ class DeviceActionOperator(VManageOperator):
             "deadline": deadline,
             "payload": {"state": state.as_json(), "deadline": deadline},
         }
-        running = [job.process_id for job in state.jobs if job.verdicts is None]
-        if running:
+        if running := state.running_ids:
             return DeviceTaskTrigger(process_ids=running, **common)
-        pending = [work for work in state.works if work.action == "pending"]
-        return DeviceVersionTrigger(
-            device_ids={work.target.device_id: work.versions[0] for work in pending},
-            device_types=sorted({work.device.device_type or "vedge" for work in pending}),
-            **common,
-        )
+        return DeviceVersionTrigger(**state.awaited_versions(), **common)
 
     def _end(self, context: Context, state: ActionState) -> dict[str, Any]:
         """Return the result, or raise with the result as the XCom ``done``."""
@@ -218,14 +207,3 @@ class DeviceActionOperator(VManageOperator):
                 context["ti"].xcom_push(key="done", value=result)
             raise
         return result
-
-    def _cancel(self) -> None:
-        """Ask the manager, in a session of its own, to cancel the tasks; a failure is only logged."""
-        from airflow_provider_vmanage.hooks.vmanage import VManageHook
-
-        try:
-            with VManageHook(self.vmanage_conn_id) as hook:
-                for process_id in self.process_ids:
-                    hook.request("POST", f"device/action/status/cancel/{process_id}")
-        except VManageError as err:
-            self.log.warning("The task could not be cancelled: %s", err)

@@ -93,7 +93,7 @@ class DeviceWork:
             "ended_at": self.ended_at,
             "applied": applied,
         }
-        return _fitted(row)
+        return fitted_row(row)
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,19 @@ class ActionState:
     def has_ended(self) -> bool:
         """Return whether every task of the manager has a verdict."""
         return all(job.verdicts is not None for job in self.jobs)
+
+    @property
+    def running_ids(self) -> list[str]:
+        """Return the ids of the manager's tasks that have no verdict yet."""
+        return [job.process_id for job in self.jobs if job.verdicts is None]
+
+    def awaited_versions(self) -> dict[str, Any]:
+        """Return the arguments of a wait for the devices that have no outcome yet."""
+        pending = [work for work in self.works if work.action == "pending"]
+        return {
+            "device_ids": {work.target.device_id: work.versions[0] for work in pending},
+            "device_types": sorted({work.device.device_type or "vedge" for work in pending}),
+        }
 
     def targets_of(self, job: Job) -> list[Target]:
         """Return the devices of a task."""
@@ -214,7 +227,7 @@ def _cut(text: str | None) -> str | None:
     return text if text is None or len(text) <= MAX_WORDS else f"{text[: MAX_WORDS - 1]}…"
 
 
-def _fitted(row: dict[str, Any]) -> dict[str, Any]:
+def fitted_row(row: dict[str, Any]) -> dict[str, Any]:
     """Return the row with texts cut until it fits: the manager's words first, then the reason, then versions."""
     for name in ("activity", "reason", "available"):
         while (excess := len(json.dumps(row)) - MAX_ROW_BYTES) > 0 and row[name]:
