@@ -69,7 +69,7 @@ class SoftwareUpgrade:
         self.session = session
         self.check_mode = check_mode
         self._notes = notes or NoNotes()
-        self._clock = clock
+        self.clock = clock
         self._running = RunningTasks(session, clock)
 
     def run(
@@ -88,7 +88,7 @@ class SoftwareUpgrade:
         :param poll_interval: seconds between two polls.
         :param options: of :meth:`submit`, which also names the errors.
         """
-        deadline = self._clock() + timeout
+        deadline = self.clock() + timeout
         state = self.submit(request, devices, versions, deadline=deadline, **options)
         return self.verify(self.wait(state, deadline, poll_interval), deadline)
 
@@ -129,7 +129,7 @@ class SoftwareUpgrade:
         _refuse_blocked(decisions, skip_blocked)
         _refuse_too_many(decisions, max_devices)
         state = self._begin(request, wanted, jobs, decisions)
-        sender = ActionSender(self.session, self._running, self._notes, time_left=lambda: deadline - self._clock())
+        sender = ActionSender(self.session, self._running, self._notes, time_left=lambda: deadline - self.clock())
         return state if self.check_mode else sender.send(state, decisions)
 
     def wait(self, state: ActionState, deadline: float, poll_interval: float) -> ActionState:
@@ -140,7 +140,7 @@ class SoftwareUpgrade:
         """
         while not state.has_ended:
             state = self.poll(state)
-            left = deadline - self._clock()
+            left = deadline - self.clock()
             if state.has_ended or left <= 0:
                 break
             self.session.sleep(min(poll_interval, left))
@@ -165,10 +165,10 @@ class SoftwareUpgrade:
             reboot a minute is enough.
         """
         if not state.request.reboots:
-            deadline = min(deadline, self._clock() + LIST_LAG_S)
+            deadline = min(deadline, self.clock() + LIST_LAG_S)
         while state.is_pending:
             state = self.verify_now(state)
-            left = deadline - self._clock()
+            left = deadline - self.clock()
             if not state.is_pending or left <= 0:
                 break
             self.session.sleep(min(_VERIFY_INTERVAL_S, left))

@@ -1,0 +1,143 @@
+"""The beginning of an upgrade: whether the plan still holds, how healthy devices are, what an earlier try has done."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from airflow_provider_vmanage.client.device_actions.actions import ActionKind, Target
+from airflow_provider_vmanage.client.device_actions.decisions import find_image
+from airflow_provider_vmanage.client.device_actions.notes import ActionNote
+from airflow_provider_vmanage.client.device_actions.running_tasks import RunningTasks
+from airflow_provider_vmanage.client.devices import DEVICE_TYPES, Device, list_devices_of_type
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.client.health import DeviceHealth, read_health
+from airflow_provider_vmanage.client.models import SoftwareImage
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upgrade.freshness import refuse_stale, runs
+from airflow_provider_vmanage.client.upgrade.planned import CONTROLLERS, PlannedRow, PlannedUpgrade
+from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
+from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
+from airflow_provider_vmanage.client.upgrade.timing import read_limits
+
+log = logging.getLogger(__name__)
+
+_OUR_KINDS = (ActionKind.INSTALL, ActionKind.ACTIVATE, ActionKind.SET_DEFAULT)
+
+
+def open_upgrade(
+    session: ManagerSession,
+    plan: PlannedUpgrade,
+    policy: UpgradePolicy,
+    *,
+    kept: UpgradeState | None = None,
+    notes: Sequence[ActionNote] = (),
+    clock: Callable[[], float] = time.time,
+) -> UpgradeState:
+    """Return the state in which the first step can be made, or the next one after an earlier try. Nothing is sent.
+
+    :param kept: the state that an earlier try has kept.
+    :param notes: of the actions that it had sent.
+    :param clock: seconds since 1970.
+    :raises VManageConfigurationError: the plan was made on another manager, or the window cannot be kept.
+    :raises VManageStalePlanError: a device has changed since the plan was made.
+    """
+    if plan.manager and plan.manager != session.settings.base_url:
+        raise VManageConfigurationError(
+            f"plan was made on {plan.manager}, and vmanage_conn_id leads to {session.settings.base_url}: "
+            "make a plan there"
+        )
+    same = kept is not None and kept.digest == plan.digest
+    state = kept if kept is not None and same else UpgradeState(plan.digest, int(clock()))
+    tasks = RunningTasks(session).read()  # before the devices, which show what a task does that ends in between
+    devices = read_devices(session, plan.rows)
+    under_way = _under_way(plan.rows, devices, state, tasks, notes)
+    images: list[SoftwareImage] | None = None
+
+    def missing_image(device: Device, version: str) -> str | None:
+        nonlocal images
+        if images is None:
+            images = SoftwareRepository(session).list_images()
+        found = find_image(images, device, version, None, session.server.release)
+        return found if isinstance(found, str) else None
+
+    refuse_stale(
+        [row for row in plan.rows if state.is_open(row) and row.device_id not in under_way],
+        devices,
+        is_busy=tasks.reason_busy,
+        has_image=missing_image,
+        skip_blocked=policy.skip_blocked,
+    )
+    found = tuple(
+        row.device_id for row in plan.rows if runs(devices.get(row.device_id), row.version) and not state.of(row).moved
+    )
+    baseline, problems = _baseline(session, plan, state, devices)
+    limits = state.limits
+    if policy.not_after is not None and policy.wave_seconds is None and limits is None:
+        limits = read_limits(session)
+    return UpgradeState(
+        digest=plan.digest,
+        started_at=state.started_at,
+        devices=state.devices,
+        waves=state.waves,
+        wave=state.wave,
+        found=found,
+        under_way=tuple(sorted(under_way)),
+        baseline=baseline,
+        limits=limits,
+        warnings=tuple(dict.fromkeys((*state.warnings, *plan.warnings, *problems))),
+    )
+
+
+def list_of(row: PlannedRow) -> str:
+    """Return the manager's list that holds a device."""
+    return "controller" if row.role in CONTROLLERS else row.role if row.role in DEVICE_TYPES else DEVICE_TYPES[0]
+
+
+def read_devices(session: ManagerSession, rows: Sequence[PlannedRow]) -> dict[str | None, Device]:
+    """Return the devices of the lists that hold the planned ones, by device id; one call for each list.
+
+    :raises VManageError: as any read.
+    """
+    types = {list_of(row) for row in rows}
+    listed = [device for one in DEVICE_TYPES if one in types for device in list_devices_of_type(session, one)]
+    return {device.device_id: device for device in listed}
+
+
+def _under_way(
+    rows: Sequence[PlannedRow],
+    devices: Mapping[str | None, Device],
+    state: UpgradeState,
+    tasks: RunningTasks,
+    notes: Sequence[ActionNote],
+) -> set[str]:
+    """Return the devices that an earlier try has moved, or that its tasks are at work on."""
+    ids = {row.device_id for row in rows}
+    noted = {key for note in notes if note.process_id for key in note.devices if key in ids}
+    moved = {row.device_id for row in rows if state.of(row).moved and runs(devices.get(row.device_id), row.version)}
+    going_back = {row.device_id for row in rows if state.of(row).ill is not None}
+    targets: list[Target] = [device.as_target() for key, device in devices.items() if key in ids]
+    jobs = tasks.of_ours(_OUR_KINDS, targets)
+    return noted | moved | going_back | {device_id for job in jobs for device_id in job.device_ids}
+
+
+def _baseline(
+    session: ManagerSession, plan: PlannedUpgrade, state: UpgradeState, devices: Mapping[str | None, Device]
+) -> tuple[dict[str, DeviceHealth], tuple[str, ...]]:
+    """Return the health before, by device id: what an earlier try has kept, or as it is now, or the plan's.
+
+    A device that has moved already, or is out of reach, would be compared with itself.
+    """
+    if state.baseline:
+        return dict(state.baseline), ()
+    now = read_health(session)
+    baseline = dict(plan.baseline)
+    for row in plan.rows:
+        device = devices.get(row.device_id)
+        is_old = runs(device, row.from_version) and device is not None and device.reachable
+        measured = now.devices.get(row.system_ip or "")
+        if measured is not None and (is_old or row.device_id not in baseline):
+            baseline[row.device_id] = measured
+    return {row.device_id: baseline[row.device_id] for row in plan.rows if row.device_id in baseline}, now.problems

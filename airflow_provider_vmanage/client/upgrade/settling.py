@@ -1,0 +1,120 @@
+"""When the devices of a wave count as healthy again. Pure: it is given what was read, and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from airflow_provider_vmanage.client.health import WORSE, DeviceHealth, Finding, FleetHealth, compare, worst
+
+#: checks that depend on other devices: judged once every device of the wave is back, or has had its time
+_PEER_CHECKS = ("bfd", "colour")
+
+
+@dataclass(frozen=True)
+class HealthVerdict:
+    """Whether a device is as healthy as it was before.
+
+    :param is_good: nothing is worse, for long enough.
+    :param findings: of all checks.
+    :param reason: why it is not good.
+    """
+
+    is_good: bool
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+
+
+class Settling:
+    """Compares devices with their baseline until they have been as healthy as before for long enough.
+
+    :param addresses: system IPs of the devices of the wave, by device id.
+    :param baseline: health before, by device id.
+    :param failed: system IPs of the devices that have failed in this upgrade, by device id: their peers have lost
+        sessions to them.
+    :param checks: that are made.
+    :param stable_for: seconds for which a device has to stay healthy.
+    :param deadline: when a device that is worse fails, by the clock of ``now``.
+    :param good_since: what an earlier instance has seen.
+    """
+
+    def __init__(
+        self,
+        addresses: Mapping[str, str | None],
+        baseline: Mapping[str, DeviceHealth],
+        *,
+        failed: Mapping[str, str | None],
+        checks: Iterable[str],
+        stable_for: float,
+        deadline: float,
+        good_since: Mapping[str, float] | None = None,
+    ) -> None:
+        self.good_since = dict(good_since or {})
+        self._addresses = addresses
+        self._baseline = baseline
+        self._failed = failed
+        self._checks = tuple(checks)
+        self._stable_for = stable_for
+        self._deadline = deadline
+
+    def take(self, fleet: FleetHealth, now: float) -> dict[str, HealthVerdict] | None:
+        """Return the verdict on every device, or ``None`` while some may still change.
+
+        :param fleet: health of all devices.
+        :param now: time of the reading.
+        """
+        is_over = now >= self._deadline
+        own_checks = [one for one in self._checks if one not in _PEER_CHECKS]
+        missing = {one for one in self._addresses if self._is_worse(fleet, one, own_checks)}
+        if missing and not is_over:
+            self._note(set(self._addresses) - missing, now)
+            return None
+        lost = self._lost(fleet, missing)
+        total = sum(lost.values())
+        findings = {one: self._findings(fleet, one, total - lost[one]) for one in self._addresses}
+        good = {one for one, found in findings.items() if worst(found) != WORSE}
+        self._note(good, now)
+        stable = {one for one in good if now - self.good_since[one] >= self._stable_for}
+        has_more_time = now < self._deadline + 2 * self._stable_for
+        if stable == set(self._addresses) or (is_over and (stable == good or not has_more_time)):
+            return {one: self._verdict(found, one in stable) for one, found in findings.items()}
+        return None
+
+    def _is_worse(self, fleet: FleetHealth, device_id: str, checks: list[str]) -> bool:
+        before, after = self._baseline.get(device_id), self._health(fleet, self._addresses[device_id])
+        return worst(compare(before, after, checks)) == WORSE
+
+    def _lost(self, fleet: FleetHealth, missing: set[str]) -> dict[str, int]:
+        return {
+            one: lost_transports(self._baseline.get(one), self._health(fleet, address), is_lost=one in missing)
+            for one, address in {**self._failed, **self._addresses}.items()
+        }
+
+    def _findings(self, fleet: FleetHealth, device_id: str, lost: int) -> list[Finding]:
+        before, after = self._baseline.get(device_id), self._health(fleet, self._addresses[device_id])
+        return compare(before, after, self._checks, lost_tlocs=lost)
+
+    def _note(self, good: set[str], now: float) -> None:
+        self.good_since = {one: self.good_since.get(one, now) for one in good}
+
+    def _verdict(self, findings: list[Finding], is_stable: bool) -> HealthVerdict:
+        worse = [str(one) for one in findings if one.verdict == WORSE]
+        if not worse and not is_stable:
+            worse = [f"it did not stay healthy for {self._stable_for:.0f} s"]
+        return HealthVerdict(not worse, tuple(findings), "; ".join(worse))
+
+    @staticmethod
+    def _health(fleet: FleetHealth, address: str | None) -> DeviceHealth | None:
+        return fleet.devices.get(address or "")
+
+
+def lost_transports(before: DeviceHealth | None, after: DeviceHealth | None, *, is_lost: bool = False) -> int:
+    """Return how many transports of a device are down that were up before; each took a session from every peer.
+
+    :param is_lost: it counts as unreachable whatever its last values are.
+    """
+    colours = (before and before.colours) or {}
+    up = [colour for colour, count in colours.items() if count]
+    if is_lost or after is None or not after.reachable:
+        return len(up) if colours else 1
+    return sum(not (after.colours or {}).get(colour) for colour in up) if after.colours is not None else 0

@@ -1,0 +1,229 @@
+"""The steps of one wave: install, activate, settle, confirm, roll back. Each goes as far as it can without waiting."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from airflow_provider_vmanage.client.device_actions.actions import ActionKind
+from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
+from airflow_provider_vmanage.client.device_actions.state import ActionState, DeviceWork
+from airflow_provider_vmanage.client.health import read_health
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
+from airflow_provider_vmanage.client.upgrade.planned import PlannedRow, PlannedUpgrade
+from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
+from airflow_provider_vmanage.client.upgrade.progress import FAILURES, UpgradeState
+from airflow_provider_vmanage.client.upgrade.settling import HealthVerdict, Settling
+
+log = logging.getLogger(__name__)
+
+_INSTALL = ActionRequest(ActionKind.INSTALL, allow_downgrade=True)
+_ACTIVATE = ActionRequest(ActionKind.ACTIVATE, allow_downgrade=True)
+_SET_DEFAULT = ActionRequest(ActionKind.SET_DEFAULT, allow_downgrade=True)
+
+
+class WaveSteps:
+    """The steps of the wave under way. A step that has to wait says so in ``waits_for``, and is made again then.
+
+    :param session: the session to use.
+    :param actions: sends actions once, and verifies them.
+    :param plan: the waves.
+    :param policy: what is allowed.
+    :param keep: stores the state for the next try.
+    :param clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        session: ManagerSession,
+        actions: SoftwareUpgrade,
+        plan: PlannedUpgrade,
+        policy: UpgradePolicy,
+        *,
+        keep: Callable[[UpgradeState], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._session = session
+        self._actions = actions
+        self._plan = plan
+        self._policy = policy
+        self._keep = keep
+        self._clock = clock
+
+    def open(self, state: UpgradeState) -> list[PlannedRow]:
+        """Return the devices of the wave that have not ended, and are not on their way back."""
+        return [row for row in self._plan.waves[state.wave] if state.is_open(row)]
+
+    def going_back(self, state: UpgradeState) -> list[PlannedRow]:
+        """Return the devices of the wave that are to run their earlier version again."""
+        wave = self._plan.waves[state.wave]
+        return [row for row in wave if state.of(row).ill is not None and state.of(row).action == "pending"]
+
+    def install(self, state: UpgradeState) -> UpgradeState:
+        """Install where the version is missing; too many failures end the upgrade before anything reboots."""
+        state, works = self._act(state, "install", _INSTALL, self.open(state), {})
+        if works is None:
+            return state
+        state = self._take_failures(state, works, "the installation failed")
+        if not self._policy.is_exceeded(state.failures, len(self._plan.rows)):
+            return state.go("activate")
+        log.warning("More devices have failed than max_failures allows: nothing is activated any more")
+        reason = "installed, not activated: too many devices have failed"
+        by_id = {work.target.device_id: work for work in works}
+        for row in self.open(state):
+            work = by_id.get(row.device_id)
+            if work is not None and row.device_id not in (*state.under_way, *state.found):
+                state = state.end([row], "installed" if work.action == "installed" else "skipped", reason)
+        return replace(state, stopped_because="failures").go("activate")
+
+    def activate(self, state: UpgradeState) -> UpgradeState:
+        """Activate; a device that runs the version is left as it is."""
+        rows = self.open(state)
+        if state.action is None:
+            moving = [row for row in rows if row.device_id not in state.found and not state.of(row).moved]
+            state = state.set_all({row.device_id: replace(state.of(row), moved=True) for row in moving})
+            self._keep(state)  # before anything is sent: the next try knows whose reboot it was
+        state, works = self._act(state, "activate", _ACTIVATE, rows, {})
+        return state if works is None else self._take_failures(state, works, "the activation failed").go("settle")
+
+    def settle(self, state: UpgradeState) -> UpgradeState:
+        """Compare the health of the devices with their baseline; one reading."""
+        rows = self.open(state)
+        if not rows:
+            return state.go("set_default")
+        if state.until is None:
+            until = self._clock() + self._policy.settle_timeout
+            state = replace(state.begin_step(rows, "health", self._now()), until=until)
+        settling = self.settling(state)
+        verdicts = settling.take(read_health(self._session), self._clock())
+        if verdicts is None:
+            return replace(state, good_since=settling.good_since, waits_for="health")
+        return self.judge(state, verdicts)
+
+    def settling(self, state: UpgradeState) -> Settling:
+        """Return what decides about the health of the wave under way."""
+        rows = self.open(state)
+        gone = [row for row in self._plan.rows if state.of(row).action in FAILURES or state.of(row).ill]
+        return Settling(
+            {row.device_id: row.system_ip for row in rows},
+            state.baseline,
+            failed={row.device_id: row.system_ip for row in gone},
+            checks=self._policy.checks,
+            stable_for=self._policy.stable_for,
+            deadline=state.until or self._clock(),
+            good_since=state.good_since,
+        )
+
+    def judge(self, state: UpgradeState, verdicts: Mapping[str, HealthVerdict]) -> UpgradeState:
+        """Return the state in which devices whose health is worse have failed, or are to go back."""
+        for row in self.open(state):
+            verdict = verdicts.get(row.device_id) or HealthVerdict(False, reason="its health was not judged")
+            found = tuple(
+                (one.check, one.verdict, one.before, one.after) for one in verdict.findings if one.verdict != "ok"
+            )
+            state = state.end_step(row, "health", self._now(), findings=found)
+            if verdict.is_good:
+                continue
+            log.warning("%s: %s", row.device, verdict.reason)
+            if self._policy.rollback and state.of(row).moved:
+                state = state.set(row, ill=verdict.reason)
+            else:
+                state = state.end([row], "failed", verdict.reason)
+        return state.go("set_default")
+
+    def set_default(self, state: UpgradeState) -> UpgradeState:
+        """Confirm the version on the devices that are left, and end them."""
+        rows = self.open(state)
+        if self._policy.set_default:
+            state, works = self._act(state, "set_default", _SET_DEFAULT, rows, {})
+            if works is None:
+                return state
+            state = self._take_failures(state, works, "it runs the version and is healthy, but the default was not set")
+            done = [work for work in works if work.action == "default_set"]
+            by_id = {row.device_id: row for row in rows}
+            for work in done:
+                state = state.set(by_id[work.target.device_id], confirmed=True)
+        for row in self.open(state):
+            one = state.of(row)
+            state = state.end([row], "upgraded" if one.moved else "default_set" if one.confirmed else "unchanged", None)
+        return state.go("roll_back")
+
+    def roll_back(self, state: UpgradeState) -> UpgradeState:
+        """Activate the earlier version on the devices that are to go back."""
+        rows = self.going_back(state)
+        state, works = self._act(state, "roll_back", _ACTIVATE, rows, {row.device_id: row.from_version for row in rows})
+        if works is None:
+            return state
+        by_id = {row.device_id: row for row in rows}
+        for work in works:
+            row = by_id[work.target.device_id]
+            ill = state.of(row).ill
+            is_back = work.action in ("activated", "unchanged")
+            reason = ill if is_back else f"{ill}; it could not be brought back to {row.from_version}: {work.reason}"
+            state = state.end([row], "rolled_back" if is_back else "failed", reason)
+        return state.go("end_wave")
+
+    def _act(
+        self,
+        state: UpgradeState,
+        step: str,
+        request: ActionRequest,
+        rows: Sequence[PlannedRow],
+        versions: Mapping[str, str],
+    ) -> tuple[UpgradeState, Sequence[DeviceWork] | None]:
+        """Do an action as far as it goes without waiting; return its devices once all have an outcome.
+
+        :param versions: other ones than the wanted, by device id.
+        """
+        if not rows:
+            return state, ()
+        if state.action is None:
+            until = self._clock() + self._policy.timeout
+            given = [row.for_version(versions.get(row.device_id, row.version)) for row in rows]
+            deadline = self._actions.clock() + self._policy.timeout
+            action = self._actions.submit(request, given, max_devices=len(rows), skip_blocked=True, deadline=deadline)
+            state = replace(state.begin_step(rows, step, self._now()), action=action, until=until)
+            self._keep(state)
+        else:
+            action = self._actions.poll(state.action)
+        left = (state.until or 0) - self._clock()
+        if not action.has_ended and left > 0:
+            return replace(state, action=action, waits_for="tasks"), None
+        action = self._actions.verify_now(action)
+        if action.is_pending and request.reboots and left > 0:
+            return replace(state, action=action, waits_for="versions"), None
+        action = self._actions.verify(action, self._actions.clock() + max(0.0, left))
+        state = self._with_outcome(state, step, action)
+        return replace(state, action=None, waits_for=""), action.works
+
+    def _with_outcome(self, state: UpgradeState, step: str, action: ActionState) -> UpgradeState:
+        by_id = {row.device_id: row for row in self._plan.rows}
+        for work in action.works:
+            row = by_id[work.target.device_id]
+            one = state.of(row)
+            changes: dict[str, Any] = {"activity": work.activity or one.activity}
+            if work.process_id and (step in ("activate", "roll_back") or not one.process_id):
+                changes["process_id"] = work.process_id
+            if work.action in ("unchanged", "skipped"):  # nothing was done on it
+                state = state.set(row, times={name: at for name, at in one.times.items() if name != step}, **changes)
+            else:
+                state = state.end_step(row, step, self._now(), **changes)
+        return state
+
+    def _take_failures(self, state: UpgradeState, works: Sequence[DeviceWork], what: str) -> UpgradeState:
+        """Return the state in which devices have ended whose action has failed, or that it could not be sent for."""
+        by_id = {row.device_id: row for row in self._plan.rows}
+        for work in works:
+            row = by_id[work.target.device_id]
+            if work.action == "failed":
+                state = state.end([row], "failed", f"{what}: {work.reason}")
+            elif work.action == "skipped":
+                word = "skipped" if self._policy.skip_blocked else "failed"
+                state = state.end([row], word, f"not begun: {work.reason}")
+        return state
+
+    def _now(self) -> int:
+        return int(self._clock())

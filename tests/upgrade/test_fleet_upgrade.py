@@ -1,0 +1,172 @@
+"""Upgrades of a fleet, wave by wave, against a simulated manager: the client, without Airflow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from airflow_provider_vmanage.client.errors import (
+    VManageConfigurationError,
+    VManagePartialError,
+    VManageStalePlanError,
+)
+from tests.upgrade.world import NEW, OLD, World, actions_of, reason_of, waves_of
+
+COLOUR = "biz-internet"
+
+
+def test_every_device_runs_and_boots_the_version(world: World) -> None:
+    names = world.edges(5)
+    outcome = world.upgrade(world.plan())
+    assert actions_of(outcome) == dict.fromkeys(names, "upgraded")
+    assert world.running() == {NEW: 5}
+    assert {one["defaultVersion"] for one in world.vm.devices if one["device-type"] == "vedge"} == {NEW}
+    assert outcome.is_as_planned
+    assert set(world.posts().values()) == {1}
+
+
+def test_no_wave_begins_before_the_one_before_it_has_ended(world: World) -> None:
+    world.edges(6)
+    plan = world.plan(wave_sizes=(1, 2))
+    outcome = world.upgrade(plan)
+    waves = outcome.waves()
+    assert len(waves) == len(plan["waves"]) == 4
+    assert all(one["ended_at"] <= other["started_at"] for one, other in pairwise(waves))
+
+
+@pytest.mark.parametrize(
+    ("knob", "reason"),
+    [
+        ({"fails_at": "download"}, "the installation failed"),
+        ({"fails_at": "activation"}, "the activation failed"),
+        ({"ends_as": "Skipped"}, "Skipped"),
+        ({"lies": True}, "the manager reports success"),
+        ({"comes_back_old": True}, "the activation failed"),
+        ({"stays_down": float("inf")}, "the activation failed"),
+        ({"loses_colour": COLOUR}, "colour worse"),
+    ],
+)
+def test_failed_device_ends_the_upgrade_before_the_next_wave(
+    world: World, knob: dict[str, object], reason: str
+) -> None:
+    world.edges(4)
+    plan = world.plan()
+    first = waves_of(plan)[0][0]
+    world.vm.behave(first, **knob)
+    outcome = world.upgrade(plan)
+    assert Counter(actions_of(outcome).values()) == {"failed": 1, "skipped": 3}
+    assert reason in reason_of(outcome, first)
+    assert outcome.state.stopped_because == "failures"
+    assert world.running()[OLD] >= 3
+    with pytest.raises(VManagePartialError, match="1 of 4 devices failed, 3 were not upgraded") as caught:
+        outcome.raise_unless_done()
+    assert not caught.value.retryable
+
+
+def test_failures_within_the_budget_do_not_stop_the_waves(world: World) -> None:
+    world.edges(4)
+    world.vm.behave("edge-1", fails_at="activation")
+    outcome = world.upgrade(world.plan(), max_failures=1)
+    assert Counter(actions_of(outcome).values()) == {"failed": 1, "upgraded": 3}
+    assert outcome.state.stopped_because is None
+    with pytest.raises(VManagePartialError, match="edge-1"):
+        outcome.raise_unless_done()
+
+
+def test_accepted_failures_are_no_error(world: World) -> None:
+    world.edges(4)
+    world.vm.behave("edge-1", fails_at="activation")
+    world.upgrade(world.plan(), max_failures=1, accept_failures=True).raise_unless_done()
+
+
+def test_ill_device_goes_back_to_its_earlier_version(world: World) -> None:
+    world.edges(3)
+    world.vm.behave("edge-1", loses_colour=COLOUR)
+    outcome = world.upgrade(world.plan(), rollback=True, max_failures=1)
+    assert actions_of(outcome) == {"edge-1": "rolled_back", "edge-2": "upgraded", "edge-3": "upgraded"}
+    assert "colour worse" in reason_of(outcome, "edge-1")
+    first = next(one for one in world.vm.devices if one["host-name"] == "edge-1")
+    assert (first["version"], first["defaultVersion"]) == (OLD, OLD)
+    assert set(world.posts().values()) == {1}
+
+
+def test_default_stays_where_it_is_not_to_be_set(world: World) -> None:
+    world.edges(2)
+    outcome = world.upgrade(world.plan(), set_default=False)
+    assert set(actions_of(outcome).values()) == {"upgraded"}
+    assert {one["defaultVersion"] for one in world.vm.devices if one["device-type"] == "vedge"} == {OLD}
+
+
+def test_too_many_failed_installations_reboot_nothing(world: World) -> None:
+    world.edges(4)
+    world.vm.behave("edge-2", fails_at="download")
+    outcome = world.upgrade(world.plan(wave_sizes=(4,)))
+    assert Counter(actions_of(outcome).values()) == {"failed": 1, "installed": 3}
+    assert not any(action == "changepartition" for action, _, _ in world.posts())
+    assert world.running() == {OLD: 4}
+
+
+@pytest.mark.parametrize(
+    ("window", "wave_minutes", "pause", "begun"), [(1000, None, 0, 4), (170, 50, 7200, 1), (105, None, 0, 0)]
+)
+def test_wave_begins_only_if_the_window_holds_it(
+    world: World, window: float, wave_minutes: float | None, pause: float, begun: int
+) -> None:
+    """Of the first wave the manager's limits count: 60 and 30 minutes, and 16 to settle."""
+    world.edges(4)
+    outcome = world.upgrade(world.plan(wave_sizes=(1,)), window=window, wave_minutes=wave_minutes, pause=pause)
+    assert Counter(actions_of(outcome).values())["upgraded"] == begun
+    assert outcome.state.stopped_because == ("window" if begun < 4 else None)
+    assert world.running()[NEW] == begun
+
+
+def test_plan_of_another_manager_is_refused(world: World) -> None:
+    world.edges(1)
+    plan = {**world.plan(), "manager": "https://elsewhere.example"}
+    with pytest.raises(VManageConfigurationError, match="plan was made on https://elsewhere"):
+        world.upgrade(plan)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"version": "17.06.01.0.1"}, "it runs 17.06.01.0.1 instead of"),
+        ({"reachability": "unreachable"}, "the manager cannot reach it"),
+    ],
+)
+def test_changed_device_makes_the_plan_stale(world: World, change: dict[str, str], reason: str) -> None:
+    world.edges(3)
+    plan = world.plan()
+    next(one for one in world.vm.devices if one["host-name"] == "edge-2").update(change)
+    with pytest.raises(VManageStalePlanError, match=f"1 of 3 devices .* edge-2: {reason}|edge-2: {reason}"):
+        world.upgrade(plan)
+    assert world.vm.actions == []
+
+
+def test_unreachable_device_is_left_out_where_that_is_allowed(world: World) -> None:
+    world.edges(3)
+    plan = world.plan()
+    next(one for one in world.vm.devices if one["host-name"] == "edge-2")["reachability"] = "unreachable"
+    outcome = world.upgrade(plan, skip_blocked=True)
+    assert actions_of(outcome) == {"edge-1": "upgraded", "edge-2": "skipped", "edge-3": "upgraded"}
+    assert not outcome.is_as_planned
+
+
+def test_device_that_moved_by_itself_is_confirmed_only(world: World) -> None:
+    world.edges(2)
+    plan = world.plan()
+    moved = next(one for one in world.vm.devices if one["host-name"] == "edge-1")
+    moved.update({"version": NEW, "current-partition": NEW, "availableVersions": [OLD]})
+    outcome = world.upgrade(plan)
+    assert actions_of(outcome) == {"edge-1": "default_set", "edge-2": "upgraded"}
+    assert not [key for key in world.posts() if key[1] == moved["uuid"] and key[0] != "defaultpartition"]
+
+
+def test_sessions_lost_to_failed_peers_fail_no_device(world: World) -> None:
+    """The second wave has fewer sessions than before, since the first edge lost a transport."""
+    world.edges(4)
+    world.vm.behave("edge-1", loses_colour=COLOUR)
+    outcome = world.upgrade(world.plan(), max_failures=1)
+    assert Counter(actions_of(outcome).values()) == {"failed": 1, "upgraded": 3}

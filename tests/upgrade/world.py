@@ -1,0 +1,152 @@
+"""A fleet of a simulated manager with a clock of its own, its plan, and upgrades of it that take no real time."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from airflow_provider_vmanage.client.device_actions.notes import ActionNotes, NoNotes
+from airflow_provider_vmanage.client.health import read_health
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
+from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
+from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
+from airflow_provider_vmanage.client.upgrade.opening import open_upgrade, read_devices
+from airflow_provider_vmanage.client.upgrade.outcome import UpgradeOutcome
+from airflow_provider_vmanage.client.upgrade.plan import make_plan, read_fleet
+from airflow_provider_vmanage.client.upgrade.plan_result import plan_result
+from airflow_provider_vmanage.client.upgrade.planned import parse_plan
+from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
+from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
+from airflow_provider_vmanage.client.upgrade.wish import parse_wish
+from airflow_provider_vmanage.simulator import Simulator
+
+OLD, NEW, IMAGE = "17.09.04.0.4733", "17.12.04.0.6740", "17.12.04.0.6740.1708"
+
+EVENING = 1_800_000_000.0
+
+
+class Clock:
+    """Seconds since 1970 that only pass when something waits."""
+
+    def __init__(self) -> None:
+        self.now = EVENING
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 0.001)
+
+
+class World:
+    """A simulated manager, and what an operator would do with it.
+
+    :param options: of the simulator.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.clock = Clock()
+        self.vm = Simulator(clock=self.clock, **{"seconds_per_minute": 60.0, **options})
+        self.kept: list[str] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> World:
+        self._stack.enter_context(self.vm)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    def connect(self) -> ManagerSession:
+        """Return a session whose waits pass on the clock of the manager."""
+        settings = ManagerSettings(
+            base_url=self.vm.url,
+            username=self.vm.username,
+            password=self.vm.password,
+            ca_bundle=self.vm.ca_bundle,
+            timeouts=Timeouts(connect=10.0, read=20.0, upload_read=20.0),
+        )
+        session = self._stack.enter_context(ManagerSession(settings))
+        session.sleep = self.clock.sleep  # type: ignore[method-assign]
+        return session
+
+    def edges(self, count: int, *, sites: int | None = None, **fields: Any) -> list[str]:
+        """Add edges on the old version and the image of the new one; return their names."""
+        self.vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))
+        names = [f"edge-{number}" for number in range(1, count + 1)]
+        for number, name in enumerate(names):
+            self.vm.add_device(name, "vedge", OLD, site_id=str(100 + number % (sites or count)), **fields)
+        return names
+
+    def plan(
+        self, version: str = NEW, *, wave_sizes: Any = (1, "50%"), max_devices: int = 5000, **wish: Any
+    ) -> dict[str, Any]:
+        """Return the plan that an operator would."""
+        session = self.connect()
+        asked = parse_wish(version, **wish)
+        fleet = read_fleet(session)
+        plan = make_plan(asked, fleet, wave_sizes=wave_sizes, max_devices=max_devices)
+        result = plan_result(plan, fleet, read_health(session), manager=self.vm.url, version=version)
+        return json.loads(json.dumps(result))
+
+    def policy(self, **changes: Any) -> UpgradePolicy:
+        """Return a policy; ``window`` and ``wave_minutes`` are in minutes."""
+        if "window" in changes:
+            changes["not_after"] = self.clock() + 60 * changes.pop("window")
+        if (minutes := changes.pop("wave_minutes", None)) is not None:
+            changes["wave_seconds"] = 60.0 * minutes
+        return UpgradePolicy(**{"poll_interval": 90.0, "settle_timeout": 900.0, **changes})
+
+    def upgrade(
+        self,
+        plan: dict[str, Any],
+        *,
+        notes: ActionNotes | None = None,
+        session: ManagerSession | None = None,
+        from_kept: bool = False,
+        **policy: Any,
+    ) -> UpgradeOutcome:
+        """Run an upgrade to its end and return its outcome.
+
+        :param from_kept: go on from what the last one has kept.
+        """
+        session = session or self.connect()
+        planned, allowed = parse_plan(plan), self.policy(**policy)
+        notes = notes or NoNotes()
+        kept = UpgradeState.unpacked(self.kept[-1]) if from_kept and self.kept else None
+        state = open_upgrade(session, planned, allowed, kept=kept, notes=notes.read(), clock=self.clock)
+        actions = SoftwareUpgrade(session, notes=notes, clock=self.clock)
+        steps = FleetUpgrade(session, actions, planned, allowed, keep=self.keep, clock=self.clock)
+        state = steps.run(state)
+        return UpgradeOutcome(planned, allowed, state, read_devices(session, planned.rows))
+
+    def keep(self, state: UpgradeState) -> None:
+        """Keep a state as the task state store would."""
+        self.kept.append(state.packed())
+
+    def running(self) -> Counter[str]:
+        """Return how many edges run which version."""
+        return Counter(one["version"] for one in self.vm.devices if one["device-type"] == "vedge")
+
+    def posts(self) -> Counter[tuple[str, str, str]]:
+        """Return how often each action was sent for each device and version."""
+        return Counter((one.action, one.device, one.version) for one in self.vm.actions)
+
+
+def actions_of(outcome: UpgradeOutcome) -> dict[str, str]:
+    """Return how each device has ended, by its name."""
+    return {row["device"]: row["action"] for row in outcome.rows()}
+
+
+def reason_of(outcome: UpgradeOutcome, device: str) -> str:
+    """Return why a device has ended as it has."""
+    return next(row["reason"] or "" for row in outcome.rows() if row["device"] == device)
+
+
+def waves_of(plan: dict[str, Any]) -> Sequence[list[str]]:
+    """Return the names of the devices of each wave."""
+    return [[row["device"] for row in wave] for wave in plan["waves"]]
