@@ -63,6 +63,7 @@ class Simulator(RepositoryControls, DeviceControls):
     :param storage: Folder that keeps images, repository and CA over restarts; None uses a private one,
         removed at the end.
     :param max_sessions: Cookie sessions kept; one more ends the least recently used.
+    :param idle: Seconds without a request after which a cookie session ends (Cisco docs: 30 minutes).
     :param lockout: Lock the account after five refused logins in 15 minutes, from release 20.12 on.
     :param tenants: Names (or records) of tenants; any at all make the manager a multi-tenant one, and the
         user a provider.
@@ -92,6 +93,7 @@ class Simulator(RepositoryControls, DeviceControls):
         password: str = "admin-password",  # noqa: S107 (of a server that protects nothing)
         storage: Path | str | None = None,
         max_sessions: int = 100,
+        idle: float = 1800.0,
         lockout: bool = True,
         tenants: Iterable[str | Mapping[str, Any]] = (),
         group_by_version: bool = False,
@@ -112,7 +114,7 @@ class Simulator(RepositoryControls, DeviceControls):
         self.faults = FaultBook()
         self._log, self._transports = RequestLog(), Transports()
         self._folder, self._remove_folder = self._own(storage)
-        sessions = SessionStore(max_sessions)
+        sessions = SessionStore(max_sessions, idle)
         lock = Lockout(lockout and release.locks_accounts)
         devices = DeviceStore(version, lists_itself=lists_itself, scale=seconds_per_minute or 0.0, clock=clock)
         outage = Outage(*restart, clock, self._refuse_for, sessions.expire_all)
