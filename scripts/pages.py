@@ -1,4 +1,4 @@
-"""Examples, argument tables and the fault matrix, written into the Markdown of ``docs/``: ``make pages``.
+"""Examples, argument tables, assumptions and the fault matrix, written into the Markdown of ``docs/``: ``make pages``.
 
 A page says what it takes between ``<!-- pages: KIND WHAT -->`` and ``<!-- pages: end -->``. ``MAKERS`` lists the kinds.
 What is between these lines is real Markdown, so that GitHub and editors show it; a test fails while it is out of date.
@@ -12,6 +12,8 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+from scripts.assumptions import assumption_tables
+from scripts.command_output import command_output
 from scripts.reference import arguments_table, class_section, class_sections, function_section, module_text
 from scripts.requirements import requirements_table
 from tests.faults.page import fault_tables
@@ -48,6 +50,8 @@ MAKERS: dict[str, Callable[[str], str]] = {
     "module": module_text,
     "requirements": lambda _: requirements_table(),
     "faults": lambda _: fault_tables(),
+    "output": command_output,
+    "assumptions": lambda _: assumption_tables(),
 }
 
 
