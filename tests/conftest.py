@@ -7,9 +7,11 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -164,6 +166,24 @@ def recorded_sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     taken: list[float] = []
     monkeypatch.setattr(ManagerConnection, "sleep", lambda _, seconds: taken.append(seconds))
     return taken
+
+
+@pytest.fixture
+def let_sleeps_move_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[float]], None]:
+    """Lets the time of changes and of actions on devices be the sum of the seconds in a list."""
+    from airflow_provider_vmanage.client import changes
+    from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
+    from airflow_provider_vmanage.operators import device_action
+
+    def patch(sleeps: list[float]) -> None:
+        def monotonic() -> float:
+            return sum(sleeps)
+
+        monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=monotonic))
+        monkeypatch.setattr(device_action, "time", SimpleNamespace(monotonic=monotonic, time=time.time))
+        monkeypatch.setitem(SoftwareUpgrade.__init__.__kwdefaults__, "clock", monotonic)
+
+    return patch
 
 
 @pytest.fixture

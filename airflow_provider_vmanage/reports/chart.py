@@ -115,7 +115,7 @@ def _moments(waves: Sequence[WaveLine]) -> list[datetime | None]:
 def _wave(wave: WaveLine, axis: Axis, clock: Clock, last: datetime) -> ChartWave:
     left = axis.position(wave.begin or axis.begin)
     width = round(axis.position(wave.end or last) - left, 2)
-    bars = (_bar(device, axis, clock, last) for device in wave.devices if device.action not in ("skipped", "to_come"))
+    bars = (_bar(device, axis, clock, last) for device in wave.devices if device.is_begun)
     return ChartWave(wave, left, max(0.0, width), tuple(bars))
 
 

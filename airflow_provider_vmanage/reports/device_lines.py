@@ -66,6 +66,11 @@ class DeviceLine:
         return self.outcome.kind == "bad"
 
     @property
+    def is_begun(self) -> bool:
+        """Return whether anything was done on it, as far as is known."""
+        return bool(self.begin or self.steps) or self.action not in ("skipped", "to_come", "unchanged")
+
+    @property
     def duration(self) -> str:
         """Return how long the work on it took."""
         return duration_text(self.begin, self.end)
@@ -110,15 +115,20 @@ def text_of(value: Any) -> str:
     return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 1]}…"
 
 
-def device_line(row: Mapping[str, Any], action: str | None = None, *, is_running: bool = False) -> DeviceLine:
+def device_line(
+    row: Mapping[str, Any], action: str | None = None, *, is_running: bool = False, applied: bool = True
+) -> DeviceLine:
     """Return a row as the report shows it.
 
     :param row: of a result, or of a plan.
     :param action: for a row of a plan, which has none.
     :param is_running: the upgrade goes on.
+    :param applied: false in check mode.
     """
     begin, end = parse_time(row.get("started_at")), parse_time(row.get("ended_at"))
-    settled = action or settled_action(row.get("action"), was_begun=begin is not None, is_running=is_running)
+    settled = action or settled_action(
+        row.get("action"), was_begun=begin is not None, is_running=is_running, applied=applied
+    )
     lines = [one for one in row.get("lines") or (row.get("activity"),) if one]
     wave = row.get("wave")
     return DeviceLine(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_vmanage.client.versions import same_version
@@ -33,11 +33,15 @@ OUTCOMES = {
     "unchanged": Outcome("unchanged", "=", "good"),
     "failed": Outcome("failed", "✕", "bad"),
     "rolled_back": Outcome("rolled back", "↩", "bad"),
+    "installed": Outcome("installed only", "○", "other"),
     "skipped": Outcome("skipped", "○", "other"),
     "unknown": Outcome("outcome unknown", "?", "bad"),
     "in_progress": Outcome("in progress", "…", "other"),
     "to_come": Outcome("to come", "·", "other"),
 }
+
+_CHANGES = ("upgraded", "activated", "default_set")
+_WOULD_BE = "would_be_"
 
 #: the order in which counts are shown
 _ORDER = tuple(OUTCOMES)
@@ -45,11 +49,18 @@ _ORDER = tuple(OUTCOMES)
 
 def outcome_of(action: Any) -> Outcome:
     """Return the outcome for the action of a row; an unknown one keeps its own word."""
-    return OUTCOMES.get(str(action)) or Outcome(cell(action).replace("_", " "), "?", "other")
+    name = str(action).removeprefix(_WOULD_BE)
+    outcome = OUTCOMES.get(name) or Outcome(cell(name).replace("_", " "), "?", "other")
+    return outcome if name == action else replace(outcome, word=f"would be {outcome.word}", symbol="→")
 
 
-def settled_action(action: Any, *, was_begun: bool, is_running: bool) -> str:
-    """Return the action of a row, with ``pending`` replaced by what it means in a run that goes on or has ended."""
+def settled_action(action: Any, *, was_begun: bool = False, is_running: bool = False, applied: bool = True) -> str:
+    """Return the action of a row as it is counted and shown.
+
+    ``pending`` depends on whether the run goes on, and nothing was done in check mode.
+    """
+    if not applied and action in _CHANGES:
+        return f"{_WOULD_BE}{action}"
     if action != "pending":
         return str(action)
     if is_running:

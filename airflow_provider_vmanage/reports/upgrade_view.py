@@ -81,8 +81,8 @@ class UpgradeView:
 
     @property
     def skipped(self) -> list[DeviceLine]:
-        """Return devices that were not begun."""
-        return [one for one in self.devices if one.action == "skipped"]
+        """Return devices that were not begun, or were only prepared."""
+        return [one for one in self.devices if one.action in ("skipped", "installed")]
 
     @property
     def waves_to_come(self) -> list[WaveLine]:
@@ -100,7 +100,7 @@ def view_of(report: Mapping[str, Any]) -> UpgradeView:
     begin, end = parse_time(report.get("started_at")), parse_time(report.get("ended_at"))
     applied, stopped = bool(report.get("applied", True)), report.get("stopped_because")
     is_running = applied and begin is not None and end is None and not stopped
-    devices = tuple(device_line(row, is_running=is_running) for row in report.get("devices") or ())
+    devices = tuple(device_line(row, is_running=is_running, applied=applied) for row in report.get("devices") or ())
     blocked, unchanged = (
         tuple(device_line(row, action) for row in report.get(action) or ()) for action in ("blocked", "unchanged")
     )

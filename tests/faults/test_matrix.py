@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,10 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client import changes
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
-from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
-from airflow_provider_vmanage.operators import device_action
 from airflow_provider_vmanage.simulator import Simulator
 from tests.faults.fault_injection import FaultInjection
 from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, Row, cells
@@ -31,7 +27,7 @@ def vm() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def clock(monkeypatch: pytest.MonkeyPatch, let_sleeps_move_time: Callable[[list[float]], None]) -> SimpleNamespace:
     """A time that only the waits of sessions move; ``wake`` is called in each."""
     clock = SimpleNamespace(recorded_sleeps=[], wake=lambda: None)
 
@@ -40,13 +36,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         clock.wake()
 
     monkeypatch.setattr(ManagerConnection, "sleep", sleep)
-
-    def monotonic() -> float:
-        return sum(clock.recorded_sleeps)
-
-    monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=monotonic))
-    monkeypatch.setattr(device_action, "time", SimpleNamespace(monotonic=monotonic, time=time.time))
-    monkeypatch.setitem(SoftwareUpgrade.__init__.__kwdefaults__, "clock", monotonic)
+    let_sleeps_move_time(clock.recorded_sleeps)
     return clock
 
 

@@ -137,6 +137,13 @@ def test_device_without_outcome_after_the_end_is_a_failure() -> None:
     assert report["devices"][2]["device"] in page.failures[0]
 
 
+def test_check_mode_calls_no_device_upgraded() -> None:
+    page = page_of(applied=False)
+    assert {row[3] for row in page.rows[1:]} == {"→ would be upgraded"}
+    assert re.search(r"18 +→ would be upgraded", page.texts[""])
+    assert "✓" not in page.text
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -160,6 +167,15 @@ def test_report_without_keys_is_a_page() -> None:
     page = Page(render_html({}))
     assert page.unbalanced == []
     assert "Nothing to do" in page.text
+
+
+def test_device_that_was_only_installed_is_no_success() -> None:
+    report = sample_report(waves_begun=3)
+    report["devices"][1].update(action="installed", reason="the window ended before its activation")
+    page = Page(render_html(report))
+    assert "13 of 18 devices run" in page.text
+    assert re.search(r"○ installed only .*the window ended", page.texts["Skipped or installed only (5)"])
+    assert len(page.bars) == 14
 
 
 def test_device_without_times_is_drawn_without_a_bar() -> None:
@@ -186,7 +202,7 @@ def test_page_has_language_title_and_headers() -> None:
     assert all(given.get("scope") in ("row", "col") for tag, given in page.tags if tag == "th")
 
 
-def test_long_name_is_cut_and_given_in_full_in_the_title() -> None:
+def test_long_name_is_in_full_in_the_title() -> None:
     report = sample_report()
     report["devices"][0]["device"] = name = "branch-" * 20 + "1"
     html = render_html(report)

@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG, BaseOperator
 
-from airflow_provider_vmanage.client import changes
+from airflow_provider_vmanage.client.device_actions.actions import ActionKind
+from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
 from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.settings import ManagerSettings
+from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.operators.software_repository import (
     AddRepoOperator,
@@ -28,19 +31,28 @@ from airflow_provider_vmanage.operators.software_repository import (
     ListImagesOperator,
     UploadImageOperator,
 )
-from airflow_provider_vmanage.operators.software_upgrade import PlanUpgradeOperator
+from airflow_provider_vmanage.operators.software_upgrade import (
+    ActivateSoftwareOperator,
+    InstallSoftwareOperator,
+    PlanUpgradeOperator,
+    RemoveSoftwareOperator,
+    SetDefaultSoftwareOperator,
+)
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
+from airflow_provider_vmanage.sensors.software_upgrade import DeviceTaskSensor, DeviceVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
+from airflow_provider_vmanage.triggers.software_upgrade import DeviceTaskTrigger, DeviceVersionTrigger
 from airflow_provider_vmanage.waiting.poll import poll_of
 from tests.secrets.search import texts_of
-from tests.secrets.troubles import REMOTE_PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
+from tests.secrets.troubles import OF_A_TASK, REMOTE_PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
 from tests.triggers.event_loop import first_event
 
 if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
 
 OLD = "vmanage-20.12.3-x86_64.tar.gz"
+EDGE, RUNNING, INSTALLED, NEWEST = "edge-1", "17.09.04.0.4733", "17.12.04.0.6740", "17.15.03.0.176"
 CONTENT = b"an image"
 CHECKSUMS = f"{hashlib.sha512(CONTENT).hexdigest()}  new-20.15.1.bin\n".encode()
 
@@ -103,10 +115,10 @@ def perform(
     recorded_sleeps: list[float],
     redact: Callable[[str], str],
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    let_sleeps_move_time: Callable[[list[float]], None],
 ) -> Callable[[Simulator, str], Left]:
     """Carries an operation out and gathers what it leaves behind; waits are skipped."""
-    monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=lambda: sum(recorded_sleeps)))
+    let_sleeps_move_time(recorded_sleeps)
 
     def do(vm: Simulator, operation: str) -> Left:
         left = Left()
@@ -115,7 +127,10 @@ def perform(
         if task is not None:
             task.render_template_fields({"params": _params(store)})
             hook = task.hook
-        action = partial(run, task) if task is not None else partial(_with_hook, hook, operation)
+        action = partial(run, task) if task is not None else partial(_with_hook, vm, hook, operation)
+        if operation == "cancel":
+            task.process_ids = [_process_id(vm)]
+            action = task.on_kill
         try:
             left.raw["result"] = json.dumps(action())
         except Exception as err:  # noqa: BLE001 - whatever it is, it must show no secret
@@ -133,6 +148,23 @@ def perform(
         return left
 
     return do
+
+
+_ON_EDGE: dict[str, Any] = {"devices": [EDGE], "timeout": 120, "poll_interval": 1}
+
+
+def add_edge(vm: Simulator, operation: str) -> None:
+    """Add a device with two versions and an image for it, and begin the task that an operation is about."""
+    vm.add_device(EDGE, "vedge", RUNNING, availableVersions=[INSTALLED])
+    vm.add_image("edge.bin", version=NEWEST, platform_family=("vedge-x86",))
+    if operation in OF_A_TASK:
+        settings = ManagerSettings(vm.url, username=vm.username, password=vm.password, ca_bundle=vm.ca_bundle)
+        with ManagerSession(settings) as session:
+            SoftwareUpgrade(session).submit(ActionRequest(ActionKind.ACTIVATE), [EDGE], [INSTALLED])
+
+
+def _process_id(vm: Simulator) -> str:
+    return str(vm.actions[-1].process_id) if vm.actions else "none"
 
 
 def _params(store: str) -> dict[str, str]:
@@ -162,6 +194,13 @@ def _task(vm: Simulator, operation: str, store: str) -> Any:
         "delete": partial(DeleteImageOperator, file_name=OLD),
         "plan an upgrade": partial(PlanUpgradeOperator, version="20.12.3", device_type="vmanage", allow_downgrade=True),
         "wait": partial(ImageVersionSensor, version="20.12.3", timeout=0.01, poke_interval=0.001),
+        "install": partial(InstallSoftwareOperator, version=NEWEST, **_ON_EDGE),
+        "activate": partial(ActivateSoftwareOperator, version=INSTALLED, **_ON_EDGE),
+        "set default": partial(SetDefaultSoftwareOperator, version=INSTALLED, **_ON_EDGE),
+        "remove": partial(RemoveSoftwareOperator, version=INSTALLED, **_ON_EDGE),
+        "cancel": partial(ActivateSoftwareOperator, version=INSTALLED, cancel_on_kill=True, **_ON_EDGE),
+        "version on devices": partial(DeviceVersionSensor, devices=[EDGE], version=RUNNING, timeout=1),
+        "task": partial(DeviceTaskSensor, process_id=_process_id(vm), timeout=1, poke_interval=0.001),
     }
     if operation not in kinds:
         return None
@@ -169,9 +208,9 @@ def _task(vm: Simulator, operation: str, store: str) -> Any:
         return kinds[operation](task_id="t")
 
 
-def _with_hook(hook: VManageHook, operation: str) -> Any:
-    if operation in ("trigger", "watch"):
-        return asyncio.run(_in_the_triggerer(operation))
+def _with_hook(vm: Simulator, hook: VManageHook, operation: str) -> Any:
+    if "trigger" in operation or operation == "watch":
+        return asyncio.run(_in_the_triggerer(vm, operation))
     if operation == "test":
         return hook.test_connection()
     body = {"remoteServerName": "store", "remoteServerUser": "joe", "remoteServerPassword": REMOTE_PASSWORD}
@@ -179,11 +218,15 @@ def _with_hook(hook: VManageHook, operation: str) -> Any:
         return hook.request("POST", "device/action/remote-server", json=body).body
 
 
-async def _in_the_triggerer(operation: str) -> list[str]:
+async def _in_the_triggerer(vm: Simulator, operation: str) -> list[str]:
     """The first event of a trigger, or what it is when nothing comes, and all that Airflow stores and shows of it."""
     triggers: dict[str, BaseTrigger] = {
         "trigger": ImageVersionTrigger(version="20.12.3", poke_interval=0, max_consecutive_failures=1),
         "watch": ImageAvailableTrigger(poke_interval=0.001, emit_existing=True),
+        "task trigger": DeviceTaskTrigger(process_ids=[_process_id(vm)], poll_interval=0.001, max_unavailable=0),
+        "version trigger": DeviceVersionTrigger(
+            device_ids={vm.devices[-1]["uuid"]: RUNNING}, poll_interval=0.001, max_unavailable=0
+        ),
     }
     trigger = triggers[operation]
     task = asyncio.get_running_loop().create_task(first_event(trigger))

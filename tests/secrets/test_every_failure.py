@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.simulator import Simulator
-from tests.secrets.conftest import OLD, Left
+from tests.secrets.conftest import OLD, Left, add_edge
 from tests.secrets.search import found, secrets_sent
 from tests.secrets.troubles import (
     CANARIES,
@@ -47,6 +47,7 @@ def attempt(
         with Simulator(version="20.18.2" if kind != "session" else "20.12.4", password=PASSWORD, tenants=tenants) as vm:
             vm.add_image(OLD)
             vm.add_image("", version="old", url=f"ftp://joe:{URL_PASSWORD}@images.invalid/?sig={SIGNATURE}&old")
+            add_edge(vm, operation)
             fields = dict(trouble.connection)
             extra = fields.pop("extra", {})
             if isinstance(extra, dict):

@@ -26,6 +26,8 @@ CANARIES = {
 
 SOFTWARE = "/dataservice/device/action/software"
 LIST, CHANGE = ("GET", SOFTWARE), ("POST", SOFTWARE)
+ACTION = "/dataservice/device/action"
+DEVICES, STATUS = ("GET", f"{ACTION}/install/devices/vedge"), ("GET", f"{ACTION}/status/id")
 LOGIN, SERVER = ("POST", "/j_security_check"), ("GET", "/dataservice/client/server")
 
 OPERATIONS: dict[str, list[tuple[str, str]]] = {
@@ -42,8 +44,20 @@ OPERATIONS: dict[str, list[tuple[str, str]]] = {
     "test": [LIST],
     "plan an upgrade": [("GET", "/dataservice/device/action/install/devices/vmanage"), LIST],
     "remote server": [("POST", "/dataservice/device/action/remote-server")],
+    "install": [DEVICES, LIST, ("POST", f"{ACTION}/install"), STATUS],
+    "activate": [DEVICES, ("POST", f"{ACTION}/changepartition"), STATUS],
+    "set default": [DEVICES, ("POST", f"{ACTION}/defaultpartition"), STATUS],
+    "remove": [DEVICES, ("POST", f"{ACTION}/removepartition"), STATUS],
+    "cancel": [("POST", f"{ACTION}/status/cancel/id")],
+    "version on devices": [DEVICES],
+    "version trigger": [DEVICES],
+    "task": [STATUS],
+    "task trigger": [STATUS],
 }
 """What each operation sends after its login; tests/secrets/conftest.py carries it out."""
+
+OF_A_TASK = ("cancel", "task", "task trigger")
+"""What works on a task of the manager that has begun before."""
 
 
 @dataclass(frozen=True)
