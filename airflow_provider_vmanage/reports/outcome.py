@@ -83,7 +83,7 @@ def counts_text(counts: Mapping[str, int]) -> str:
 class Summary:
     """What the headline says.
 
-    :param version: that the devices should run.
+    :param version: that the devices should run, or empty if it cannot be named in short.
     :param counts: of the planned devices, by action.
     :param unchanged: devices that needed nothing and are in no wave.
     :param blocked: devices that could not be planned.
@@ -141,12 +141,14 @@ class Summary:
         """Return the outcome in one sentence."""
         if not self.total:
             return "No device was planned, so nothing was changed."
+        devices, run = _of(self.good, self.total), "runs" if self.total == 1 else "run"
+        version = self.version or "the planned version"
         if not self.applied:
-            main = f"Check mode, nothing was changed: {_of(self.good, self.total)} would run {self.version}"
+            main = f"Check mode, nothing was changed: {_lower(devices)} would run {version}"
         elif self.is_running:
-            main = f"In progress: {_of(self.good, self.total)} run{'s' * (self.total == 1)} {self.version} so far"
+            main = f"In progress: {_lower(devices)} {run} {version} so far"
         else:
-            main = f"{_of(self.good, self.total)} run{'s' * (self.total == 1)} {self.version} as planned"
+            main = f"{devices} {run} {version}{' as planned' if self.version else ''}"
         parts = [main, *self._rest(), *self._stop()]
         return "; ".join(parts) + "."
 
@@ -176,7 +178,7 @@ class Summary:
 
 
 def common_version(versions: Sequence[str]) -> str:
-    """Return the wanted version as the headline names it: two at most, by their shortest spelling."""
+    """Return the wanted version, or two, by their shortest spelling; an empty text for more."""
     different: list[str] = []
     for version, _ in Counter(versions).most_common():
         same = next((one for one in different if same_version(one, version)), None)
@@ -184,13 +186,17 @@ def common_version(versions: Sequence[str]) -> str:
             different.append(version)
         elif len(version) < len(same):
             different[different.index(same)] = version
-    return " or ".join(different) if 0 < len(different) <= 2 else "the planned version"
+    return " or ".join(different) if 0 < len(different) <= 2 else ""
 
 
 def _of(count: int, total: int) -> str:
     if total == 1:
         return "The one device" if count else "0 of 1 device"
     return f"All {total} devices" if count == total else f"{count} of {total} devices"
+
+
+def _lower(text: str) -> str:
+    return f"{text[0].lower()}{text[1:]}"
 
 
 def count_text(count: int) -> str:

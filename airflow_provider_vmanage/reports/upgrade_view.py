@@ -130,7 +130,7 @@ def view_of(report: Mapping[str, Any]) -> UpgradeView:
         unchanged=unchanged,
         warnings=tuple(map(text_of, report.get("warnings") or ())),
         clock=clock,
-        chart=chart_of(waves, clock, now=now, not_after=not_after),
+        chart=chart_of(waves, clock, now=now, not_after=not_after) if applied else None,
         day=_day(moments),
         now=parse_time(report.get("written_at")),
     )
@@ -150,7 +150,7 @@ def _facts(report: Mapping[str, Any], devices: Sequence[DeviceLine], waves: Sequ
         Fact("Window ends", _window(parse_time(report.get("not_after")), end)),
         Fact("Approved by", _known(report.get("approved_by")) or ("not recorded",)),
         Fact("Run", _run(report.get("run") or {})),
-        Fact("Waves", (f"{begun} of {len(numbered)} begun",) if numbered else ()),
+        Fact("Waves", (f"{begun} of {len(numbered)} begun",) if begun else _known(len(numbered) or None)),
         Fact("Failures allowed", _known(report.get("max_failures"))),
     ]
 

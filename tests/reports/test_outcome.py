@@ -84,6 +84,7 @@ def summary(counts: dict[str, int], **fields: Any) -> Summary:
             "Check mode",
             "Check mode, nothing was changed: 3 of 4 devices would run 17.12.4; 1 skipped.",
         ),
+        ({"upgraded": 2}, {"version": ""}, "Complete", "All 2 devices run the planned version."),
         ({}, {"unchanged": 3}, "Nothing to do", "No device was planned, so nothing was changed."),
         ({"upgraded": 1, "skipped": 1}, {}, "Incomplete", "1 of 2 devices run 17.12.4 as planned; 1 skipped."),
     ],
@@ -121,10 +122,10 @@ def test_unknown_action_keeps_its_word_and_is_no_success() -> None:
 @pytest.mark.parametrize(
     ("versions", "shown"),
     [
-        ([], "the planned version"),
+        ([], ""),
         (["17.12.04.0.6740.1708", "17.12.04.0.6740"], "17.12.04.0.6740"),
         (["17.12.4", "17.12.4", "20.12.4"], "17.12.4 or 20.12.4"),
-        (["1.1", "2.2", "3.3"], "the planned version"),
+        (["1.1", "2.2", "3.3"], ""),
     ],
 )
 def test_version_of_the_headline(versions: list[str], shown: str) -> None:
