@@ -1,8 +1,8 @@
 """A maintenance window: what runs, what would change, a person's approval, upload, wait, the rest of it, a report.
 
-The plan is shown to whoever approves, and applied only if the manager is still as the plan saw it. Nothing that a
-device runs or boots is removed. The upload has to end before the window does (``not_after``), and nothing is removed
-before the manager lists the new image; no worker is held meanwhile.
+The plan is shown to the person who approves, and applied only if the manager is still as the plan saw it. What a
+device runs or boots is not removed. The upload has to end before the window does (``not_after``), and nothing is
+removed before the manager lists the new image; no worker is held meanwhile.
 
 Wants Airflow's human-in-the-loop operators (Airflow 3.1 and the standard provider): respond under *Required actions*.
 """

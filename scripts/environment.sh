@@ -1,5 +1,5 @@
 # Sourced by the other scripts: unset what the caller's shell may hold that would lead Python, pip, uv or
-# Airflow away from this clone's .venv, and carry pip's settings for a mirror or a private authority over to uv.
+# Airflow out of this clone's .venv, and carry pip's settings for a mirror or a private authority over to uv.
 # shellcheck shell=sh
 
 # Bytecode halves the time Airflow takes to start.

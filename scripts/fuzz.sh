@@ -20,9 +20,9 @@ mkdir -p "$corpus"
 import json, pathlib, sys
 
 for path in map(pathlib.Path, sys.argv[2:]):
-    answer = json.dumps(json.loads(path.read_text())["answer"]).encode()
+    body = json.dumps(json.loads(path.read_text())["response"]).encode()
     for first in range(14):  # every status
-        (pathlib.Path(sys.argv[1]) / f"{path.parent.name}-{path.stem}-{first}").write_bytes(bytes([first]) + answer)
+        (pathlib.Path(sys.argv[1]) / f"{path.parent.name}-{path.stem}-{first}").write_bytes(bytes([first]) + body)
 END
 PYTHONPATH=. exec "$peer/bin/python" tests/fuzz/fuzz_responses.py "$corpus" -dict=tests/fuzz/responses.dict \
   -max_total_time="${FUZZ_SECONDS:-600}" -timeout=20 -max_len=8192 -artifact_prefix=.tmp/ -print_final_stats=1 ${FUZZ_ARGS:-}

@@ -1,7 +1,7 @@
 """A seeded sample of mutants of the modules that pyproject.toml names (tool.mutmut), each against tests that reach it.
 
 Run by ``make mutation`` in an environment of its own, on a copy of the tree. The mutants are mutmut's. It would wrap
-functions, at whose signatures Airflow looks, and leave decorated ones alone; here each mutant is written into its file.
+functions, whose signatures Airflow reads, and leave decorated ones alone; here each mutant is written into its file.
 Which tests reach a line, and how long they take, comes from a run without mutants. What was killed is not run again.
 """
 

@@ -137,14 +137,14 @@ class Standalone(RestApi):
         return self.log.read_text()[-4000:]
 
     def wait_paused(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """Wait until a task that pauses is off its worker, and the scheduler was told so.
+        """Wait until a task that pauses is off its worker, and the scheduler knows it.
 
         What wakes it before is taken for a failure when the scheduler hears of the end of the first process (Airflow
         3.3, apache/airflow issues 71172 and 72716).
         """
         key = f"dag_id={dag_id!r}, task_id={task_id!r}, run_id={run_id!r}"
-        told = f"executor event with state success for task instance TaskInstanceKey({key}"
-        self.wait(lambda: told in self.log.read_text(), 180, f"report of the executor about {task_id}")
+        report = f"executor event with state success for task instance TaskInstanceKey({key}"
+        self.wait(lambda: report in self.log.read_text(), 180, f"report of the executor about {task_id}")
 
     def wait_for_end(self) -> None:
         """Return when Airflow has ended by itself."""

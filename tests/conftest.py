@@ -56,7 +56,7 @@ for _name in _foreign_variables():
 os.environ.update(AIRFLOW_SETTINGS)
 (_SCRATCH / "dags").mkdir()
 
-# The same examples in every run, however slow the machine; `--hypothesis-profile=default` looks for new ones.
+# The same examples in every run, however slow the machine; `--hypothesis-profile=default` tries new ones.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("suite")
 
@@ -84,7 +84,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away the proxies, certificates and Airflow settings of the shell or of an earlier test."""
+    """Remove the proxies, certificates and Airflow settings of the shell or of an earlier test."""
     for name in _foreign_variables():
         monkeypatch.delenv(name)
     for name, value in AIRFLOW_SETTINGS.items():

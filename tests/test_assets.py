@@ -1,4 +1,4 @@
-"""Assets for what a manager holds are written in one way only, whoever writes them."""
+"""Assets for what a manager holds have one spelling only."""
 
 from __future__ import annotations
 

@@ -47,17 +47,17 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def collected(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """What Airflow's lineage collector was told: type of the hook and URI of the asset."""
+    """What Airflow's lineage collector received: type of the hook and URI of the asset."""
     from airflow.providers.common.compat.lineage import hook as lineage_hook
 
-    told = []
+    reported = []
 
     class Collector:
         def add_output_asset(self, context: Any, uri: str) -> None:
-            told.append((type(context).__name__, uri))
+            reported.append((type(context).__name__, uri))
 
     monkeypatch.setattr(lineage_hook, "get_hook_lineage_collector", Collector)
-    return told
+    return reported
 
 
 def new_events() -> Any:
@@ -74,7 +74,7 @@ def test_upload_event_has_version_id_size_and_sha512(vm: Simulator, run: Callabl
         UploadImageOperator(task_id="t", source=str(file), outlets=[image, repository]),
         {"outlet_events": events},
     )
-    told = {
+    reported = {
         "action": "uploaded",
         "changed": True,
         "applied": True,
@@ -84,8 +84,8 @@ def test_upload_event_has_version_id_size_and_sha512(vm: Simulator, run: Callabl
         "size": len(CONTENT),
         "sha512": SHA512,
     }
-    assert events[image].extra == told
-    assert events[repository].extra == told
+    assert events[image].extra == reported
+    assert events[repository].extra == reported
 
 
 def test_event_of_a_second_run_says_that_nothing_changed(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
@@ -149,10 +149,10 @@ def test_event_of_an_applied_plan_names_each_image(
     apply.outlets = [image, repository, alias]
     events = new_events()
     run(apply, {"outlet_events": events})
-    told = events[repository].extra
-    assert (told["action"], told["changed"], told["version"]) == ("applied", True, None)
-    assert [(one["action"], one["file_name"]) for one in told["images"]] == [("uploaded", NAME), ("deleted", OLD)]
-    assert events[image].extra == told["images"][0]
+    reported = events[repository].extra
+    assert (reported["action"], reported["changed"], reported["version"]) == ("applied", True, None)
+    assert [(one["action"], one["file_name"]) for one in reported["images"]] == [("uploaded", NAME), ("deleted", OLD)]
+    assert events[image].extra == reported["images"][0]
     assert (events[image].extra["sha512"], events[image].extra["size"]) == (SHA512, len(CONTENT))
     assert [(one.dest_asset_key.uri, one.extra["action"]) for one in events[alias].asset_alias_events] == [
         (image.uri, "uploaded"),
@@ -207,15 +207,15 @@ def test_openlineage_sees_each_image_that_was_pruned(vm: Simulator, run: Callabl
 def test_add_and_delete_report_events_too(vm: Simulator, run: Callable[..., Any]) -> None:
     vm.add_image(NAME)
     asset = vmanage_repository(vm.url)
-    told = []
+    reported = []
     for task in (
         AddRepoOperator(task_id="a", version_name="20.15", version_url="https://x.example.com/", outlets=[asset]),
         DeleteImageOperator(task_id="d", file_name=NAME, allow_in_use=True, outlets=[asset]),
     ):
         events = new_events()
         run(task, {"outlet_events": events})
-        told.append((events[asset].extra["action"], events[asset].extra["version"]))
-    assert told == [("added", "20.15"), ("deleted", "20.12.4")]
+        reported.append((events[asset].extra["action"], events[asset].extra["version"]))
+    assert reported == [("added", "20.15"), ("deleted", "20.12.4")]
 
 
 def test_list_and_failure_report_no_event(vm: Simulator, run: Callable[..., Any]) -> None:

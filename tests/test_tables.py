@@ -102,7 +102,7 @@ UNUSABLE = {
     "https://example.com/images.csv": "has the scheme 'https', unknown here: use a path",
     "abfs://folder/images.csv": r"install airflow-provider-vmanage\[abfs\]",
     "/nowhere/images.csv": "output '/nowhere/images.csv' is in a folder that is not there: make it",
-    "~nobody-of-this-name/images.csv": "output '~nobody-of-this-name/images.csv' cannot be used: ",
+    "~no-user-of-this-name/images.csv": "output '~no-user-of-this-name/images.csv' cannot be used: ",
     "/tmp/a\0b.csv": "cannot be used: a path holds no null character",  # noqa: S108
     "s3://[bad/images.csv": "cannot be used: ",
     "{folder}": "is a folder: name a file in it",

@@ -183,7 +183,7 @@ def test_intent_to_reboot_into_another_version_is_unknown_too(
 def test_final_error_about_something_else_keeps_the_notes(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade
 ) -> None:
-    """An intent is explained, or a person is told of it, before it is dropped."""
+    """An intent is explained, or a person is warned of it, before it is dropped."""
     vm = in_time()
     edges = add_edges(vm, ACTIVATE)
     intent = ActionNote("ACTIVATE", False, {edges[0]["uuid"]: [NEW]})

@@ -1,4 +1,4 @@
-"""Every row of the error table for calls that change something: repeated only where surely nothing was received."""
+"""Every row of the error table for calls that change something: repeated only where certainly nothing was received."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_device_needs_what_it_runs_boots_or_has_while_unreachable(device: Device
 
 def test_device_of_the_documentation_is_read() -> None:
     sample = Path(__file__).parent.parent / "data" / "20.18" / "devices_vmanage.json"
-    (row,) = json.loads(sample.read_text(encoding="utf-8"))["answer"]["data"]
+    (row,) = json.loads(sample.read_text(encoding="utf-8"))["response"]["data"]
     expected = Device("vm12", "20.13.999-2846", "20.13.999-2846", ("20.13.999-2800",), reachable=True, role="vmanage")
     assert parse_device(row) == expected
 

@@ -23,7 +23,7 @@ SOFTWARE = "device/action/software"
 
 @pytest.fixture(autouse=True)
 def _no_collector() -> Iterator[None]:
-    """A dropped session ends at once, not when Python looks for cycles."""
+    """A dropped session ends at once, not when Python collects cycles."""
     gc.collect()
     gc.disable()
     yield

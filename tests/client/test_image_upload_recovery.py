@@ -192,7 +192,7 @@ UPLOAD_READ = 20.0  # of the sessions of these tests
 def test_image_listed_late_after_a_lost_response_is_awaited(
     fault: str, vm: Simulator, upload: Callable[..., ImageUpload], repository: SoftwareRepository, after_login: Any
 ) -> None:
-    """The manager still works on the image behind a proxy that gave up."""
+    """The manager still works on the image behind a proxy that timed out."""
     recorded_sleeps = iter((lambda: None, lambda: vm.add_image(NAME)))
     repository.session.sleep = lambda _: next(recorded_sleeps)()  # type: ignore[method-assign]
     vm.faults.add(fault, **ON_PACKAGE)

@@ -16,7 +16,7 @@ LOCAL = "http://<VMANAGE_HOST>:8080/software/package/"
 
 
 def payload(path: str) -> Any:
-    return json.loads((DATA / f"{path}.json").read_text(encoding="utf-8"))["answer"]
+    return json.loads((DATA / f"{path}.json").read_text(encoding="utf-8"))["response"]
 
 
 def images(path: str) -> list[SoftwareImage]:
@@ -26,7 +26,7 @@ def images(path: str) -> list[SoftwareImage]:
 @pytest.mark.parametrize("path", sorted(DATA.rglob("*.json")), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_each_sample_payload_names_its_public_source(path: Path) -> None:
     sample = json.loads(path.read_text(encoding="utf-8"))
-    assert set(sample) == {"source", "answer"}
+    assert set(sample) == {"source", "response"}
     assert len(sample["source"]) > 20
     assert path.parent.name in ("16.3", "20.9", "20.12", "20.18")
 

@@ -21,7 +21,7 @@ from airflow_provider_vmanage.simulator import Simulator
 Connect = Callable[..., ManagerSession]
 
 SOFTWARE = "device/action/software"
-AWAY = ["http_429", "http_500", "http_502", "http_503", "http_504", "reset_before"]
+UNAVAILABLE = ["http_429", "http_500", "http_502", "http_503", "http_504", "reset_before"]
 
 
 def list_images(session: ManagerSession) -> Any:
@@ -32,7 +32,7 @@ def reads(vm: Simulator) -> int:
     return sum(one.path.endswith(SOFTWARE) for one in vm.requests)
 
 
-@pytest.mark.parametrize("fault", AWAY)
+@pytest.mark.parametrize("fault", UNAVAILABLE)
 def test_read_of_a_busy_or_unavailable_manager_is_repeated(
     vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float], fault: str
 ) -> None:
@@ -46,7 +46,7 @@ def test_read_of_a_busy_or_unavailable_manager_is_repeated(
     assert vm.counters.logins == 1
 
 
-@pytest.mark.parametrize("fault", AWAY)
+@pytest.mark.parametrize("fault", UNAVAILABLE)
 def test_read_is_repeated_five_times_at_most(
     vm_of_release: Simulator, connect: Connect, recorded_sleeps: list[float], fault: str
 ) -> None:
@@ -66,7 +66,7 @@ def test_read_is_repeated_five_times_at_most(
 
 
 @pytest.mark.parametrize("path", ["client/server", "client/token"])
-@pytest.mark.parametrize("fault", AWAY)
+@pytest.mark.parametrize("fault", UNAVAILABLE)
 def test_first_calls_of_a_session_are_repeated_without_another_login(
     vm: Simulator, connect: Connect, path: str, fault: str
 ) -> None:

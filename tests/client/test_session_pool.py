@@ -37,10 +37,10 @@ def test_pages_in_place_of_every_response_leave_no_session(
     vm = vm_of_release
     vm.faults.add("html_200", times=None, path=path)
     session = connect(vm)
-    for looks in range(1, 4):
+    for lists in range(1, 4):
         with pytest.raises(VManageSessionExpiredError):
             list_images(session)
-        assert vm.counters.logins == 2 * looks
+        assert vm.counters.logins == 2 * lists
         assert vm.counters.open_sessions == 0
 
 
@@ -194,7 +194,7 @@ def test_logout_of_an_unready_session_fetches_nothing_twice(
     assert vm.counters.open_sessions == 0
 
 
-@pytest.mark.parametrize("tenant", ["nobody", "Acme"])
+@pytest.mark.parametrize("tenant", ["unknown", "Acme"])
 def test_tenant_that_fails_is_not_requested_again_to_log_out(
     simulate: Callable[..., Simulator], connect: Connect, calls: Calls, tenant: str
 ) -> None:

@@ -268,7 +268,7 @@ def test_intent_that_nothing_explains_is_final_for_a_reboot(
         upgrade(notes=notes).run(ACTIVATE, names(edges), [NEW])
     assert not caught.value.retryable
     assert posts(vm) == []
-    assert notes.notes == []  # a person has been told
+    assert notes.notes == []  # a person has been warned
 
 
 def test_intent_to_install_may_be_sent(

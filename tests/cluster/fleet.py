@@ -40,7 +40,7 @@ def received(vm: Simulator) -> int:
 
 
 class RateWatch:
-    """Looks at the managers' counters ten times in a second, for as long as a ``with`` block lasts."""
+    """Reads the managers' counters ten times in a second, for as long as a ``with`` block lasts."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet

@@ -74,7 +74,7 @@ def _running(
         deadline = time.monotonic() + START
         while subprocess.run(ready, capture_output=True, check=False).returncode != 0:
             if server.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"{command[0]} does not answer:\n{log.read_text()[-2000:]}")
+                raise AssertionError(f"{command[0]} does not respond:\n{log.read_text()[-2000:]}")
             time.sleep(0.1)
         yield
     finally:

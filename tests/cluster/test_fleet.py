@@ -28,11 +28,11 @@ IMAGES = {"vmanage-20.12.4-x86_64.tar.gz": 64, "viptela-20.12.4-x86_64.tar.gz": 
 
 SETTINGS = {
     "CORE__PARALLELISM": "8",
-    # With Redis nobody but the scheduler notices that a worker is dead: when its tasks give no sign for so many
+    # With Redis only the scheduler notices that a worker is dead: when its tasks give no sign for so many
     # seconds (300 unless set).
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     # What a worker did not acknowledge is given to another one after so many seconds (86400 unless set), and so also
-    # the task that died: it must not be run by that. Looked at every 10 s rather than every 100 s.
+    # the task that died: it must not be run by that. Checked every 10 s rather than every 100 s.
     "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "60",
     "CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_THROTTLE": "1",
 }

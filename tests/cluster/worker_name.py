@@ -1,4 +1,4 @@
-"""What Airflow takes for the name of this machine, so that two workers on one machine tell themselves apart."""
+"""What Airflow takes for the name of this machine, so that two workers on one machine have two names."""
 
 from __future__ import annotations
 

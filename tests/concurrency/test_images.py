@@ -1,4 +1,4 @@
-"""Two tasks that change the same image at the same moment: one copy, and nobody claims what the other did."""
+"""Two tasks that change the same image at the same moment: one copy, and neither claims what the other did."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_second_upload_leaves_the_first_image_alone(
 
 def test_second_replacement_leaves_the_first_image_alone(vm: Simulator, upload: Callable[..., ImageUpload]) -> None:
     vm.add_image(NAME)
-    times = iter([lambda: None, suppressed(upload(vm, THEIRS))])  # opened once to look at, and once to send
+    times = iter([lambda: None, suppressed(upload(vm, THEIRS))])  # opened once to read, and once to send
     with pytest.raises(VManageConflictError, match="it was kept"):
         upload(vm, opened=lambda: next(times)(), if_exists="replace", allow_in_use=True).run()
     assert digests(vm) == [sha512(THEIRS)]
@@ -116,25 +116,25 @@ def test_broken_off_upload_does_not_claim_the_image_of_another(
 
 
 @pytest.mark.parametrize(
-    "answer", [{"status": 200}, {"status": 400, "body": '{"error": {"message": "Too many uploads"}}'}], ids=str
+    "response", [{"status": 200}, {"status": 400, "body": '{"error": {"message": "Too many uploads"}}'}], ids=str
 )
 @pytest.mark.parametrize("if_exists", ["skip", "fail", "replace"])
 def test_early_response_does_not_claim_the_image_of_another(
     if_exists: str,
-    answer: dict[str, Any],
+    response: dict[str, Any],
     vm: Simulator,
     upload: Callable[..., ImageUpload],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ours = upload(vm, LARGE, if_exists=if_exists)
     other = upload(vm, THEIRS)
-    meanwhile = lambda _: (other.run(), vm.faults.add("early_response", **answer))  # noqa: E731
+    meanwhile = lambda _: (other.run(), vm.faults.add("early_response", **response))  # noqa: E731
     monkeypatch.setattr(ours.repository.session, "renew_if_older", meanwhile)
     if if_exists == "skip":
         change = ours.run()
         assert (change.action, change.size, change.sha512) == ("unchanged", None, None)
     else:
-        said = "accepted the image before" if answer["status"] == 200 else "Too many uploads"
+        said = "accepted the image before" if response["status"] == 200 else "Too many uploads"
         with pytest.raises(VManageConflictError, match=f"another upload put it there.*{said}"):
             ours.run()
     assert vm.faults.pending == []

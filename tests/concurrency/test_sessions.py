@@ -1,4 +1,4 @@
-"""Many sessions on one manager that keeps few of them: nobody is locked out, and nothing is left behind."""
+"""Many sessions on one manager that keeps few of them: no task is locked out, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -142,6 +142,6 @@ def log_out_with_the_cookie_of(vm: Simulator) -> None:
     """What another task does that got hold of the same session."""
     headers = next(one.headers for one in reversed(vm.requests) if "x-xsrf-token" in one.headers)
     stolen = {"Cookie": headers["cookie"], "X-XSRF-TOKEN": headers["x-xsrf-token"]}
-    answer = requests.post(f"{vm.url}/logout", headers=stolen, verify=vm.ca_bundle, allow_redirects=False, timeout=30)
-    assert answer.status_code == 302
+    response = requests.post(f"{vm.url}/logout", headers=stolen, verify=vm.ca_bundle, allow_redirects=False, timeout=30)
+    assert response.status_code == 302
     assert vm.counters.open_sessions == 0

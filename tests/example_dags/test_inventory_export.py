@@ -1,4 +1,4 @@
-"""The inventory DAG: a file and rows for every manager that answers, and no row twice."""
+"""The inventory DAG: a file and rows for every manager that responds, and no row twice."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_table_holds_the_last_list_of_each_manager(tmp_path: Path, connect: Call
         written = (tmp_path / "south.jsonl").read_text().splitlines()
         assert [json.loads(line)["file_name"] for line in written] == [FIRST, SECOND]
 
-        # The north has nothing left, and the south lets nobody in.
+        # The north has nothing left, and the south refuses every login.
         connect(north)
         with VManageHook() as hook:
             hook.delete_image(file_name=FIRST)

@@ -32,7 +32,7 @@ CHOSEN: list[tuple[str, dict[str, Any]]] = [
     ("upgrade_devices", {}),
 ]
 
-# One Airflow for all of them, since its start is what takes the time. Somebody approves; nobody waits for a retry.
+# One Airflow for all of them, since its start is what takes the time. The test approves; no retry is waited for.
 RUN = """
 import json, sys
 try:

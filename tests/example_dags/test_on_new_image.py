@@ -1,4 +1,4 @@
-"""The DAG that an image starts: its watcher sees the image, and its task tells which one it was."""
+"""The DAG that an image starts: its watcher sees the image, and its task reports which one it was."""
 
 from __future__ import annotations
 

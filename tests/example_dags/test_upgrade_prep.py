@@ -21,7 +21,7 @@ NEW, OLD = "vmanage-20.12.4-x86_64.tar.gz", "vmanage-20.12.3-x86_64.tar.gz"
 
 
 class Airflow:
-    """An Airflow of its own, with a database that is thrown away."""
+    """An Airflow of its own, with a database that is deleted."""
 
     def __init__(self, home: Path, vm: Simulator) -> None:
         self.home = home

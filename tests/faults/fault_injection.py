@@ -53,14 +53,14 @@ class FaultInjection:
         send = ManagerConnection.send
 
         def watched(connection: ManagerConnection, call: Call, **options: Any) -> Any:
-            self._look_at(call)
+            self._check(call)
             return send(connection, call, **options)
 
         monkeypatch.setattr(ManagerConnection, "send", watched)
 
-    def break_look_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_lookup(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the connection be in a secrets backend that fails, until the end."""
-        if self.row.fault == "no_look_up":
+        if self.row.fault == "no_lookup":
             monkeypatch.delenv("AIRFLOW_CONN_VMANAGE_DEFAULT")
             monkeypatch.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [_FailingBackend()])
 
@@ -73,7 +73,7 @@ class FaultInjection:
         self.host, self.extra = self.vm.url, {"ca_bundle": self.vm.ca_bundle}
         self._act = lambda: None
 
-    def _look_at(self, call: Call) -> None:
+    def _check(self, call: Call) -> None:
         method, path = self._target
         if self.injected or call.method != method or not fnmatchcase(call.path, path):
             return
@@ -113,7 +113,7 @@ class FaultInjection:
 
         self._act = act
 
-    def _prepare_no_look_up(self) -> None:
+    def _prepare_no_lookup(self) -> None:
         self.injected = True
 
     def _prepare_other_node(self) -> None:
@@ -129,10 +129,10 @@ class FaultInjection:
         self.host = name.url
         self._act = lambda: name.point_to(other)
 
-    def _prepare_away(self) -> None:
+    def _prepare_down(self) -> None:
         self._act = self.vm.stop
 
-    def _prepare_away_for_a_while(self) -> None:
+    def _prepare_down_for_a_while(self) -> None:
         self._act = self.vm.stop
         self.wake = lambda: self.vm.start() if self.injected else None
 
@@ -161,14 +161,14 @@ class FaultInjection:
         self.injected = True
 
     def _prepare_late_listing(self) -> None:
-        self._prepare_hidden(hidden_lists=3)
+        self._prepare_unlisted(hidden_lists=3)
 
     def _prepare_never_listing(self) -> None:
         if self.operation is OPERATIONS["delete"]:
             self._act = lambda: self.vm.faults.add("status", times=None, method="DELETE", path="*", status=200)
-        self._prepare_hidden(hidden_lists=None)
+        self._prepare_unlisted(hidden_lists=None)
 
-    def _prepare_hidden(self, **changes: Any) -> None:
+    def _prepare_unlisted(self, **changes: Any) -> None:
         if self.operation in (OPERATIONS["poke"], OPERATIONS["trigger"]):
             repository = self.vm.repository
             self._act = lambda: [repository.update(image, **changes) for image in repository.images].clear()
@@ -180,7 +180,7 @@ class _FailingBackend:
 
 
 class SharedName:
-    """An address behind which one manager answers now and another one later."""
+    """An address behind which one manager responds now and another one later."""
 
     def __init__(self, first: Simulator) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))

@@ -149,9 +149,9 @@ class Operations:
         listed = [image for image in self.vm.images if image.hidden_lists == 0]
         files = [image.file_name for image in listed]
         if name in ("login", "list", "logout"):
-            told = [row["file_name"] for row in result]
-            assert [file for file in told if file == OLD] == [OLD]
-            assert len(told) >= len(files)
+            returned = [row["file_name"] for row in result]
+            assert [file for file in returned if file == OLD] == [OLD]
+            assert len(returned) >= len(files)
         elif name in ("add", "confirm"):
             assert [image.url for image in listed if image.version == "17.12.4"] == [URL]
         elif name == "upload":

@@ -66,7 +66,7 @@ def test_cell(
         clock.wake = fault.wake
         connect(vm, host=fault.host, extra=fault.extra)
         with monkeypatch.context() as patch:
-            fault.break_look_up(patch)
+            fault.break_lookup(patch)
             outcome, result = operations.outcome(name)
 
         assert fault.injected
@@ -79,7 +79,7 @@ def test_cell(
         if row.says and outcome != "ok":
             assert row.says in str(result)
 
-        # What Airflow's retry does, or a person after an error that no retry mends: the fault is over.
+        # What Airflow's retry does, or a person after an error that no retry fixes: the fault is over.
         if outcome in ("retry", "final", "no") and row.fault != "never_listing":
             fault.end()
             connect(vm, host=fault.host, extra=fault.extra)

@@ -1,4 +1,4 @@
-"""A connection that cannot be looked up: not there is final, a secrets backend or API server that is away is not."""
+"""A connection that cannot be looked up is final if missing, retryable if a secrets backend or API server fails."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_api_server_that_fails_is_retryable(
 
 
 def test_connection_test_says_that_the_lookup_failed(backend: Backend) -> None:
-    backend.broken = ConnectionError("away")
+    backend.broken = ConnectionError("unavailable")
     ok, text = VManageHook().test_connection()
     assert not ok
     assert "could not be looked up" in text

@@ -65,7 +65,7 @@ def test_existing_image_needs_neither_source_nor_list_of_checksums(
         for source, checksum in (
             (f"{url}/{NAME}", f"file:{url}/sums"),
             (f"/nowhere/{NAME}", "file:/nowhere/sums"),
-            (f"s3://nobody@nowhere/{NAME}", None),
+            (f"s3://missing@nowhere/{NAME}", None),
         ):
             change = hook.upload_image(source, checksum=checksum, check_mode=check_mode)
             assert (change.action, change.sha512, change.applied) == ("unchanged", None, not check_mode)

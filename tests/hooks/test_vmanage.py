@@ -148,8 +148,8 @@ def test_each_method_reaches_the_manager(vm: Simulator, connect: Callable[..., N
         assert [image.file_name for image in hook.find_images(version="20.15.1")] == [file.name]
         assert hook.delete_image(version="20.15.1").action == "deleted"
         assert hook.delete_image(version="20.15.1").action == "unchanged"
-        answer = hook.request("GET", "/device/action/software", params={"imageType": "software"})
-        assert len(answer.rows) == 2
+        response = hook.request("GET", "/device/action/software", params={"imageType": "software"})
+        assert len(response.rows) == 2
     assert vm.requests[-2].query == {"imageType": "software"}
 
 
@@ -209,8 +209,8 @@ def test_certificate_that_is_not_checked_is_warned_of_once(
 
 
 def test_missing_connection_is_final() -> None:
-    with pytest.raises(VManageConfigurationError, match=r"Connection 'nobody' is not there .*correct the id"):
-        VManageHook("nobody").list_images()
+    with pytest.raises(VManageConfigurationError, match=r"Connection 'missing' is not there .*correct the id"):
+        VManageHook("missing").list_images()
 
 
 @pytest.mark.parametrize("extra", ["no JSON", "[1, 2]"])
@@ -254,7 +254,7 @@ def test_hook_aborted_before_its_first_call_sends_nothing(vm: Simulator, connect
 
 def test_hook_without_with_statement_logs_out_when_dropped(vm: Simulator, connect: Callable[..., None]) -> None:
     connect(vm)
-    gc.disable()  # at once, not when Python looks for cycles
+    gc.disable()  # at once, not when Python collects cycles
     try:
         assert VManageHook().list_images() == []
         assert (vm.counters.logouts, vm.counters.open_sessions) == (1, 0)

@@ -1,4 +1,4 @@
-"""Every secret of a connection and of a session is told to Airflow's masker, and none shows up by itself."""
+"""Every secret of a connection and of a session is given to Airflow's masker, and none shows up by itself."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def assert_row(row: dict[str, Any], types: dict[str, tuple[type, ...]]) -> None:
 def session_of(calls: Callable[..., list[str]]) -> Callable[[Simulator], list[str]]:
     """What was received between login and logout, both of which must be there."""
 
-    def look(vm: Simulator) -> list[str]:
+    def requests_of(vm: Simulator) -> list[str]:
         received = calls(vm)
         begin = ["POST /j_security_check", "GET client/server"]
         begin += [] if vm.release.has_token else ["GET client/token"]
@@ -85,7 +85,7 @@ def session_of(calls: Callable[..., list[str]]) -> Callable[[Simulator], list[st
         assert (vm.counters.logins, vm.counters.open_sessions) == (1, 0)
         return received[len(begin) : -1]
 
-    return look
+    return requests_of
 
 
 # -- what they do ----------------------------------------------------------------------------------------------------

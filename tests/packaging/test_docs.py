@@ -126,7 +126,7 @@ def words_of(node: ast.expr) -> str:
 
 
 def configuration_errors() -> set[str]:
-    """What users are told of fields and arguments, but for what only hands on another text (`Connection …: …`)."""
+    """Messages about fields and arguments, except those that only pass on another text (`Connection …: …`)."""
     calls = (
         node
         for file in PACKAGE.rglob("*.py")
@@ -170,5 +170,5 @@ def test_page_names_every_field(page: str, names: list[str]) -> None:
 
 
 def test_columns_of_a_table_are_documented_in_its_module() -> None:
-    told = importlib.import_module("airflow_provider_vmanage.tables").__doc__ or ""
-    assert re.findall(r"^``(\w+)``", told, re.MULTILINE) == [*COLUMNS, *DEVICE_COLUMNS]
+    described = importlib.import_module("airflow_provider_vmanage.tables").__doc__ or ""
+    assert re.findall(r"^``(\w+)``", described, re.MULTILINE) == [*COLUMNS, *DEVICE_COLUMNS]

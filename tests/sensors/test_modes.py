@@ -86,12 +86,12 @@ def vm(vm: Simulator, connect: Callable[..., None]) -> Simulator:
 
 
 @contextmanager
-def after_looks(vm: Simulator, looks: int, action: Callable[[], Any]) -> Iterator[None]:
+def after_polls(vm: Simulator, polls: int, action: Callable[[], Any]) -> Iterator[None]:
     """Do something once the list was asked for that often."""
     over = threading.Event()
 
     def watch() -> None:
-        while sum(request.path == LIST for request in vm.requests) < looks:
+        while sum(request.path == LIST for request in vm.requests) < polls:
             if over.wait(0.01):
                 return
         action()
@@ -125,7 +125,7 @@ def test_every_mode_ends_in_the_same_state(vm: Simulator, mode: str, case: str) 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_image_that_comes_later_is_the_same_row_everywhere(vm: Simulator, mode: str) -> None:
-    with after_looks(vm, 3, lambda: vm.add_image("a.bin", version="20.15.1")):
+    with after_polls(vm, 3, lambda: vm.add_image("a.bin", version="20.15.1")):
         outcome = wait(mode)
     assert outcome.state == "success"
     assert list(outcome.xcom)[:3] == ["version", "version_id", "file_name"]
@@ -136,7 +136,7 @@ def test_image_that_comes_later_is_the_same_row_everywhere(vm: Simulator, mode: 
 
 
 def test_deferred_wait_survives_fewer_failed_polls_than_its_limit(vm: Simulator) -> None:
-    # Each look is six requests: one, and five that repeat it. The worker's own look is the first.
+    # Each poll is six requests: one, and five that repeat it. The worker's own poll is the first.
     vm.add_image("a.bin", version="20.15.1")
     vm.faults.add("http_503", path=LIST, times=2 * 6)
     assert wait("deferrable", max_consecutive_failures=3).state == "success"

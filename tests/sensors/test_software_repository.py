@@ -177,7 +177,7 @@ def broken_list(vm: Simulator) -> None:
     vm.faults.add("data_null", times=None, path="device/action/software")
 
 
-def away(vm: Simulator) -> None:
+def unavailable(vm: Simulator) -> None:
     vm.faults.add("http_503", times=None, path="device/action/software")
 
 
@@ -192,7 +192,7 @@ ENDS = [
     (login_refused, FAIL, SKIP, SKIP, FAIL),
     (no_role, FAIL, SKIP, SKIP, FAIL),
     (broken_list, VManageProtocolError, VManageProtocolError, SKIP, TIMEOUT),
-    (away, VManageUnavailableError, VManageUnavailableError, SKIP, TIMEOUT),
+    (unavailable, VManageUnavailableError, VManageUnavailableError, SKIP, TIMEOUT),
 ]
 
 

@@ -95,7 +95,7 @@ class Worker(threading.Thread):
                 times = self.random.choice((1, 1, 2))
                 self.vm.faults.add(fault, times=times, **options)
                 self.tally.add("faults injected")
-                # A page instead of data looks like a dead session, so the client retires a live one.
+                # A page instead of data reads as a dead session, so the client retires a live one.
                 self.tally.counts[f"pages {id(self.vm)}"] += times * (fault == "html_200")
             self.tally.add("operations")
             self.carry_out(kind, name)
@@ -192,7 +192,7 @@ def check_the_end(managers: list[Simulator], workers: list[Worker], tally: Tally
     for worker in workers:
         listed = worker.listed()
         for name, is_there in worker.there.items():
-            tally.expect((name in listed) is is_there, f"{name}: there is {name in listed}, told {is_there}")
+            tally.expect((name in listed) is is_there, f"{name}: there is {name in listed}, reported {is_there}")
     tally.expect(too_many == 0, f"{too_many} copies too many")
     return too_many
 

@@ -40,7 +40,7 @@ def airflow(vm: Simulator, tmp_path: Path) -> Iterator[Standalone]:
         yield running
 
 
-def answer(airflow: Standalone, run: str, option: str) -> str:
+def choose(airflow: Standalone, run: str, option: str) -> str:
     """Choose an option as a person does, and return what the person was shown."""
     path = f"dags/{DAG}/dagRuns/{run}/taskInstances/approve"
 
@@ -70,12 +70,12 @@ def test_rejected_plan_changes_nothing_and_an_approved_one_is_applied(
     image.write_bytes(b"an image" * 1000)
 
     rejected = airflow.start_run(DAG, image=str(image), exact=True)
-    answer(airflow, rejected, "Reject")
+    choose(airflow, rejected, "Reject")
     assert ended(airflow, rejected)["apply"] == "skipped"
     assert sorted(one.file_name for one in vm.images) == [UNUSED, USED]
 
     approved = airflow.start_run(DAG, image=str(image), exact=True)
-    shown = answer(airflow, approved, "Approve")
+    shown = choose(airflow, approved, "Approve")
     states = ended(airflow, approved)
     assert states == dict.fromkeys(states, "success")
     assert sorted(one.file_name for one in vm.images) == [NEW, USED]

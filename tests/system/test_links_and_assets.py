@@ -48,11 +48,11 @@ def test_dag_scheduled_on_the_image_runs_after_mapped_uploads(
         assert links["extra_links"] == {"Software repository": f"{vm.url}/"}
         assert [image.file_name for image in vm.images] == [NAME]
 
-    def told() -> Any:
+    def successes() -> Any:
         runs = airflow.call("GET", "dags/when_uploaded/dagRuns")["dag_runs"]
         return [one for one in runs if one["state"] == "success"]
 
-    woken = airflow.wait(told, 90, "run of when_uploaded")
+    woken = airflow.wait(successes, 90, "run of when_uploaded")
     events = [event for one in woken for event in airflow.result("when_uploaded", one["dag_run_id"], "react")]
     assert {
         "action": "uploaded",

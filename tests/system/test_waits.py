@@ -85,7 +85,7 @@ def test_thirty_waits_and_a_watcher_survive_a_bad_night(
     airflow.start_triggerer()
     airflow.wait(lambda: started(airflow) == ["first.bin", "second.bin"], 180, "a run for the second image")
 
-    # One manager goes away and comes back, sessions die, and then the images are there.
+    # One manager stops and starts again, sessions die, and then the images are there.
     b.stop()
     polls(airflow, a, 4)
     b.start()

@@ -45,7 +45,7 @@ def run(client: str, *arguments: str, ca_bundle: str | None = None) -> subproces
     if not python.exists():
         pytest.fail(f"{python} is missing: make test-clients makes it")
     surroundings = {"PATH": os.environ["PATH"], "HOME": str(ROOT / ".tmp"), "NO_PROXY": "*"}
-    if ca_bundle:  # the one way to make catalystwan look at a certificate during its login
+    if ca_bundle:  # the one way to make catalystwan check a certificate during its login
         surroundings["REQUESTS_CA_BUNDLE"] = ca_bundle
     command = [str(python), str(HERE / f"with_{client}.py"), *arguments]
     return subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False, timeout=240)
@@ -178,6 +178,6 @@ def test_wrong_password_is_one_refused_login(
     done = run(client, *first, vm.url, vm.username, "wrong-password", *files, *last, ca_bundle=vm.ca_bundle)
     assert done.returncode != 0
     assert (vm.counters.logins, vm.counters.refused_logins, vm.counters.open_sessions) == (0, 1, 0)
-    # Sastre looks for <html> only, and takes the JSON of 20.18 for success until its next call.
+    # Sastre searches for <html> only, and takes the JSON of 20.18 for success until its next call.
     late = client == "sastre" and release == "20.18.2"
     assert ("JSONDecodeError" in done.stderr, vm.images) == (late, [])

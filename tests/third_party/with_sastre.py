@@ -1,6 +1,6 @@
 """Run by Python of another environment: a life in the software repository through the REST class of sastre 1.28.
 
-Sastre has no upload of its own, so its session, with the header that it sets on it taken away, does that one.
+Sastre has no upload of its own, so its session, with the header that it sets on it removed, does that one.
 """
 
 from __future__ import annotations

@@ -44,9 +44,9 @@ def follow(task: Any, run: Callable[..., Any], context: dict[str, Any] | None = 
     raise AssertionError("deferred without end")
 
 
-async def until(look: Callable[[], Any], seconds: float = 20.0) -> None:
+async def until(check: Callable[[], Any], seconds: float = 20.0) -> None:
     """Wait for something that happens in the simulator's thread."""
     deadline = time.monotonic() + seconds
-    while not look():
+    while not check():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)

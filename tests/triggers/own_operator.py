@@ -1,4 +1,4 @@
-"""An operator of somebody's own that waits for an image, as docs/triggers/image-version.md shows it."""
+"""A custom operator that waits for an image, as docs/triggers/image-version.md shows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_vmanage.triggers.software_repository import ImageVersionTr
 from airflow_provider_vmanage.waiting import wait_events
 
 
-class TellWhenListedOperator(BaseOperator):
+class ReportWhenListedOperator(BaseOperator):
     def __init__(self, *, version: str, vmanage_conn_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.version = version
@@ -20,10 +20,10 @@ class TellWhenListedOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         trigger = ImageVersionTrigger(self.vmanage_conn_id, version=self.version)
-        self.defer(trigger=trigger, method_name="tell")
+        self.defer(trigger=trigger, method_name="report")
 
-    def tell(self, context: Context, event: dict[str, Any]) -> str:
-        with fail_without_retry():  # a refused login and the like: no retry mends them
+    def report(self, context: Context, event: dict[str, Any]) -> str:
+        with fail_without_retry():  # a refused login and the like: no retry fixes them
             row, line = wait_events.read(event)
         return f"{row['file_name']} is there" if row else line
         # [END own_operator]

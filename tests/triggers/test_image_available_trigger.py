@@ -31,12 +31,12 @@ class Store:
 
     async def aget(self, key: str, default: Any = None) -> Any:
         if self.broken:
-            raise RuntimeError("away")
+            raise RuntimeError("unavailable")
         return self.values.get(key, default)
 
     async def aset(self, key: str, value: Any) -> None:
         if self.broken:
-            raise RuntimeError("away")
+            raise RuntimeError("unavailable")
         self.values[key] = value
 
 
@@ -70,8 +70,8 @@ def delete(file_name: str) -> None:
         assert hook.delete_image(file_name=file_name).action == "deleted"
 
 
-async def looks(vm: Simulator, count: int = 2) -> None:
-    """Wait until the list was asked for, and answered, some times more."""
+async def polls(vm: Simulator, count: int = 2) -> None:
+    """Wait for so many more list calls."""
     before = lists(vm)
     await until(lambda: lists(vm) > before + count)
 
@@ -81,10 +81,10 @@ def test_each_image_after_the_first_list_is_one_event(vm: Simulator) -> None:
 
     async def scenario() -> None:
         async with watching() as names:
-            await looks(vm)
+            await polls(vm)
             vm.add_image("new.bin", version="20.15.1")
             await until(lambda: names)
-            await looks(vm, 4)
+            await polls(vm, 4)
             assert names == ["new.bin"]
 
     asyncio.run(scenario())
@@ -98,7 +98,7 @@ def test_existing_images_are_events_on_request_oldest_first(vm: Simulator) -> No
     async def scenario() -> None:
         async with watching(emit_existing=True) as names:
             await until(lambda: len(names) == 3)
-            await looks(vm)
+            await polls(vm)
             assert names == [image.file_name for image in sorted(vm.images, key=lambda image: image.updated_on or 0)]
 
     asyncio.run(scenario())
@@ -107,11 +107,11 @@ def test_existing_images_are_events_on_request_oldest_first(vm: Simulator) -> No
 def test_only_images_that_match_are_events(vm: Simulator) -> None:
     async def scenario() -> None:
         async with watching(version_pattern="20.15.*") as some, watching(image_type="no such") as none:
-            await looks(vm)
+            await polls(vm)
             vm.add_image("a.bin", version="20.12.1")
             vm.add_image("b.bin", version="20.15.3")
             await until(lambda: some)
-            await looks(vm)
+            await polls(vm)
             assert (some, none) == (["b.bin"], [])
 
     asyncio.run(scenario())
@@ -123,15 +123,15 @@ def test_restart_with_the_store_neither_repeats_nor_misses(vm: Simulator) -> Non
 
     async def scenario() -> None:
         async with watching(store) as names:
-            await looks(vm)
+            await polls(vm)
             vm.add_image("a.bin", version="20.15.1")
             await until(lambda: names)
-            await looks(vm)
-        vm.add_image("while-away.bin", version="20.15.2")
+            await polls(vm)
+        vm.add_image("while-stopped.bin", version="20.15.2")
         async with watching(store) as names:
             await until(lambda: names)
-            await looks(vm)
-            assert names == ["while-away.bin"]
+            await polls(vm)
+            assert names == ["while-stopped.bin"]
 
     asyncio.run(scenario())
     assert vm.counters.open_sessions == 0
@@ -140,10 +140,10 @@ def test_restart_with_the_store_neither_repeats_nor_misses(vm: Simulator) -> Non
 def test_without_the_store_a_restart_begins_with_a_new_baseline(vm: Simulator) -> None:
     async def scenario() -> None:
         async with watching() as names:
-            await looks(vm)
-        vm.add_image("while-away.bin", version="20.15.2")
+            await polls(vm)
+        vm.add_image("while-stopped.bin", version="20.15.2")
         async with watching() as names:
-            await looks(vm)
+            await polls(vm)
             assert names == []
 
     asyncio.run(scenario())
@@ -180,7 +180,7 @@ def test_store_that_fails_does_not_end_the_watch(vm: Simulator) -> None:
 
     async def scenario() -> None:
         async with watching(store) as names:
-            await looks(vm)
+            await polls(vm)
             vm.add_image("a.bin", version="20.15.1")
             await until(lambda: names)
 
@@ -190,12 +190,12 @@ def test_store_that_fails_does_not_end_the_watch(vm: Simulator) -> None:
 def test_image_deleted_and_uploaded_again_is_another_event(vm: Simulator) -> None:
     async def scenario() -> None:
         async with watching() as names:
-            await looks(vm)
+            await polls(vm)
             for count in (1, 2):
                 vm.add_image("a.bin", version="20.15.1")
                 await until(lambda count=count: len(names) == count)  # type: ignore[misc]
                 await asyncio.to_thread(delete, "a.bin")
-                await looks(vm)
+                await polls(vm)
 
     asyncio.run(scenario())
 
@@ -210,7 +210,7 @@ def test_another_manager_behind_the_connection_is_a_new_baseline(vm: Simulator, 
                 await until(lambda: store.values)
             connect(other)
             async with watching(store) as names:
-                await looks(other)
+                await polls(other)
                 assert names == []
                 other.add_image("new.bin", version="20.15.2")
                 await until(lambda: names == ["new.bin"])
@@ -223,11 +223,11 @@ def test_unavailable_manager_is_waited_for_without_an_event(vm: Simulator) -> No
 
     async def scenario() -> None:
         async with watching() as names:
-            await looks(vm)
+            await polls(vm)
             for fault in ("data_null", "data_missing", "http_503"):
                 vm.faults.add(fault, path=LIST, times=12)
             vm.expire_sessions()
-            await looks(vm, 40)
+            await polls(vm, 40)
             vm.add_image("new.bin", version="20.15.1")
             await until(lambda: names)
             assert names == ["new.bin"]
@@ -247,7 +247,7 @@ def test_refused_login_is_not_repeated_until_the_connection_has_changed(
             await asyncio.sleep(1.0)  # ten intervals in which nothing must happen
             assert vm.counters.refused_logins == 1
             connect(vm)
-            await looks(vm)
+            await polls(vm)
             vm.add_image("a.bin", version="20.15.1")
             await until(lambda: names)
 
@@ -263,7 +263,7 @@ def test_refused_login_is_sent_again_after_a_lock_has_ended(vm: Simulator, monke
 
     async def scenario() -> None:
         async with watching() as names:
-            await looks(vm)
+            await polls(vm)
             vm.add_image("a.bin", version="20.15.1")
             await until(lambda: names)
 
@@ -278,7 +278,7 @@ def test_manager_that_starts_is_waited_for(vm: Simulator, status: int) -> None:
 
     async def scenario() -> None:
         async with watching() as names:
-            await looks(vm)
+            await polls(vm)
             vm.add_image("a.bin", version="20.15.1")
             await until(lambda: names)
 
@@ -294,20 +294,20 @@ def test_watcher_goes_on_with_another_poll_where_its_own_dies(vm: Simulator, mon
 
     async def scenario() -> None:
         async with watching() as names:
-            await looks(vm)
+            await polls(vm)
             with monkeypatch.context() as patch:
                 patch.setattr(repository_poll.Poll, "_poll", die)
                 await until(lambda: vm.counters.logouts == 1)
             vm.add_image("new.bin", version="20.15.1")
             await until(lambda: names)
-            await looks(vm)
+            await polls(vm)
             assert names == ["new.bin"]
 
     asyncio.run(scenario())
     assert vm.counters.open_sessions == 0
 
 
-# -- what is believed at the second look -----------------------------------------------------------------------------
+# -- what is believed at the second poll -----------------------------------------------------------------------------
 
 
 def listed(vm: Simulator) -> dict[str, Any]:
@@ -328,13 +328,13 @@ def test_one_list_that_lacks_images_makes_no_event(vm: Simulator, left: int) -> 
 
     async def scenario() -> None:
         async with watching() as names:
-            await looks(vm)
+            await polls(vm)
             for _ in range(2):
                 show(vm, {**whole, "data": whole["data"][:left]})
-                await looks(vm)
+                await polls(vm)
             vm.add_image("new.bin", version="20.15.1")
             await until(lambda: names)
-            await looks(vm)
+            await polls(vm)
             assert names == ["new.bin"]
 
     asyncio.run(scenario())
@@ -346,7 +346,7 @@ def test_image_missing_twice_is_new_when_listed_again(vm: Simulator) -> None:
 
     async def scenario() -> None:
         async with watching() as names:
-            await looks(vm)
+            await polls(vm)
             show(vm, {**whole, "data": []}, times=2)
             await until(lambda: names)
             assert names == ["old.bin"]
@@ -368,9 +368,9 @@ def test_id_that_is_no_longer_shown_makes_no_event(
 
         async def scenario() -> None:
             async with watching() as names:
-                await looks(vm)
+                await polls(vm)
                 show(vm, {**whole, "data": rows}, times=3)
-                await looks(vm, 6)  # without them, and with them again
+                await polls(vm, 6)  # without them, and with them again
                 vm.add_image("new.bin", version="20.12.1")
                 await until(lambda: names)
                 assert names == ["new.bin"]
@@ -386,7 +386,7 @@ def test_image_that_is_replaced_between_two_lists_is_new(vm: Simulator) -> None:
 
     async def scenario() -> None:
         async with watching() as names:
-            await looks(vm)
+            await polls(vm)
             show(vm, {**whole, "data": [{**row, **ids}]}, times=1_000)
             await until(lambda: names)
             assert names == ["a.bin"]
@@ -402,18 +402,18 @@ def test_store_that_cannot_be_read_is_no_new_baseline(vm: Simulator, *, emit_exi
     async def scenario() -> None:
         async with watching(store, emit_existing=emit_existing):
             await until(lambda: store.values)
-            await looks(vm)
-        vm.add_image("while-away.bin", version="20.15.2")
+            await polls(vm)
+        vm.add_image("while-stopped.bin", version="20.15.2")
         store.broken, kept = True, dict(store.values)
         async with watching(store, emit_existing=emit_existing) as names:
-            await looks(vm)
+            await polls(vm)
             vm.add_image("new.bin", version="20.15.3")
             await until(lambda: names == ["new.bin"])
             assert store.values == kept
             store.broken = False
             await until(lambda: len(names) == 2)
-            await looks(vm)
-            assert names == ["new.bin", "while-away.bin"]
+            await polls(vm)
+            assert names == ["new.bin", "while-stopped.bin"]
             assert store.values != kept
 
     asyncio.run(scenario())
@@ -428,7 +428,7 @@ def test_store_that_fails_to_write_is_written_later(vm: Simulator) -> None:
             store.broken, kept = True, dict(store.values)
             vm.add_image("a.bin", version="20.15.1")
             await until(lambda: names)
-            await looks(vm)
+            await polls(vm)
             assert store.values == kept
             store.broken = False
             await until(lambda: store.values != kept)
@@ -470,7 +470,7 @@ def test_watchers_share_the_stream_of_airflow_33_whatever_they_filter(vm: Simula
             shared = manager.subscribe(trigger_id=number, trigger=trigger, key=first)
             stream = trigger.filter_shared_stream(shared)
             tasks.append(asyncio.get_running_loop().create_task(follow(stream)))
-        await looks(vm)
+        await polls(vm)
         vm.add_image("a.bin", version="20.15.1")
         await until(lambda: names == ["a.bin", "a.bin"])
         for number, task in enumerate(tasks):

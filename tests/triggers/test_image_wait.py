@@ -1,4 +1,4 @@
-"""One wait by itself: when it wants a look, and what an answer means to it. No manager, no waiting."""
+"""One wait by itself: when its next poll is due, and how it takes a result. No manager, no waiting."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_vmanage.waiting.image_wait import ImageWait
 from airflow_provider_vmanage.waiting.pace import Pace, Patience
 
 EMPTY = ImageIndex([])
-AWAY = VManageUnavailableError("away", status=503)
+UNAVAILABLE = VManageUnavailableError("unavailable", status=503)
 
 
 @pytest.fixture
@@ -80,10 +80,10 @@ def test_failures_in_a_row_stop_it_unless_one_list_succeeds(
     new_wait: Callable[..., ImageWait], clock: SimpleNamespace, limit: int
 ) -> None:
     wait = new_wait(max_consecutive_failures=limit)
-    for answer in [*([AWAY] * (limit - 1)), EMPTY, *([AWAY] * limit)]:
+    for result in [*([UNAVAILABLE] * (limit - 1)), EMPTY, *([UNAVAILABLE] * limit)]:
         assert event(wait) is None
         clock.monotonic += 60
-        wait.take(answer)
+        wait.take(result)
     assert event(wait)["error"] == "VManageUnavailableError"
     assert event(wait)["status"] == "error"
 
@@ -92,16 +92,16 @@ def test_failed_polls_of_others_count_once_per_own_interval(
     new_wait: Callable[..., ImageWait], clock: SimpleNamespace
 ) -> None:
     wait = new_wait(60.0, max_consecutive_failures=3)
-    for _ in range(12):  # two minutes of looks every ten seconds: at 10, 40, 70
+    for _ in range(12):  # two minutes of polls every ten seconds: at 10, 40, 70
         assert event(wait) is None or clock.monotonic >= 1070.0
         clock.monotonic += 10
-        wait.take(AWAY)
+        wait.take(UNAVAILABLE)
     assert event(wait)["status"] == "error"
 
 
 def test_failures_before_the_deferral_count(new_wait: Callable[..., ImageWait]) -> None:
     wait = new_wait(max_consecutive_failures=2, failures=1)
-    wait.take(AWAY)
+    wait.take(UNAVAILABLE)
     assert event(wait)["status"] == "error"
 
 
@@ -109,7 +109,7 @@ def test_no_limit_means_no_limit(new_wait: Callable[..., ImageWait], clock: Simp
     wait = new_wait(max_consecutive_failures=None)
     for _ in range(100):
         clock.monotonic += 60
-        wait.take(AWAY)
+        wait.take(UNAVAILABLE)
     assert event(wait) is None
 
 
@@ -117,10 +117,10 @@ def test_time_without_manager_is_limited_between_two_lists(
     new_wait: Callable[..., ImageWait], clock: SimpleNamespace
 ) -> None:
     wait = new_wait(60.0, max_unavailable=600.0)
-    for answer in [*([AWAY] * 10), EMPTY, *([AWAY] * 11)]:
+    for result in [*([UNAVAILABLE] * 10), EMPTY, *([UNAVAILABLE] * 11)]:
         assert event(wait) is None
         clock.monotonic += 60
-        wait.take(answer)
+        wait.take(result)
     assert event(wait)["error"] == "VManageUnavailableError"
 
 
@@ -134,7 +134,7 @@ def test_default_limit_outlasts_restart_and_number_replaces_it(
     for minute in range(1, 102):
         clock.monotonic += 60
         for name, wait in (("time", by_time), ("number", by_number), ("both", both)):
-            wait.take(AWAY)
+            wait.take(UNAVAILABLE)
             if event(wait) is not None:
                 ended.setdefault(name, minute)
     assert ended == {"time": 61, "number": 100, "both": 3}
@@ -142,7 +142,7 @@ def test_default_limit_outlasts_restart_and_number_replaces_it(
 
 def test_poll_that_is_over_ends_wait_whatever_its_patience(new_wait: Callable[..., ImageWait]) -> None:
     wait = new_wait(max_consecutive_failures=None)
-    wait.fail(AWAY)
+    wait.fail(UNAVAILABLE)
     wait.fail(VManageProtocolError("later"))
     assert event(wait)["error"] == "VManageUnavailableError"
     assert wait.due == float("inf")
@@ -181,7 +181,7 @@ def test_hundreds_of_deadlines_ask_for_few_polls(new_wait: Callable[..., ImageWa
 def test_pace_doubles_up_to_its_limit_over_a_restart(
     new_wait: Callable[..., ImageWait], clock: SimpleNamespace
 ) -> None:
-    seconds = [Pace(60.0, True).seconds(look) for look in range(1, 8)]
+    seconds = [Pace(60.0, True).seconds(poll) for poll in range(1, 8)]
     for number, one in enumerate(seconds):
         assert 30 * 2**number <= one <= 60 * 2**number
     assert Pace(60.0, True, 300.0).seconds(50) == 300.0
@@ -210,7 +210,7 @@ def test_event_that_is_not_known_is_an_error(strange: Any) -> None:
 
 
 def test_error_arrives_with_its_class_and_its_fields() -> None:
-    sent = VManageUnavailableError("away", status=503, code="X", details="why", method="GET", path="/p")
+    sent = VManageUnavailableError("unavailable", status=503, code="X", details="why", method="GET", path="/p")
     with pytest.raises(VManageUnavailableError) as caught:
         wait_events.read(events.failed(sent))
     assert caught.value.fields == sent.fields

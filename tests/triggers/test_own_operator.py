@@ -1,4 +1,4 @@
-"""What the documentation shows of the trigger in an operator of one's own works."""
+"""The custom operator of the documentation works."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.waiting import events
 from tests.triggers.event_loop import first_event
-from tests.triggers.own_operator import TellWhenListedOperator
+from tests.triggers.own_operator import ReportWhenListedOperator
 
 
-def teller() -> TellWhenListedOperator:
-    return TellWhenListedOperator(task_id="tell", version="20.12.4", vmanage_conn_id="vmanage_default")
+def reporter() -> ReportWhenListedOperator:
+    return ReportWhenListedOperator(task_id="report", version="20.12.4", vmanage_conn_id="vmanage_default")
 
 
 @pytest.fixture
 def deferred(vm: Simulator, run: Callable[..., Any]) -> TaskDeferred:
     with pytest.raises(TaskDeferred) as caught:
-        run(teller())
+        run(reporter())
     caught.value.trigger.poke_interval = 0.1  # type: ignore[attr-defined]
     return caught.value
 
 
 def resume(deferred: TaskDeferred) -> str:
     event = asyncio.run(first_event(deferred.trigger))
-    return str(getattr(teller(), deferred.method_name)({}, event))
+    return str(getattr(reporter(), deferred.method_name)({}, event))
 
 
 def test_event_has_the_image_that_it_waited_for(vm: Simulator, deferred: TaskDeferred) -> None:
@@ -45,5 +45,5 @@ def test_refused_login_fails_without_retry(deferred: TaskDeferred, vm: Simulator
 
 
 def test_timeout_is_reported() -> None:
-    told = teller().tell({}, events.timed_out("time is up"))
-    assert told == "time is up"
+    line = reporter().report({}, events.timed_out("time is up"))
+    assert line == "time is up"

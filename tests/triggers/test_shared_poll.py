@@ -97,7 +97,7 @@ def test_error_reaches_every_wait_and_counts_once_for_each(vm: Simulator) -> Non
         assert Counter(event["error"] for event in events) == {"VManageProtocolError": 4}
 
     run(scenario())
-    # A list that is no list is not repeated inside the call: one request for each failed look.
+    # A list that is no list is not repeated inside the call: one request for each failed poll.
     assert lists(vm) == 4
     assert vm.counters.open_sessions == 0
 
@@ -233,11 +233,11 @@ def test_event_loop_is_never_blocked(vm: Simulator) -> None:
         run(scenario())
     finally:
         gc.unfreeze()
-    assert max(gaps) < 0.25  # the slow answers alone take twice that, and the triggerer warns from 0.2 s on
+    assert max(gaps) < 0.25  # the slow responses alone take twice that, and the triggerer warns from 0.2 s on
 
 
 def test_asyncio_warning_about_a_poll_quotes_no_manager(vm: Simulator) -> None:
-    """Asyncio writes a task into its warnings together with what it waits for, a finished answer included."""
+    """Asyncio writes a task into its warnings together with what it waits for, a finished response included."""
     vm.faults.add("error_4xx", times=None, message="c4nary", details="c4nary", code="c4nary")
 
     async def scenario() -> None:

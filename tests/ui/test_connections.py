@@ -108,7 +108,7 @@ def test_certificate_of_another_authority_is_reported_with_a_hint(ui: AirflowUI,
 def test_saved_connection_shows_no_secret(ui: AirflowUI, running: Site) -> None:
     vm = running.managers[BRANCH]
     fields = connection_to(vm)
-    key = "key-that-nobody-may-see"
+    key = "key-that-must-stay-secret"
     ui.add_connection("with_secrets", {**fields, "extra": {**fields["extra"], "api_key": key}})
 
     ui.connection_row("with_secrets").get_by_role("button", name="Edit Connection").click()

@@ -1,4 +1,4 @@
-"""Deferred waits for images on many managers: whoever brings them there."""
+"""Deferred waits for images on many managers: however they come there."""
 
 from __future__ import annotations
 
