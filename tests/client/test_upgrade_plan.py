@@ -87,6 +87,11 @@ def test_device_without_a_uuid_is_blocked() -> None:
     assert [one.reason for one in plan.blocked] == ["the manager shows no uuid for it"]
 
 
+def test_limit_counts_devices_that_change() -> None:
+    devices = [edge("a"), edge("b", NEW), edge("c", reachable=False)]
+    assert steps(make_plan(parse_wish(NEW), fleet(*devices), max_devices=1)) == {"a": "install+activate"}
+
+
 def test_versions_may_differ_by_platform_family() -> None:
     wish = parse_wish({"c8000v": NEW})
     plan = make_plan(wish, fleet(edge("a"), edge("b", platform_family="isr4200")))
@@ -136,22 +141,74 @@ def test_bad_input_is_refused(
     assert not caught.value.retryable
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from([OLD, NEW]), st.sampled_from([OLD, NEW]), st.booleans(), st.booleans())),
-    st.sampled_from([(1,), ("30%",), (2, "50%")]),
-)
-def test_every_device_is_in_exactly_one_place(drawn: list[tuple[str, str, bool, bool]], sizes: Any) -> None:
-    devices = [
-        edge(f"d{number}", running, *([NEW] if has and running != NEW else []), default=default, reachable=reachable)
-        for number, (running, default, reachable, has) in enumerate(drawn)
+ROLES = ("vbond", "vsmart", "vedge")
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> list[Device]:
+    """Return devices of any roles, sites and states; several may share a site, some have none."""
+    # Most of them need an upgrade, or there would be few devices in the waves.
+    versions = st.sampled_from([OLD, OLD, OLD, NEW, "17.15.01.0.1"])
+    often = st.sampled_from([True, True, True, True, False])
+    families = st.sampled_from(["c8000v"] * 4 + ["isr4200"])
+    states = st.tuples(versions, versions, often, st.booleans(), families)
+    places = st.tuples(st.sampled_from(ROLES), st.sampled_from(["1", "2", "10", "lab", None]))
+    drawn = draw(st.lists(st.tuples(states, places), min_size=1, max_size=40))
+    return [
+        edge(
+            f"d{number}",
+            running,
+            *([NEW] if has and running != NEW else []),
+            default=default,
+            reachable=reachable,
+            platform_family=family,
+            role=role,
+            site_id=site,
+        )
+        for number, ((running, default, reachable, has, family), (role, site)) in enumerate(drawn)
     ]
-    if not devices:
-        return
-    plan = make_plan(parse_wish(NEW), fleet(*devices), wave_sizes=sizes)
+
+
+SIZES = st.lists(st.one_of(st.integers(1, 9), st.integers(1, 100).map(lambda n: f"{n}%")), min_size=1, max_size=4)
+
+
+@given(fleets(), SIZES, st.booleans(), st.randoms(use_true_random=False))
+def test_every_device_is_in_exactly_one_place(devices: list[Device], sizes: Any, alone: bool, random: Any) -> None:
+    busy = {device.device_id for device in devices[::7]}
+
+    def planned(listed: list[Device]) -> UpgradePlan:
+        known = fleet(*listed, busy=lambda target: "busy" if target.device_id in busy else None)
+        return make_plan(parse_wish(NEW), known, wave_sizes=sizes, one_per_site=alone)
+
+    plan = planned(devices)
     placed = [*(one for wave in plan.waves for one in wave), *plan.unchanged, *plan.blocked]
     assert sorted(one.device.name for one in placed) == sorted(device.name for device in devices)
-    assert all(one.step for wave in plan.waves for one in wave)
-    assert all(one.reason for one in plan.blocked)
+    assert all(one.step and not one.reason for wave in plan.waves for one in wave)
+    assert all(not one.step and not one.reason for one in plan.unchanged)
+    assert all(one.reason and not one.step for one in plan.blocked)
+    shuffled = list(devices)
+    random.shuffle(shuffled)
+    assert planned(shuffled) == plan
+
+
+@given(fleets(), SIZES, st.booleans())
+def test_wave_is_as_large_as_size_role_and_sites_allow(devices: list[Device], sizes: Any, alone: bool) -> None:
+    plan = make_plan(parse_wish(NEW), fleet(*devices), wave_sizes=sizes, one_per_site=alone)
+    waves = [[one.device for one in wave] for wave in plan.waves]
+    assert all(len({device.role for device in wave}) == 1 for wave in waves)
+    order = [ROLES.index(wave[0].role or "") for wave in waves]
+    assert order == sorted(order)
+    for role in ROLES:
+        of_role = [wave for wave in waves if wave[0].role == role]
+        total = sum(map(len, of_role))
+        for number, wave in enumerate(of_role):
+            size = sizes[min(number, len(sizes) - 1)]
+            most = size if isinstance(size, int) else -(-int(size[:-1]) * total // 100)
+            sites = [device.site_id for device in wave]
+            later = {device.site_id for other in of_role[number + 1 :] for device in other}
+            assert len(wave) <= most
+            assert not alone or len(set(sites)) == len(sites)
+            assert len(wave) == most or later <= (set(sites) if alone else set())
 
 
 def test_fleet_is_read_in_few_calls(vm: Simulator, connect: Callable[..., ManagerSession]) -> None:

@@ -17,6 +17,7 @@ from airflow_provider_vmanage.client.upgrade.plan import Fleet, make_plan, read_
 from airflow_provider_vmanage.client.upgrade.plan_result import plan_result
 from airflow_provider_vmanage.client.upgrade.wish import parse_wish
 from airflow_provider_vmanage.simulator import Simulator
+from airflow_provider_vmanage.upgrade_approval import render_upgrade_plan
 
 OLD, NEW, IMAGE = "17.09.04.0.4733", "17.12.04.0.6740", "17.12.04.0.6740.1708"
 MANAGER = "https://manager.example.com"
@@ -145,8 +146,9 @@ def test_plan_for_a_thousand_devices_is_cheap(thousand: Simulator, connect: Call
     assert len(json.dumps(found)) <= 800 * 997
 
 
-def test_plan_takes_800_bytes_a_device_at_most() -> None:
-    colours = ("biz-internet", "public-internet", "private1", "mpls", "lte", "metro-ethernet")
+@pytest.mark.parametrize(("count", "sizes"), [(200, [20]), (1000, [1, "10%", "50%"]), (1000, [1])])
+def test_plan_takes_800_bytes_a_device_at_most(count: int, sizes: list[Any]) -> None:
+    colours = ("biz-internet", "public-internet", "private1", "mpls")
     full = DeviceHealth(
         reachable=True,
         control=12,
@@ -168,9 +170,9 @@ def test_plan_takes_800_bytes_a_device_at_most() -> None:
             system_ip=f"255.255.{number // 250}.{number % 250}",
             site_id=f"{number:010}",
         )
-        for number in range(1000)
+        for number in range(count)
     ]
     health = FleetHealth({device.system_ip or "": full for device in devices})
-    plan = result(*devices, health=health, max_devices=1000)
-    assert len(plan["baseline"]) == 1000
-    assert len(json.dumps(plan)) <= 800 * 1000
+    plan = result(*devices, health=health, max_devices=count, wave_sizes=sizes)
+    assert len(plan["baseline"]) == count
+    assert len(json.dumps({**plan, "markdown": render_upgrade_plan(plan)})) <= 800 * count
