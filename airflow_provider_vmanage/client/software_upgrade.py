@@ -20,6 +20,7 @@ from airflow_provider_vmanage.client.device_actions.running_tasks import Running
 from airflow_provider_vmanage.client.device_actions.selection import (
     GivenDevice,
     WantedDevice,
+    are_listed,
     parse_devices,
     select_devices,
     wanted_versions,
@@ -206,7 +207,7 @@ class SoftwareUpgrade:
         devices: list[Device] = []
         for device_type in DEVICE_TYPES:
             devices += list_devices_of_type(self.session, device_type)
-            if all(any(one.fits(device) for device in devices) for one in given):
+            if are_listed(given, devices):
                 break
         return devices
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client.devices import Device
-from airflow_provider_vmanage.client.health import DeviceHealth, FleetHealth, read_health
+from airflow_provider_vmanage.client.health import DeviceHealth, FleetHealth
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.upgrade.plan import Fleet, make_plan, read_fleet
-from airflow_provider_vmanage.client.upgrade.plan_result import plan_result
+from airflow_provider_vmanage.client.upgrade.plan import Fleet, make_plan
+from airflow_provider_vmanage.client.upgrade.plan_result import plan_result, plan_upgrade
 from airflow_provider_vmanage.client.upgrade.wish import parse_wish
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.upgrade_approval import render_upgrade_plan
@@ -132,15 +132,17 @@ def thousand() -> Any:
         yield vm
 
 
-def test_plan_for_a_thousand_devices_is_cheap(thousand: Simulator, connect: Callable[..., ManagerSession]) -> None:
+@pytest.mark.parametrize("is_named", [False, True], ids=["list", "names"])
+def test_plan_for_a_thousand_devices_is_cheap(
+    is_named: bool, thousand: Simulator, connect: Callable[..., ManagerSession]
+) -> None:
+    names = [one["host-name"] for one in thousand.devices if one["personality"] == "vedge"]
     before, began = len(thousand.requests), time.process_time()
-    wish = parse_wish(VERSIONS)
+    wish = parse_wish(VERSIONS, devices=names if is_named else None)
     with connect(thousand) as session:
-        fleet = read_fleet(session, wish)
-        plan = make_plan(wish, fleet, max_devices=1000)
-        found = plan_result(plan, fleet, read_health(session), manager=MANAGER, version=VERSIONS)
+        found = plan_upgrade(session, wish, wave_sizes=[1, "10%", "50%"], max_devices=1000)
     spent = time.process_time() - began  # of the simulator, too
-    assert sum(map(len, found["waves"])) == 997
+    assert sum(map(len, found["waves"])) == len(names) == 997
     assert len(thousand.requests) - before <= 10
     assert spent < 2.0
     assert len(json.dumps(found)) <= 800 * 997

@@ -30,10 +30,6 @@ class GivenDevice:
     name: str
     version: str | None = None
 
-    def fits(self, device: Device) -> bool:
-        """Return whether this is one of the device's three names, exactly."""
-        return self.name in (device.device_id, device.system_ip, device.name)
-
 
 @dataclass(frozen=True)
 class WantedDevice:
@@ -89,11 +85,12 @@ def select_devices(given: Sequence[GivenDevice], devices: Sequence[Device]) -> l
     :raises VManageConfigurationError: two names of one device carry different versions, or a device has no uuid.
     """
     selected: dict[str, tuple[GivenDevice, Device]] = {}
-    unknown = [one.name for one in given if not any(one.fits(device) for device in devices)]
+    by_name = _by_name(devices)
+    unknown = [one.name for one in given if one.name not in by_name]
     if unknown:
         raise VManageNotFoundError(f"devices: {_listed(unknown)} not found on the manager: check the spelling")
     for one in given:
-        device = _only(one, [device for device in devices if one.fits(device)])
+        device = _only(one, by_name[one.name])
         other, _ = selected.setdefault(device.device_id or "", (one, device))
         if not _agree(other.version, one.version):
             raise VManageConfigurationError(
@@ -101,6 +98,12 @@ def select_devices(given: Sequence[GivenDevice], devices: Sequence[Device]) -> l
                 f"with {one.version}: give one of them"
             )
     return list(selected.values())
+
+
+def are_listed(given: Sequence[GivenDevice], devices: Sequence[Device]) -> bool:
+    """Return whether each given name is one of a device's names: host name, system IP or uuid, exactly."""
+    by_name = _by_name(devices)
+    return all(one.name in by_name for one in given)
 
 
 def wanted_versions(one: GivenDevice, versions: Sequence[str]) -> tuple[str, ...]:
@@ -130,6 +133,14 @@ def _parse_device(item: Any) -> GivenDevice:
     if not isinstance(item, str) or not item.strip():
         raise VManageConfigurationError(f"devices has {item!r}: give a host name, system IP, uuid or row")
     return GivenDevice(item.strip())
+
+
+def _by_name(devices: Sequence[Device]) -> dict[str | None, list[Device]]:
+    found: dict[str | None, list[Device]] = {}
+    for device in devices:
+        for name in {device.device_id, device.system_ip, device.name}:
+            found.setdefault(name, []).append(device)
+    return found
 
 
 def _only(one: GivenDevice, fitting: Sequence[Device]) -> Device:

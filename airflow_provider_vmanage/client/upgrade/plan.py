@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_vmanage.client.device_actions.actions import ActionKind, ImageInput, Target
 from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest, decide, find_image
 from airflow_provider_vmanage.client.device_actions.running_tasks import RunningTasks
-from airflow_provider_vmanage.client.device_actions.selection import WantedDevice
+from airflow_provider_vmanage.client.device_actions.selection import WantedDevice, are_listed
 from airflow_provider_vmanage.client.devices import DEVICE_TYPES, Device, list_devices, list_devices_of_type
 from airflow_provider_vmanage.client.errors import VManageNotFoundError, VManageTooManyDevicesError
 from airflow_provider_vmanage.client.models import SoftwareImage
@@ -139,7 +139,7 @@ def read_fleet(session: ManagerSession, wish: UpgradeWish | None = None) -> Flee
 def _read_devices(session: ManagerSession, wish: UpgradeWish) -> list[Device]:
     devices = list_devices_of_type(session, wish.device_type)
     for device_type in DEVICE_TYPES:
-        if all(any(one.fits(device) for device in devices) for one in wish.devices):
+        if are_listed(wish.devices, devices):
             break
         if device_type != wish.device_type:
             devices += list_devices_of_type(session, device_type)
