@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run the named checks (lint, types, quick, tests, coverage, live) to the end and fail when any of them failed.
+# Run the named checks (lint, types, quick, tests, coverage, live) to the end and fail when any of them failed. The last
+# one is seen at work; those before it run beside it, and what they print follows.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
@@ -12,23 +13,23 @@ types() {
   .venv/bin/mypy
 }
 
-# On two processes; one that has no tests left takes over some of the other's.
-on_two() {
+# On three processes, for two cores: tests wait, too. One that has no tests left takes over some of another's.
+on_three() {
   # shellcheck disable=SC2086 # several arguments on purpose
-  .venv/bin/python -m pytest -n 2 --dist worksteal "$@" ${PYTEST_ARGS:-}
+  .venv/bin/python -m pytest -n 3 --dist worksteal "$@" ${PYTEST_ARGS:-}
 }
 
 # One release of the manager, and nothing that takes long by its nature.
 quick() {
-  on_two -q -m "not slow" --release 20.12.4 tests/client tests/operators
+  on_three -q -m "not slow" --release 20.12.4 tests/client tests/operators
 }
 
 tests() {
-  on_two
+  on_three
 }
 
 coverage() {
-  on_two --cov --cov-report=term:skip-covered
+  on_three --cov --cov-report=term:skip-covered
 }
 
 live() {
@@ -37,10 +38,23 @@ live() {
     UPLOAD_TEST_MB=3000 .venv/bin/python -m pytest tests/client/test_upload_speed_limits.py
 }
 
+output=$(mktemp -d)
+trap 'rm -rf "$output"' EXIT
+beside=
+while [ $# -gt 1 ]; do
+  { "$1" >"$output/$1" 2>&1 || : >"$output/$1.failed"; } &
+  beside="$beside $1"
+  shift
+done
+
 failed=
-for check in "$@"; do
+echo "== $1"
+"$1" || failed=" $1"
+wait
+for check in $beside; do
   echo "== $check"
-  "$check" || failed="$failed $check"
+  cat "$output/$check"
+  [ ! -e "$output/$check.failed" ] || failed="$failed $check"
 done
 [ -z "$failed" ] || {
   echo "failed:$failed" >&2

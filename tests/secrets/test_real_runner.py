@@ -22,7 +22,7 @@ from tests.secrets.conftest import OLD
 from tests.secrets.search import found, secrets_sent
 from tests.secrets.troubles import CANARIES, CONNECTION_FIELD, PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.whole_airflow, pytest.mark.timeout(400)]
 
 
 @dataclass
