@@ -87,6 +87,12 @@ def test_device_without_a_uuid_is_blocked() -> None:
     assert [one.reason for one in plan.blocked] == ["the manager shows no uuid for it"]
 
 
+def test_device_whose_running_version_is_unknown_is_blocked() -> None:
+    device = Device("a", device_id="id-a", role="vedge", device_type="vedge", platform_family="c8000v")
+    plan = make_plan(parse_wish(NEW), fleet(device), allow_downgrade=True)
+    assert [one.reason for one in plan.blocked] == ["the manager shows no version that it runs"]
+
+
 def test_limit_counts_devices_that_change() -> None:
     devices = [edge("a"), edge("b", NEW), edge("c", reachable=False)]
     assert steps(make_plan(parse_wish(NEW), fleet(*devices), max_devices=1)) == {"a": "install+activate"}
@@ -128,6 +134,8 @@ def test_selection_narrows_the_fleet() -> None:
         ({}, {"max_devices": 1}, VManageTooManyDevicesError, "2 devices would change"),
         ({"device_type": "router"}, {}, VManageConfigurationError, "device_type"),
         ({"exclude": 7.5}, {}, VManageConfigurationError, "exclude is 7.5"),
+        ({"running": 17.09}, {}, VManageConfigurationError, "running is 17.09: give a text"),
+        ({"platform_family": ["c8000v"]}, {}, VManageConfigurationError, "platform_family is .*: give a text"),
         ({"version": {}}, {}, VManageConfigurationError, "empty mapping"),
         ({"version": " "}, {}, VManageConfigurationError, "version is ' '"),
         ({}, {"wave_sizes": []}, VManageConfigurationError, "wave_sizes"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 
+from airflow_provider_vmanage.client.upgrade.planned import parse_plan
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator, PlanUpgradeOperator
 from airflow_provider_vmanage.simulator import Simulator
@@ -144,4 +145,5 @@ def test_plan_for_a_thousand_devices_is_cheap(connect: Callable[..., None], plan
         assert sum(map(len, found["waves"])) == 997
         assert len(vm.requests) <= 10
     assert spent < 2.0
+    assert len(parse_plan(json.loads(json.dumps(found))).rows) == 997  # as the upgrade reads it
     assert len(json.dumps(found)) <= 800 * 997

@@ -153,7 +153,9 @@ def _plan_device(fleet: Fleet, wanted: WantedDevice, allow_downgrade: bool) -> P
     version = wanted.versions[0]
     if device.device_id is None:
         return PlannedDevice(device, version, reason="the manager shows no uuid for it")
-    runs = device.running is not None and same_version(device.running, version)
+    if device.running is None:
+        return PlannedDevice(device, version, reason="the manager shows no version that it runs")
+    runs = same_version(device.running, version)
     is_default = device.default is not None and same_version(device.default, version)
     if runs and is_default:
         return PlannedDevice(device, version)

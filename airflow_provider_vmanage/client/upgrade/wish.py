@@ -82,8 +82,8 @@ def parse_wish(
         devices=given,
         device_type=device_type,
         sites=wanted_sites,
-        platform_family=platform_family or None,
-        running=running or None,
+        platform_family=_parse_optional(platform_family, "platform_family"),
+        running=_parse_optional(running, "running"),
         exclude=_parse_texts(exclude, "exclude"),
     )
 
@@ -150,6 +150,10 @@ def _parse_versions(version: Any) -> dict[str, str]:
             require_text(key, "version"): require_text(value, f"version of {key}") for key, value in version.items()
         }
     return {} if version is None else {ALL_FAMILIES: require_text(version, "version")}
+
+
+def _parse_optional(value: Any, field: str) -> str | None:
+    return None if value in (None, "") else require_text(value, field)
 
 
 def _parse_texts(value: Any, field: str) -> tuple[str, ...]:
