@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 Devices = Sequence[str | dict[str, Any]] | str
 
-#: seconds beyond the deadline after which Airflow itself ends a deferral whose trigger is lost
-_SAFETY_NET_S = 300.0
-
 
 class DeviceActionOperator(VManageOperator):
     """Shared behaviour of actions on devices.
@@ -171,10 +168,10 @@ class DeviceActionOperator(VManageOperator):
         return self._end(context, upgrade.verify(state, time.monotonic() + left))
 
     def _defer(self, state: ActionState, deadline: float) -> NoReturn:
-        from datetime import timedelta
+        from airflow_provider_vmanage.waiting.deferral import deferral_timeout
 
-        left = timedelta(seconds=max(0.0, deadline - time.time()) + _SAFETY_NET_S)
-        self.defer(trigger=self._trigger_for(state, deadline), method_name="execute_complete", timeout=left)
+        timeout = deferral_timeout(deadline)
+        self.defer(trigger=self._trigger_for(state, deadline), method_name="execute_complete", timeout=timeout)
 
     def _trigger_for(self, state: ActionState, deadline: float) -> BaseTrigger:
         """Return what to wait for next: the manager's tasks, then the devices that have to come back."""

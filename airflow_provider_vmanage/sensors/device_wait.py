@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
 
     from airflow_provider_vmanage.hooks.vmanage import VManageHook
-
-#: seconds beyond the timeout after which Airflow itself ends a deferral whose trigger is lost
-_SAFETY_NET_S = 300.0
 
 
 class DeviceSensor(BaseSensorOperator):
@@ -54,8 +50,10 @@ class DeviceSensor(BaseSensorOperator):
         return self._defer(started + self.timeout)
 
     def _defer(self, deadline: float) -> NoReturn:
-        net = timedelta(seconds=max(0.0, deadline - time.time()) + _SAFETY_NET_S)
-        self.defer(trigger=self.trigger(deadline), method_name="execute_complete", timeout=net)
+        from airflow_provider_vmanage.waiting.deferral import deferral_timeout
+
+        timeout = deferral_timeout(deadline)
+        self.defer(trigger=self.trigger(deadline), method_name="execute_complete", timeout=timeout)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Poke once more for the result, or end as the event says."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 #: seconds below which a wait that leaves its worker is warned of: Airflow may take the quick return for a failure
 #: (apache/airflow issues 71172 and 72716)
 SHORT_INTERVAL = 10.0
-
-#: seconds that Airflow's own timeout of a deferral comes after the trigger's, which reports the last state
-_SAFETY_NET = 60.0
 
 
 class ImageVersionSensor(BaseSensorOperator):
@@ -222,7 +218,7 @@ class ImageVersionSensor(BaseSensorOperator):
 
     def _defer(self, started: float, failures: int) -> NoReturn:
         from airflow_provider_vmanage.triggers.software_repository import ImageVersionTrigger
-        from airflow_provider_vmanage.waiting.pace import GRACE_S
+        from airflow_provider_vmanage.waiting.deferral import deferral_timeout
 
         deadline = started + self.timeout
         trigger = ImageVersionTrigger(
@@ -240,8 +236,7 @@ class ImageVersionSensor(BaseSensorOperator):
             failures=failures,
             max_unavailable=None if self.silent_fail else self.max_unavailable,
         )
-        left = timedelta(seconds=max(0.0, deadline - time.time()) + GRACE_S + _SAFETY_NET)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=left)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=deferral_timeout(deadline))
 
     @contextmanager
     def _errors_as_in_poke_mode(self) -> Iterator[None]:

@@ -1,0 +1,17 @@
+"""How long Airflow lets a deferral last."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+#: seconds beyond the deadline after which Airflow itself ends a deferral whose trigger is lost
+SAFETY_NET_S = 300.0
+
+
+def deferral_timeout(deadline: float) -> timedelta:
+    """Return the ``timeout`` of ``defer``; a trigger that lives reports the last state before it.
+
+    :param deadline: of the trigger, in seconds since 1970.
+    """
+    return timedelta(seconds=max(0.0, deadline - time.time()) + SAFETY_NET_S)
