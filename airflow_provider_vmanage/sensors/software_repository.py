@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: seconds below which a wait that leaves its worker is warned of: Airflow may take the quick return for a failure
 #: (apache/airflow issues 71172 and 72716)
-SHORT_INTERVAL = 10.0
+SHORT_INTERVAL_S = 10.0
 
 
 class ImageVersionSensor(BaseSensorOperator):
@@ -104,11 +104,11 @@ class ImageVersionSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Poke until the image is there, all pokes of one process in one session; or poll once and defer."""
-        if (self.deferrable or self.reschedule) and self.poke_interval < SHORT_INTERVAL:
+        if (self.deferrable or self.reschedule) and self.poke_interval < SHORT_INTERVAL_S:
             self.log.warning(
                 "poke_interval is %s s: below %d s Airflow may take a quick return for a failure; set retries >= 1",
                 self.poke_interval,
-                SHORT_INTERVAL,
+                SHORT_INTERVAL_S,
             )
         with self.hook:
             show_links_now(self, context)

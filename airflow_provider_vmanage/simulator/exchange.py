@@ -26,7 +26,7 @@ RECORDED_HEADERS = frozenset(
     )
 )
 UPLOAD_PATH = "/dataservice/device/action/software/package"
-_SMALL_BODY = 4 * 1024 * 1024
+_SMALL_BODY_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Exchange:
     async def read_small_body(self) -> None:
         """Take the whole body of anything but an upload, so that it can be recorded and read again."""
         chunks: list[bytes] = []
-        while not self._ended and self.body_bytes < _SMALL_BODY:
+        while not self._ended and self.body_bytes < _SMALL_BODY_BYTES:
             chunks.append((await self.receive()).get("body", b""))
         self._body = b"".join(chunks)
         content = None

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from airflow_provider_vmanage.simulator.exchange import Transports
 
 # nginx keeps idle connections this long by default; uvicorn's 5 s would be unlike any real manager.
-KEEP_ALIVE_SECONDS = 75
+KEEP_ALIVE_S = 75
 
 
 class ServerThread:
@@ -84,7 +84,7 @@ class ServerThread:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
         config.load()
         config.ssl = self._context

@@ -16,7 +16,7 @@ from airflow_provider_vmanage.client.matching import AwaitedImage
 from airflow_provider_vmanage.state_stores import AssetStateStore
 from airflow_provider_vmanage.waiting.events import Event, failed
 from airflow_provider_vmanage.waiting.image_wait import ImageWait
-from airflow_provider_vmanage.waiting.pace import DEFAULT_MAX_UNAVAILABLE, Pace, Patience
+from airflow_provider_vmanage.waiting.pace import DEFAULT_MAX_UNAVAILABLE_S, Pace, Patience
 from airflow_provider_vmanage.waiting.poll import Poll, poll_of
 from airflow_provider_vmanage.waiting.seen_images import ImageFilter, SeenImages
 from airflow_provider_vmanage.waiting.snapshots import Snapshot, snapshots
@@ -62,7 +62,7 @@ class ImageVersionTrigger(BaseTrigger):
         started_at: float | None = None,
         max_consecutive_failures: int | None = None,
         failures: int = 0,
-        max_unavailable: float | None = DEFAULT_MAX_UNAVAILABLE,
+        max_unavailable: float | None = DEFAULT_MAX_UNAVAILABLE_S,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.vmanage_conn_id = vmanage_conn_id
@@ -144,8 +144,8 @@ class ImageAvailableTrigger(BaseEventTrigger):
     payload is the image's row and ``vmanage_conn_id``.
 
     With Airflow 3.3 and newer what was seen is kept in the asset state store, so a restart of the triggerer neither
-    misses an image nor repeats one, but for a kill in the :data:`~.seen_images.HANDOVER` seconds after an event, which
-    repeats it. Before 3.3 there is no such store: each start of the triggerer begins with a new baseline, so what
+    misses an image nor repeats one, but for a kill in the :data:`~.seen_images.HANDOVER_S` seconds after an event,
+    which repeats it. Before 3.3 there is no such store: each start of the triggerer begins with a new baseline, so what
     appears while it is down is missed (or, with ``emit_existing``, every image is reported again); and each watcher
     has a stream of its own, though still one session and one list call for all in the same process.
 

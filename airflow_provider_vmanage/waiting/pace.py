@@ -15,7 +15,7 @@ from airflow_provider_vmanage.waiting import events
 from airflow_provider_vmanage.waiting.poll import Question
 
 #: seconds that a last poll may come after a deadline
-_DEADLINE_GRID = 10.0
+_DEADLINE_GRID_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Pace:
 GRACE_S = 30.0
 
 #: seconds for which a manager may be unavailable in a row; a restart takes up to 40 minutes
-DEFAULT_MAX_UNAVAILABLE = 3600.0
+DEFAULT_MAX_UNAVAILABLE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Patience:
     @property
     def seconds_unavailable(self) -> float | None:
         """Return the limit in seconds; where only a number of failures was given, that alone counts."""
-        if self.max_consecutive_failures is not None and self.max_unavailable == DEFAULT_MAX_UNAVAILABLE:
+        if self.max_consecutive_failures is not None and self.max_unavailable == DEFAULT_MAX_UNAVAILABLE_S:
             return None
         return self.max_unavailable
 
@@ -155,7 +155,7 @@ class Wait:
         Hundreds of tasks that started one after the other have hundreds of deadlines: these are moved onto a grid, so
         that they ask for few polls.
         """
-        grid = max(min(self._interval, _DEADLINE_GRID), 0.01)
+        grid = max(min(self._interval, _DEADLINE_GRID_S), 0.01)
         last = math.ceil(self._ends / grid) * grid if math.isfinite(self._ends) else self._ends
         return min(now + self._interval, last)
 

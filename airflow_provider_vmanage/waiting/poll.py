@@ -33,7 +33,7 @@ T = TypeVar("T")
 _BATCH = 100
 
 #: seconds after which a refused login is sent once more; a lock of the account ends after 15 minutes
-LOGIN_RETRY_SECONDS = 1200.0
+LOGIN_RETRY_S = 1200.0
 
 
 class Question(Protocol):
@@ -193,7 +193,7 @@ class Poll:
         now = time.monotonic()
         if not self._refused_at:
             self._refused_at = now
-        if now - self._refused_at < LOGIN_RETRY_SECONDS:
+        if now - self._refused_at < LOGIN_RETRY_S:
             return False
         await self._drop_hook()
         return True

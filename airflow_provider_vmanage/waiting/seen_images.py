@@ -17,7 +17,7 @@ from airflow_provider_vmanage.waiting.snapshots import Snapshot
 log = logging.getLogger(__name__)
 
 #: seconds in which the triggerer hands an event over to Airflow's database (it does so about once a second)
-HANDOVER = 5.0
+HANDOVER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class SeenImages:
         if self._state is None or self._state == self._written or not self._is_restored:
             return
         if after_events:
-            await asyncio.sleep(HANDOVER)
+            await asyncio.sleep(HANDOVER_S)
         if await self._store.write(self._state.as_json()):
             self._written = self._state
 

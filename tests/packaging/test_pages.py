@@ -96,4 +96,4 @@ def test_rest_becomes_markdown() -> None:
     ]
     assert found.params == {"one": "first line and second."}
     assert found.raises == [("ValueError", "sometimes.")]
-    assert inline(":data:`~.seen.HANDOVER`") == "`HANDOVER`"
+    assert inline(":data:`~.seen.HANDOVER_S`") == "`HANDOVER_S`"

@@ -42,7 +42,7 @@ class Store:
 
 @pytest.fixture(autouse=True)
 def events_are_handed_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seen_images, "HANDOVER", 0.0)
+    monkeypatch.setattr(seen_images, "HANDOVER_S", 0.0)
 
 
 @asynccontextmanager
@@ -150,7 +150,7 @@ def test_without_the_store_a_restart_begins_with_a_new_baseline(vm: Simulator) -
 
 
 def test_kill_before_an_event_is_handed_over_repeats_it(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seen_images, "HANDOVER", 3600.0)
+    monkeypatch.setattr(seen_images, "HANDOVER_S", 3600.0)
     store = Store()
 
     async def scenario() -> None:
@@ -256,8 +256,8 @@ def test_refused_login_is_not_repeated_until_the_connection_has_changed(
 
 
 def test_refused_login_is_sent_again_after_a_lock_has_ended(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert repository_poll.LOGIN_RETRY_SECONDS == 1200 > refused_logins.REFUSAL_S == 900
-    monkeypatch.setattr(repository_poll, "LOGIN_RETRY_SECONDS", 0.5)
+    assert repository_poll.LOGIN_RETRY_S == 1200 > refused_logins.REFUSAL_S == 900
+    monkeypatch.setattr(repository_poll, "LOGIN_RETRY_S", 0.5)
     monkeypatch.setattr(refused_logins, "REFUSAL_S", 0.4)
     vm.faults.add("login_refused", times=2)
 

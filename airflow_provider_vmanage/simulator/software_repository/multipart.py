@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_LONGEST_HEAD = 64 * 1024
+_LONGEST_HEAD_BYTES = 64 * 1024
 # What follows a boundary that is one: the two hyphens of the last, or blanks (some gateways add them) and a line end.
 _ENDING = re.compile(rb"(--)|[ \t]{0,1000}\r\n")
 _ENDING_TO_COME = re.compile(rb"-|[ \t]{0,1000}\r?")
@@ -55,7 +55,7 @@ class MultipartCutter:
         if end >= 0:
             self._on_part(self._rest[2:end])
             self._rest, self._step = self._rest[end + 4 :], self._take_content
-        elif len(self._rest) > _LONGEST_HEAD:
+        elif len(self._rest) > _LONGEST_HEAD_BYTES:
             raise BrokenMultipart("the headers of a part have no end")
         return end >= 0
 

@@ -21,8 +21,8 @@ from airflow_provider_vmanage.simulator.devices.versions import (
 )
 
 BOOT_MINUTES = 4.0  # measured for a c8000v
-CHECKS = 12  # of 60, one every half minute; a vEdge took 22
-LIMIT = 60
+USUAL_CHECKS = 12  # of 60, one every half minute; a vEdge took 22
+MAX_CHECKS = 60
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ def _restart(device: Device, words: str, version: str | None, reason: str) -> Co
     if not device.behaviour.changes_nothing:
         device.restart(moment, BOOT_MINUTES, reason, version)
     never = math.isinf(device.behaviour.stays_down)
-    for number in range(1, (LIMIT if never else CHECKS) + 1):
-        line = f"({number}/{LIMIT}) Operation status being verified by vManage"
+    for number in range(1, (MAX_CHECKS if never else USUAL_CHECKS) + 1):
+        line = f"({number}/{MAX_CHECKS}) Operation status being verified by vManage"
         moment = yield Step(0.5, line, after_outage=number == 1)
     device.advance(moment)
     return "Device did not come back within 30 minutes" if never else None
