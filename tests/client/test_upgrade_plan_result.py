@@ -117,7 +117,22 @@ def test_device_that_is_unhealthy_already_is_a_warning() -> None:
     health = FleetHealth({device.system_ip or "": ill for device in devices} | {"ip-e00": GOOD})
     plan = result(*devices, health=health)
     assert plan["warnings"][0] == "e01 is not healthy: control 1 of 2, state yellow"
-    assert plan["warnings"][10:] == ["not healthy either: 1 more"]
+    assert plan["warnings"][10:] == ["and 1 more like the last"]
+
+
+def test_only_reachable_router_of_a_site_is_a_warning() -> None:
+    devices = [
+        edge("a-1", site_id="1"),
+        edge("a-2", site_id="1", reachable=False),
+        edge("b-1", site_id="2"),
+        edge("b-2", site_id="2"),
+        edge("c-1", NEW, site_id="3", default=OLD),
+        edge("c-2", site_id="3", reachable=False),
+        edge("d-1", site_id=None),
+        edge("d-2", site_id=None, reachable=False),
+        edge("hq-smart", site_id="2", role="vsmart", device_type="controller", reachable=False),
+    ]
+    assert result(*devices)["warnings"] == ["a-1 would reboot while a-2 of its site 1 cannot be reached"]
 
 
 #: versions of a simulated fleet, by platform family

@@ -52,7 +52,11 @@ def plan_result(
         "waves": [[one.as_row(number) for one in wave] for number, wave in enumerate(plan.waves, start=1)],
         "unchanged": [one.as_row() for one in plan.unchanged],
         "blocked": [one.as_row() for one in plan.blocked],
-        "warnings": [*_version_warnings(chosen, fleet), *_health_warnings(chosen, health)],
+        "warnings": [
+            *_version_warnings(chosen, fleet),
+            *_first(_site_warnings(chosen, fleet)),
+            *_first(_health_warnings(chosen, health)),
+        ],
         "baseline": baseline,
         "baseline_problems": [*health.problems, *_missing(chosen, baseline)],
         "applied": False,
@@ -76,18 +80,33 @@ def _version_warnings(chosen: list[PlannedDevice], fleet: Fleet) -> Iterator[str
                 yield f"image {image.file_name} names no platform family: check that it fits the devices"
 
 
-def _health_warnings(chosen: list[PlannedDevice], health: FleetHealth) -> Iterator[str]:
-    """Yield the devices that are not healthy already: an upgrade would count that as *was so before*."""
-    unhealthy = 0
+def _site_warnings(chosen: list[PlannedDevice], fleet: Fleet) -> list[str]:
+    """Return the edges whose reboot may leave a site without any: another edge of the site cannot be reached."""
+    unreachable = {
+        device.site_id: device.name
+        for device in fleet.devices
+        if device.role == "vedge" and device.site_id and not device.reachable
+    }
+    return [
+        f"{device.name} would reboot while {unreachable[device.site_id]} of its site {device.site_id} cannot be reached"
+        for device in (one.device for one in chosen if one.step != "set_default")
+        if device.role == "vedge" and device.site_id in unreachable
+    ]
+
+
+def _health_warnings(chosen: list[PlannedDevice], health: FleetHealth) -> list[str]:
+    """Return the devices that are not healthy already: an upgrade would count that as *was so before*."""
+    texts = []
     for one in chosen:
         now = health.devices.get(one.device.system_ip or "")
-        bad = [found for found in compare(now, now) if found.verdict != OK] if now else []
+        bad = [f"{found.check} {found.after}" for found in compare(now, now) if found.verdict != OK] if now else []
         if bad:
-            unhealthy += 1
-            if unhealthy <= _NAMED:
-                yield f"{one.device.name} is not healthy: {', '.join(f'{found.check} {found.after}' for found in bad)}"
-    if unhealthy > _NAMED:
-        yield f"not healthy either: {unhealthy - _NAMED} more"
+            texts.append(f"{one.device.name} is not healthy: {', '.join(bad)}")
+    return texts
+
+
+def _first(texts: list[str]) -> list[str]:
+    return texts[:_NAMED] + ([f"and {len(texts) - _NAMED} more like the last"] if len(texts) > _NAMED else [])
 
 
 def _missing(chosen: list[PlannedDevice], baseline: Mapping[str | None, Any]) -> Iterator[str]:
