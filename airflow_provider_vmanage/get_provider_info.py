@@ -27,6 +27,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": ["airflow_provider_vmanage.hooks.vmanage"],
             }
         ],
+        "filesystems": ["airflow_provider_vmanage.filesystem"],
         "operators": [
             {
                 "integration-name": "Cisco vManage",

@@ -140,6 +140,8 @@ def _open_stored(source: UploadSource) -> ImageSource:
     shown = source.shown
     try:
         path = object_path(source.given, field="source")
+        if hasattr(path.fs, "open_source"):  # a manager: its own errors, one read at a time, and a log-out at the end
+            return cast("ImageSource", path.fs.open_source(path.path, shown))
         found = path.stat()
     except VManageError:
         raise
@@ -156,7 +158,7 @@ def _open_stored(source: UploadSource) -> ImageSource:
 
 def _not_installed(field: str, shown: str, scheme: str) -> VManageConfigurationError:
     extra = _EXTRAS.get(scheme)
-    web = "" if field == "output" else "http://, https://, "
+    web = "http://, https://, " if field == "source" else ""
     hint = f"install {extra}" if extra else f"use a path, file://, {web}s3://, gs://, abfs:// or sftp://"
     return VManageConfigurationError(f"{field} {shown!r} has the scheme {scheme!r}, unknown here: {hint}")
 

@@ -42,11 +42,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
 from airflow_provider_vmanage.client.urls import masked_url
-from airflow_provider_vmanage.object_storage import object_path
+from airflow_provider_vmanage.targets import parse_place
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -109,34 +109,11 @@ def table_file(output: str | os.PathLike[str] | ObjectStoragePath) -> TableFile:
     shown = masked_url(text)
     try:
         encode = _encoder(text, shown)
-        return TableFile(_place(output, text, shown), encode)
+        return TableFile(parse_place(output, field="output"), encode)
     except VManageError:
         raise
     except (ValueError, RuntimeError) as err:  # of Python's paths and URLs, and of the stores' libraries
         raise VManageConfigurationError(f"output {shown!r} cannot be used: {err}") from err
-
-
-def _place(output: Any, text: str, shown: str) -> Path | ObjectStoragePath:
-    scheme = text.partition("://")[0].lower() if "://" in text else ""
-    if scheme in ("", "file"):
-        return _local_path(unquote(urlsplit(text).path) if scheme else text, shown)
-    parts = urlsplit(text)
-    if parts.query or parts.fragment or parts.password:
-        raise VManageConfigurationError(
-            f"output {shown!r} has a password, query or fragment in it: name a connection, {scheme}://connection@…"
-        )
-    return object_path(output, field="output")
-
-
-def _local_path(text: str, shown: str) -> Path:
-    if "\0" in text:
-        raise ValueError("a path holds no null character")
-    path = Path(text).expanduser().absolute()
-    if not path.parent.is_dir():
-        raise VManageConfigurationError(f"output {shown!r} is in a folder that is not there: make it on every worker")
-    if path.is_dir():
-        raise VManageConfigurationError(f"output {shown!r} is a folder: name a file in it")
-    return path
 
 
 def _encoder(text: str, shown: str) -> Encode:

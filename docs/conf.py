@@ -43,6 +43,7 @@ CONTENTS = {
             "sensors/device-version",
             "sensors/device-task",
             "triggers/index",
+            "filesystem",
             "rows",
         ],
         "How it works": [
@@ -75,6 +76,7 @@ CONTENTS = {
     "operators/index": {
         "": [
             "upload-image",
+            "download-image",
             "delete-image",
             "list-images",
             "add-repo",

@@ -6,6 +6,7 @@
     |-- VManageInputError                              correct the connection, an argument or the source
     |   |-- VManageConfigurationError (ValueError)     bad connection or argument
     |   |-- VManageSourceError (ValueError)            the image to upload cannot be read
+    |   |-- VManageTargetError (ValueError)            the downloaded image cannot be written
     |   |-- VManageChecksumError (ValueError)          the bytes do not have the promised checksum
     |   `-- VManageDeadlineError                       the transfer cannot finish in time (not_after)
     |-- VManageRefusedError                            the manager refused: correct what its message names
@@ -145,6 +146,19 @@ class VManageSourceError(VManageInputError, ValueError):
         self.retryable = retryable
 
 
+class VManageTargetError(VManageInputError, ValueError):
+    """The downloaded image cannot be written to its target, which is as it was before.
+
+    Retry: unless the path is wrong or not allowed.
+
+    :param retryable: false if the path has to be corrected.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.retryable = retryable
+
+
 class VManageAuthenticationError(VManageRefusedError):
     """The manager refused the login, or does not accept the API key any more.
 
@@ -261,9 +275,9 @@ class VManageDeadlineError(VManageInputError):
 
 
 class VManageChecksumError(VManageInputError, ValueError):
-    """The source does not have the promised digest. The last bytes were held back, so no image was created.
+    """The image does not have the promised digest. No image was created on the manager, no target was written.
 
-    A retry sends the same bytes again, so it cannot help.
+    A retry reads the same bytes again, so it cannot help.
 
     :param algorithm: name of the digest, as hashlib knows it.
     :param expected: hexadecimal digest that was promised.

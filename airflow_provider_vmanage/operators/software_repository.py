@@ -12,6 +12,7 @@ from airflow_provider_vmanage.operators.desired_state import (
     PlanRepositoryOperator,
     PruneImagesOperator,
 )
+from airflow_provider_vmanage.operators.image_download import DownloadImageOperator
 from airflow_provider_vmanage.operators.remote_servers import AddRemoteImageOperator, RemoteServerOperator
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
 from airflow_provider_vmanage.text_table import count_of
@@ -26,6 +27,7 @@ __all__ = [
     "AddRepoOperator",
     "ApplyRepositoryOperator",
     "DeleteImageOperator",
+    "DownloadImageOperator",
     "ListImagesOperator",
     "PlanRepositoryOperator",
     "PruneImagesOperator",

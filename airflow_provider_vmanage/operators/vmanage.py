@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from airflow_provider_vmanage.hooks.vmanage import VManageHook
 
 #: what a change would do, by the action that it has done
-_VERBS = {"added": "add", "uploaded": "upload", "replaced": "replace", "updated": "update", "deleted": "delete"}
+_VERBS = {
+    "added": "add",
+    "uploaded": "upload",
+    "downloaded": "download",
+    "replaced": "replace",
+    "updated": "update",
+    "deleted": "delete",
+}
 
 
 class VManageOperator(BaseOperator):

@@ -21,6 +21,7 @@ EXAMPLES = {file.stem for file in (ROOT / "example_dags").glob("*.py")}
 
 #: what a person chooses in the form, where a DAG is not run just as it is
 CHOSEN: list[tuple[str, dict[str, Any]]] = [
+    ("copy_images", {}),
     ("upgrade_prep", {}),
     ("fleet_upload", {"managers": [*up.MANAGERS]}),
     ("fleet_upload", {"image": image_name(up.WATCHED)}),

@@ -28,6 +28,7 @@ from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.operators.software_repository import (
     AddRepoOperator,
     DeleteImageOperator,
+    DownloadImageOperator,
     ListImagesOperator,
     UploadImageOperator,
 )
@@ -45,16 +46,16 @@ from airflow_provider_vmanage.triggers.software_repository import ImageAvailable
 from airflow_provider_vmanage.triggers.software_upgrade import DeviceTaskTrigger, DeviceVersionTrigger
 from airflow_provider_vmanage.waiting.poll import poll_of
 from tests.secrets.search import texts_of
-from tests.secrets.troubles import OF_A_TASK, REMOTE_PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
+from tests.secrets.troubles import OF_A_TASK, OLD, REMOTE_PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
 from tests.triggers.event_loop import first_event
 
 if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
 
-OLD = "vmanage-20.12.3-x86_64.tar.gz"
 EDGE, RUNNING, INSTALLED, NEWEST = "edge-1", "17.09.04.0.4733", "17.12.04.0.6740", "17.15.03.0.176"
 CONTENT = b"an image"
-CHECKSUMS = f"{hashlib.sha512(CONTENT).hexdigest()}  new-20.15.1.bin\n".encode()
+DIGESTS = {"new-20.15.1.bin": hashlib.sha512(CONTENT), OLD: hashlib.sha512(b"image")}
+CHECKSUMS = "".join(f"{digest.hexdigest()}  {name}\n" for name, digest in DIGESTS.items()).encode()
 
 
 @pytest.fixture(scope="session")
@@ -190,6 +191,12 @@ def _task(vm: Simulator, operation: str, store: str) -> Any:
             source="{{ params.source }}",
             checksum="{{ params.checksums }}",
             listing_timeout=0.05,
+        ),
+        "download": partial(
+            DownloadImageOperator,
+            file_name=OLD,
+            target=f"{vm.storage}/",
+            checksum="{{ params.checksums }}",
         ),
         "delete": partial(DeleteImageOperator, file_name=OLD),
         "plan an upgrade": partial(PlanUpgradeOperator, version="20.12.3", device_type="vmanage", allow_downgrade=True),

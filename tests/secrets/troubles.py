@@ -24,6 +24,7 @@ CANARIES = {
     "value of a wrong field": CONNECTION_FIELD,
 }
 
+OLD = "vmanage-20.12.3-x86_64.tar.gz"
 SOFTWARE = "/dataservice/device/action/software"
 LIST, CHANGE = ("GET", SOFTWARE), ("POST", SOFTWARE)
 ACTION = "/dataservice/device/action"
@@ -37,6 +38,7 @@ OPERATIONS: dict[str, list[tuple[str, str]]] = {
     "replace a URL": [LIST, CHANGE, ("DELETE", f"{SOFTWARE}/id")],
     "upload": [LIST, ("POST", f"{SOFTWARE}/package")],
     "upload with a list": [LIST, ("POST", f"{SOFTWARE}/package")],
+    "download": [LIST, ("GET", f"{SOFTWARE}/package/{OLD}")],
     "delete": [LIST, ("DELETE", f"{SOFTWARE}/id")],
     "wait": [LIST],
     "trigger": [LIST],

@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import IO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from airflow_provider_vmanage.client.arguments import quoted_file_name
 from airflow_provider_vmanage.client.errors import (
@@ -24,7 +24,7 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.upload.checksums import Checksum, new_digests
 from airflow_provider_vmanage.client.upload.deadline import Deadline
 from airflow_provider_vmanage.client.upload.progress import Progress
-from airflow_provider_vmanage.client.upload.sources import ImageSource, unreadable
+from airflow_provider_vmanage.client.upload.sources import ImageSource, error_of_source, unreadable
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +156,7 @@ class _Reader:
         for _ in range(BLOCKS_AHEAD + 3):  # one is being hashed, one is held back, and one is being sent
             self._free.put(memoryview(bytearray(BLOCK_BYTES)))
         self._stopped = threading.Event()
+        self._stream: Any = None
         self._threads = [
             threading.Thread(target=work, name=f"vmanage-upload-{name}", daemon=True)
             for name, work in (("reader", self._read_all), ("digest", self._hash_all))
@@ -193,8 +194,10 @@ class _Reader:
         return self._digests["sha512"].hexdigest()
 
     def stop(self) -> None:
-        """Stop the threads and close the source; a read that hangs is abandoned."""
+        """Stop the threads and close the source; a read that hangs is broken off or abandoned."""
         self._stopped.set()
+        if self._threads[0].is_alive() and hasattr(self._stream, "break_off"):
+            self._stream.break_off()
         self._free.put(None)
         self._read.put(_END)
         for thread in self._threads:
@@ -203,11 +206,12 @@ class _Reader:
     def _read_all(self) -> None:
         try:
             with self._source.open() as stream:
+                self._stream = stream
                 for block in read_blocks(stream, self._source, self._take_buffer):
                     self._read.put(block)
             self._read.put(_END)
         except VManageError as err:
-            self._read.put(err)
+            self._read.put(error_of_source(self._source.name, err))
         except Exception as err:  # a store raises whatever its library raises
             log.debug("Reading the source failed", exc_info=True)
             self._read.put(unreadable(self._source.name, err, retryable=True))

@@ -30,15 +30,21 @@ class Checksum:
         """Return ``algorithm:digest``."""
         return f"{self.algorithm}:{self.digest}"
 
-    def check(self, actual: str, *, what: str) -> None:
+    def check(
+        self,
+        actual: str,
+        *,
+        what: str,
+        fix: str = "Nothing was stored on the manager: fetch the image again, or correct checksum",
+    ) -> None:
         """Raise if the digests differ.
 
         :param actual: hexadecimal digest of what was read.
         :param what: name of the source, for the error.
+        :param fix: what became of the bytes, and what to do.
         :raises VManageChecksumError: they differ.
         """
         if actual != self.digest:
-            fix = "Nothing was stored on the manager: fetch the image again, or correct checksum"
             raise VManageChecksumError(
                 describe_mismatch(what, self, actual, fix),
                 algorithm=self.algorithm,

@@ -71,6 +71,13 @@ def checked_source(name: str, size: Any, opener: Callable[[], IO[bytes]]) -> Ima
     return ImageSource(name, size, opener)
 
 
+def error_of_source(name: str, err: VManageError) -> VManageSourceError:
+    """Return an error of the manager that a source is on as one of the source: the upload's own manager is well."""
+    if isinstance(err, VManageSourceError):
+        return err
+    return VManageSourceError(f"source {name!r} cannot be read: {err}", retryable=err.retryable)
+
+
 def unreadable(name: str, err: BaseException, *, retryable: bool = False) -> VManageSourceError:
     """Return the error for a source that cannot be read, with the reason that the system gives."""
     text = "there is no such file" if isinstance(err, FileNotFoundError) else str(err)  # a store only gives the name
