@@ -127,7 +127,7 @@ bench-waits: $(STAMP) ## thousands of waits in one event loop, beside Airflow's 
 	@scripts/bench-waits.sh $(BENCH_ARGS)
 
 .PHONY: bench-verdicts
-bench-verdicts: $(STAMP) ## what becomes of a task on devices, by ours, catalystwan, sastre and python-viptela
+bench-verdicts: $(STAMP) ## the verdict on a task on devices, by ours, catalystwan, sastre and python-viptela
 	@scripts/bench-verdicts.sh $(BENCH_ARGS)
 
 .PHONY: bench-cluster

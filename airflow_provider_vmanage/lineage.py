@@ -19,7 +19,7 @@ _FACTS = ("action", "changed", "applied", "version", "version_id", "file_name", 
 
 _UNTOUCHED: dict[str, Any] = {"action": "unchanged", "changed": False}
 
-#: what becomes of an image, in OpenLineage's words
+#: the state of an image after a change, in OpenLineage's words
 _STATES = {"uploaded": "CREATE", "added": "CREATE", "replaced": "OVERWRITE", "deleted": "DROP"}
 
 
@@ -66,7 +66,7 @@ def _write_events(events: Any, result: Row, base_url: str, outlets: Iterable[Any
 
 
 def _rows(result: Row) -> list[Row]:
-    """Return what was done in the repository: an operator does one thing, or says what it added and removed."""
+    """Return the changes of the repository: an operator makes one, or lists those it added and removed."""
     several = [name for name in ("added", "removed") if name in result]
     rows = [row for name in several for row in result[name]] if several else [result]
     return [row for row in rows if "version" in row]  # a remote server is none of it

@@ -44,7 +44,7 @@ class Meter:
         self._transactions = after - self._transactions
 
     def report(self, count: float, unit: str) -> str:
-        """Return what one of so many tasks or minutes took, by part."""
+        """Return the share of one of so many tasks or minutes, by part."""
         parts = ", ".join(f"{part} {cpu / count:.2f}" for part, cpu in sorted(self._cpu.items(), key=lambda i: -i[1]))
         own = sum(self._cpu.values()) / self._wall / psutil.cpu_count()
         memory = ", ".join(

@@ -1,4 +1,4 @@
-"""Verdicts side by side: ``make bench-verdicts``. What becomes of a task, by ours and by the clients of others.
+"""Verdicts side by side: ``make bench-verdicts``. The verdict on a task, by ours and by the clients of others.
 
 Each client waits for a task of a simulated manager over TLS, unmodified and with limits of a few seconds; the peers run
 in environments of their own. Ours also reads the devices afterwards.

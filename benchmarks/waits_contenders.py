@@ -117,7 +117,7 @@ async def main(kind: str, waits: int, interval: float) -> None:
 
 
 async def match(images: int, waits: int) -> None:
-    """Return what a poll of a long list costs, without its transfer: reading the records, and asking for each wait."""
+    """Return the cost of a poll of a long list, without its transfer: reading the records, and asking for each wait."""
     records = [
         {"versionId": f"id-{n}", "versionName": f"20.{n}.1", "availableFiles": f"{n}.bin", "platformFamily": ["c8000v"]}
         for n in range(images)

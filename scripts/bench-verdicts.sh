@@ -1,5 +1,5 @@
 #!/bin/sh
-# What becomes of a task, by ours and by clients that others wrote, each in an environment of its own under .tmp.
+# The verdict on a task, by ours and by clients that others wrote, each in an environment of its own under .tmp.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/environment.sh

@@ -14,7 +14,7 @@ SHOWN = 6
 
 
 def command_output(command: str) -> str:
-    """Return what a command prints, as a block of a page.
+    """Return the output of a command as a block of a page.
 
     :param command: ``check``.
     """

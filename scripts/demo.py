@@ -115,7 +115,7 @@ def airflow(*arguments: str, log: Path) -> dict[str, str]:
 
 
 def results() -> dict[str, Any]:
-    """Return what each task of the only run left as its XCom."""
+    """Return the XCom of each task of the only run."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select

@@ -51,12 +51,12 @@ class RestApi:
         return str(run["dag_run_id"])
 
     def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
-        """Return what the API says of a task instance."""
+        """Return a task instance as the API has it."""
         found: dict[str, Any] = self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
         return found
 
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
-        """Return what a task left as its XCom."""
+        """Return the XCom of a task."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         value = self.call("GET", path)["value"]
         return json.loads(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Send a change, confirm it by the list, and settle by the list what became of one whose response was lost.
+"""Send a change, confirm it by the list, and settle by the list the outcome of one whose response was lost.
 
 Images, repository URLs and remote servers are changed this way. What a list shows decides, so a change that was made by
 a lost request is found, and running the same change twice makes it once.
@@ -124,7 +124,7 @@ class ConfirmedChanges:
         raise VManageOutcomeUnknownError(text, **fields) from lost
 
     def wait_for(self, find: Callable[[], T | None], timeout: float, *, lost: VManageError | None = None) -> T | None:
-        """Return what ``find`` finds within the timeout, or ``None``; a busy manager is asked again.
+        """Return the result of ``find`` within the timeout, or ``None``; a busy manager is asked again.
 
         :param find: lists, and returns a truthy result to stop the wait.
         :param timeout: seconds; 0 calls ``find`` once.

@@ -223,7 +223,7 @@ class ImageIndex:
 
     @property
     def last_state(self) -> str:
-        """Return what to report of a poll that did not find the image."""
+        """Return the report of a poll that did not find the image."""
         count = len(self.images)
         return f"not among the {count} {'image' if count == 1 else 'images'} at the last poll"
 

@@ -245,7 +245,7 @@ class ManagerSession:
         return self._run(self._call("GET", "client/server"), lambda opened: opened)
 
     def _run(self, call: Call, send: Callable[[OpenedSession], T], *, repeat_after_page: bool = True) -> T:
-        """Return what ``send`` makes of an open session; open, renew and repeat as the call allows."""
+        """Return the result of ``send`` with an open session; open, renew and repeat as the call allows."""
         renewed = Renewed.NOTHING
         for attempt in retrying(self.sleep):
             with attempt, self._secrets.redacted():

@@ -101,7 +101,7 @@ class SessionPool:
         self._refusal = copy(refusal)
 
     def recover(self, call: Call, dead: SessionDead, renewed: Renewed, *, repeat_after_page: bool) -> Renewed:
-        """Retire the session or its token, and return what the next attempt renews.
+        """Retire the session or its token, and return the part that the next attempt renews.
 
         One renewal per call, with one exception: a session that turns out to be dead when its token is asked for again.
 

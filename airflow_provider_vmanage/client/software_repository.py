@@ -232,7 +232,7 @@ class SoftwareRepository:
             raise
 
     def _add_again(self, deleted: Sequence[SoftwareImage], err: VManageError, name: str, url: str) -> str:
-        """Add the old repository URLs again if the new one was not added; return what became of them."""
+        """Add the old repository URLs again if the new one was not added; return the outcome."""
         urls = ", ".join(masked_url(old.url or "") for old in deleted)
         if not isinstance(err, (VManageRejectedError, VManageUnavailableError)) or err.method == "GET":
             return f"the old repository URL is deleted: {urls}"

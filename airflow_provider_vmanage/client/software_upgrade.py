@@ -117,7 +117,7 @@ class SoftwareUpgrade:
         :raises VManageAmbiguousError: a name fits several devices.
         :raises VManageBlockedError: devices are unreachable, busy or unfit, and ``skip_blocked`` is not set.
         :raises VManageTooManyDevicesError: more than ``max_devices`` would change.
-        :raises VManageOutcomeUnknownError: the response was lost, and nothing shows what became of the request.
+        :raises VManageOutcomeUnknownError: the response was lost, and nothing shows the outcome.
             Retryable unless the action reboots.
         """
         parse_devices(devices)  # bad input is refused before anything is read

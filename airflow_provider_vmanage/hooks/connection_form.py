@@ -43,7 +43,7 @@ def form_widgets(conn_type: str) -> dict[str, Any]:
 
 
 def field_behaviour(conn_type: str) -> dict[str, Any]:
-    """Return what becomes of the standard fields, with the keys that Airflow wants of a Python method.
+    """Return the behaviour of the standard fields, with the keys that Airflow expects of a Python method.
 
     :param conn_type: type of the connection.
     """

@@ -124,7 +124,7 @@ class DeviceActionOperator(VManageOperator):
         leave_tasks(self.vmanage_conn_id, self.process_ids, cancel=cancel, log=self.log)
 
     def request(self) -> ActionRequest:
-        """Return what is asked for, checked."""
+        """Return the checked request."""
         from airflow_provider_vmanage.client.device_actions.actions import ActionKind
         from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
 
@@ -174,7 +174,7 @@ class DeviceActionOperator(VManageOperator):
         self.defer(trigger=self._trigger_for(state, deadline), method_name="execute_complete", timeout=timeout)
 
     def _trigger_for(self, state: ActionState, deadline: float) -> BaseTrigger:
-        """Return what to wait for next: the manager's tasks, then the devices that have to come back."""
+        """Return the trigger of the next wait: for the manager's tasks, then for the devices that have to come back."""
         from airflow_provider_vmanage.triggers.software_upgrade import DeviceTaskTrigger, DeviceVersionTrigger
 
         common: dict[str, Any] = {

@@ -104,7 +104,7 @@ class InstallSoftwareOperator(DeviceActionOperator):
         self.activate = activate
 
     def request(self) -> ActionRequest:
-        """Return what is asked for, checked."""
+        """Return the checked request."""
         return replace(super().request(), activate=self.flag(self.activate, "activate"))
 
     def options(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The outcome of an upgrade in words: what became of each device, and one sentence for all of them."""
+"""The outcome of an upgrade in words: one line for each device, and one sentence for all of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_vmanage.text_table import cell
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a device.
+    """The outcome of a device.
 
     :param word: as the report writes it.
     :param symbol: beside the word, so that colour is never needed.

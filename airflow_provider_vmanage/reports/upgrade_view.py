@@ -96,7 +96,7 @@ class UpgradeView:
 
 
 def view_of(report: Mapping[str, Any]) -> UpgradeView:
-    """Return what the template shows; a missing key leaves its place empty."""
+    """Return the content of the template; a missing key leaves its place empty."""
     begin, end = parse_time(report.get("started_at")), parse_time(report.get("ended_at"))
     applied, stopped = bool(report.get("applied", True)), report.get("stopped_because")
     is_running = applied and begin is not None and end is None and not stopped

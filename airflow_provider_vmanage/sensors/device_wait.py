@@ -74,7 +74,7 @@ class DeviceSensor(BaseSensorOperator):
         raise NotImplementedError
 
     def trigger(self, deadline: float) -> BaseTrigger:
-        """Return what polls in the triggerer; the first poke has been made."""
+        """Return the trigger that polls from now on; the first poke has been made."""
         raise NotImplementedError
 
     def on_kill(self) -> None:

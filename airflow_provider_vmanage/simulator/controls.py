@@ -35,7 +35,7 @@ class RepositoryControls:
         """Put an image in the repository, as if it had been uploaded.
 
         :param fields: Fields of ``Image`` to set (``version``, ``platform_family``, ``image_type``,
-            ``updated_on``, ...); ``url=`` makes a URL entry without content; files of one ``group=`` share
+            ``updated_on``, ...); ``url=`` makes a repository URL without content; files of one ``group=`` share
             a record in ``/software``.
         """
         if "url" in fields:

@@ -18,13 +18,13 @@ from airflow_provider_vmanage.simulator.software_repository.naming import platfo
 
 @dataclass(frozen=True)
 class Image:
-    """One stored file or one URL entry.
+    """One stored file or one repository URL.
 
     :param version_id: Id of the group in ``/software``; files of one group share it.
     :param file_id: Id of the file in ``/software/images``.
     :param version_type: ``vmanage`` for a stored file; the text for remote images is undocumented.
     :param updated_on: Milliseconds since 1970.
-    :param path: The file on disk; None for a URL entry.
+    :param path: The file on disk; None for a repository URL.
     :param hidden_lists: List calls that still do not show the image; None: no list ever does.
     :param hidden_until: Time (seconds since 1970) before which no list shows the image.
     """

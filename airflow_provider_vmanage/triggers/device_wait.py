@@ -55,7 +55,7 @@ class DeviceTrigger(BaseTrigger):
 
     @abstractmethod
     def new_waits(self) -> list[Wait]:
-        """Return what to wait for; all of it has to end."""
+        """Return the waits; all of them have to end."""
 
     def pace(self) -> tuple[Pace, Patience]:
         """Return when to poll and when to stop."""

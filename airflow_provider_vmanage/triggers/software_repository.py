@@ -197,7 +197,7 @@ class ImageAvailableTrigger(BaseEventTrigger):
                 yield event
 
     def shared_stream_key(self) -> Hashable | None:
-        """Return what watchers share a stream by (Airflow 3.3): connection and interval."""
+        """Return the key by which watchers share a stream (Airflow 3.3): connection and interval."""
         return ("airflow_provider_vmanage", self.vmanage_conn_id, self.poke_interval)
 
     @classmethod

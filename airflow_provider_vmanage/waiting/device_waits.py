@@ -29,7 +29,7 @@ class TaskQuestion:
         return read_status(hook, self.process_id)
 
     def __str__(self) -> str:
-        """Return what a log calls it."""
+        """Return its name in logs."""
         return f"task {self.process_id}"
 
 
@@ -44,7 +44,7 @@ class DevicesQuestion:
         return {device.device_id: device for one in self.device_types for device in hook.list_devices(one)}
 
     def __str__(self) -> str:
-        """Return what a log calls it."""
+        """Return its name in logs."""
         return f"the devices ({', '.join(self.device_types)})"
 
 

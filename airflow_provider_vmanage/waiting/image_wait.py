@@ -23,7 +23,7 @@ class ImageList:
         return ImageIndex(hook.list_images(), manager=hook.settings.base_url)
 
     def __str__(self) -> str:
-        """Return what a log calls it."""
+        """Return its name in logs."""
         return "the list of images"
 
 

@@ -57,7 +57,7 @@ class Waiter(Protocol):
 
     @property
     def question(self) -> Question:
-        """Return what it waits for."""
+        """Return the question that its poll asks."""
 
     def take(self, result: Any) -> None:
         """Take what the question has returned, or the ``VManageError`` it has raised, and set the next ``due``.

@@ -58,7 +58,7 @@ class SeenImage:
 
     @classmethod
     def of(cls, image: SoftwareImage) -> SeenImage:
-        """Return what an image is recognised by."""
+        """Return the identifiers by which an image is recognised."""
         name = image.file_name or image.url or ""
         return cls(
             _digest(f"file {image.file_id}") if image.file_id else "",
@@ -92,7 +92,7 @@ class SeenState:
 
     @classmethod
     def from_json(cls, value: Any) -> SeenState | None:
-        """Return what :meth:`as_json` made, or ``None`` for anything else."""
+        """Return the value that :meth:`as_json` made, or ``None`` for anything else."""
         if not isinstance(value, Mapping) or not isinstance(value.get("images"), list):
             return None
         parts = [str(text).split(":") for text in value["images"]]

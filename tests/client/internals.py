@@ -16,7 +16,7 @@ def pool_of(session: ManagerSession) -> SessionPool:
 
 
 def connection_of(session: ManagerSession) -> ManagerConnection:
-    """Return what sends the requests of a session."""
+    """Return the connection that sends the requests of a session."""
     return session._connection
 
 

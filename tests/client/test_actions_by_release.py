@@ -1,4 +1,4 @@
-"""Every action in every release: what is sent, and what becomes of the devices."""
+"""Every action in every release: the request, and its effect on the devices."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_run_killed_anywhere_never_sends_twice(
         except VManageOutcomeUnknownError as err:
             outcome = "unknown" if request_.reboots and store is Notes and not err.retryable else repr(err)
         assert posts_of_one_device(vm) <= 1, moment
-        # Where the manager has received the request, its task or the device shows what became of it.
+        # Where the manager has received the request, its task or the device shows its effect.
         assert outcome == "as wanted" or (outcome == "unknown" and not vm.actions), (moment, outcome)
     between = moments[next(i for i, one in enumerate(moments) if "notes.write" in one) :]
     assert len(between) >= 12, between

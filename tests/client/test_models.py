@@ -37,7 +37,7 @@ def one(**record: Any) -> SoftwareImage:
         ("ftp://a/:8080/software/package/", "vmanage", True),
     ],
 )
-def test_managers_own_address_is_no_url_entry(url: str | None, version_type: str, *, is_entry: bool) -> None:
+def test_managers_own_address_is_no_repository_url(url: str | None, version_type: str, *, is_entry: bool) -> None:
     assert SoftwareImage(url=url, version_type=version_type).is_repository_url is is_entry
 
 

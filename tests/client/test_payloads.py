@@ -88,7 +88,7 @@ def test_file_without_own_id_in_shared_record_cannot_be_deleted() -> None:
 
 
 def test_repository_urls_differ_from_files() -> None:
-    entry, remote = images("20.12/software_url_entry")
+    entry, remote = images("20.12/software_repository_url")
     assert (entry.is_repository_url, entry.file_name, entry.url) == (True, None, "ftp://1.1.1.1/builds/16.1/")
     assert (remote.is_repository_url, remote.file_name, remote.version) == (False, "abc.bin", "--")
     assert entry.describe() == "ftp://1.1.1.1/builds/16.1/ (version 16.1.2, id 44444444-4444-4444-8444-444444444444)"

@@ -45,7 +45,7 @@ class Inventory:
         )
 
     def run(self, day: int) -> str:
-        """Run the DAG, whatever becomes of it, and return its output."""
+        """Run the DAG, whether or not it succeeds, and return its output."""
         ended = self._airflow("dags", "test", "inventory_export", f"2026-01-{day:02}", "--conf", self.conf)
         return ended.stdout + ended.stderr
 

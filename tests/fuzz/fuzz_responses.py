@@ -39,7 +39,7 @@ def response_of(data: bytes) -> tuple[Call, requests.Response]:
 
 
 def read(data: bytes) -> list[Any]:
-    """Everything that becomes of an response, errors included."""
+    """Every result of a response, errors included."""
     call, response = response_of(data)
     results: list[Any] = [parse_retry_after(str(response.headers["Retry-After"])) is None]
     try:

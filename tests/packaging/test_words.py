@@ -35,6 +35,9 @@ RETIRED = {
     "do nothing": r"do nothing (where|unless|if)",
     "came to be": r"c(a|o)mes? to be|is not known to be",
     "deed": r"deeds?|naps?|passport",
+    "URL entry": r"url[ _]entr(y|ies)",
+    "Return what": r"\"\"\"return what",
+    "became of": r"(become|becomes|became) of|came of it",
 }
 
 

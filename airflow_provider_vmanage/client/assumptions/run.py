@@ -21,7 +21,7 @@ def check_manager(
     reads_s: float = READS_S,
     log: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Return what one session has found; reads only, below 60 requests and within a minute, unless more is asked for.
+    """Return the findings of one session; reads only, below 60 requests and within a minute, unless more is asked for.
 
     :param settings: how to reach the manager, and as whom.
     :param write: also upload and delete scratch files of 1 MB under random names.

@@ -72,7 +72,7 @@ class WantedImage:
         return () if self.file_name is None else spellings(self.file_name)
 
     def as_row(self) -> dict[str, Any]:
-        """Return what is given as plain JSON types."""
+        """Return the given fields as plain JSON types."""
         return {name: value for name, value in self.__dict__.items() if value is not None}
 
     def describe(self) -> str:

@@ -49,7 +49,7 @@ class ActionKind(Enum):
 
     @property
     def id_prefix(self) -> str:
-        """Return what the process ids of this action begin with, without the dash."""
+        """Return the prefix of this action's process ids, without the dash."""
         return self.value[1]
 
 

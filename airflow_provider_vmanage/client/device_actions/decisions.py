@@ -85,7 +85,7 @@ def decide(
     busy: Callable[[Target], str | None],
     image_for: Callable[[Device, str], ImageInput | str],
 ) -> Decision:
-    """Return what has to be done on a device.
+    """Return the decision about a device: the action, or why there is none.
 
     :param busy: returns why another task of the manager keeps the device busy, or ``None``.
     :param image_for: returns the image to install, or why there is none.

@@ -56,7 +56,7 @@ class ActionSender:
     def send(self, state: ActionState, decisions: Mapping[str, Decision]) -> ActionState:
         """Send what is needed and return the state with its tasks.
 
-        :raises VManageOutcomeUnknownError: the first response was lost, and nothing shows what became of it. Where
+        :raises VManageOutcomeUnknownError: the first response was lost, and nothing shows its outcome. Where
             tasks have been started already, the state says so instead, and they are waited for.
         :raises VManageError: the first request was refused or could not be sent, likewise.
         """

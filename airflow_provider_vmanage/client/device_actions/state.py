@@ -32,7 +32,7 @@ _NO_CHANGE = ("unchanged", "failed", "skipped")
 
 @dataclass(frozen=True)
 class DeviceWork:
-    """One device of an action, and what became of it.
+    """One device of an action, with its outcome.
 
     :param versions: that the action is about.
     :param target: how requests name the device.
@@ -182,7 +182,7 @@ class ActionState:
         return None
 
     def as_result(self) -> dict[str, Any]:
-        """Return what an operator returns: one row per device, counts and task ids."""
+        """Return the result of an operator: one row per device, counts and task ids."""
         rows = [work.as_row(applied=self.applied) for work in self.works]
         counts = Counter(row["action"] for row in rows)
         changed = any(row["changed"] for row in rows)

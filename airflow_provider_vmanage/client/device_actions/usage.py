@@ -118,7 +118,7 @@ class Usage:
 
 
 def read_usage(session: ManagerSession) -> Usage:
-    """Return what needs images now; four calls, and one for each task that works with images.
+    """Return the present uses of images; four calls, and one for each task that works with images.
 
     If a list cannot be read, or all device lists are empty, the result has a problem: a manager lists at least itself.
 
@@ -152,7 +152,7 @@ class CachedUsage:
         self._read_at = 0.0
 
     def now(self) -> Usage:
-        """Return what needs images.
+        """Return the present uses of images.
 
         :raises VManageError: as :func:`read_usage`.
         """

@@ -1,4 +1,4 @@
-"""What became of each device. Its own versions are the last judge, the manager's verdict only explains."""
+"""The outcome on each device: its own versions decide, the manager's verdict only explains."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _failed_in_time(work: DeviceWork, state: ActionState) -> DeviceWork:
 
 
 def _seen(request: ActionRequest, work: DeviceWork) -> str:
-    """Return what the device shows instead of what was asked for."""
+    """Return the state of the device, in words, where it is not the requested one."""
     device, versions = work.device, ", ".join(work.versions)
     if not device.reachable:
         return f"the device is unreachable (last known version {device.running})"

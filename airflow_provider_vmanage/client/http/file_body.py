@@ -122,7 +122,7 @@ def _length(response: requests.Response) -> int | None:
 
 
 def _validator(response: requests.Response) -> str | None:
-    """Return what ``If-Range`` takes (RFC 9110, 13.1.5): a strong ``ETag``, or else the date of the file."""
+    """Return the value for ``If-Range`` (RFC 9110, 13.1.5): a strong ``ETag``, or else the date of the file."""
     if response.headers.get("Accept-Ranges", "").strip().lower() != "bytes":
         return None
     etag = response.headers.get("ETag", "")

@@ -47,7 +47,7 @@ class UpgradeOutcome:
         return [self._row(row) for row in self.plan.rows]
 
     def as_result(self) -> dict[str, Any]:
-        """Return what the operator returns."""
+        """Return the result of the operator."""
         rows = self.rows()
         changed = any(row["changed"] for row in rows)
         versions = {row.version for row in self.plan.rows}
@@ -80,7 +80,7 @@ class UpgradeOutcome:
         ]
 
     def report(self, **more: Any) -> dict[str, Any]:
-        """Return what :func:`~airflow_provider_vmanage.reports.upgrade_report.render_html` is given.
+        """Return the input of :func:`~airflow_provider_vmanage.reports.upgrade_report.render_html`.
 
         :param more: what the Airflow side knows: ``run``, ``approved_by``, ``written_at``, ``max_failures``.
         """

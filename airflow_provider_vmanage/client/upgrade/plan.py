@@ -121,7 +121,7 @@ def make_plan(
 
 
 def read_fleet(session: ManagerSession, wish: UpgradeWish | None = None) -> Fleet:
-    """Return what a plan needs; three to five calls, and one for each running task.
+    """Return the fleet as a plan needs it; three to five calls, and one for each running task.
 
     :param wish: read no more lists of devices than it needs: that of ``device_type``, or those until all of ``devices``
         are found. All of them by default.

@@ -26,7 +26,7 @@ Times = tuple[int, int | None]
 
 @dataclass(frozen=True)
 class DeviceProgress:
-    """What became of one device so far.
+    """The progress of one device so far.
 
     :param action: word of its row; ``pending`` until it has ended.
     :param moved: this upgrade has sent, or was about to send, the activation.
@@ -48,12 +48,12 @@ class DeviceProgress:
     findings: tuple[tuple[str, str, str, str], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return what differs from a device on which nothing was done."""
+        """Return the fields that differ from those of an untouched device."""
         return {one.name: value for one in fields(self) if (value := getattr(self, one.name)) != _default(one)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> DeviceProgress:
-        """Return what :meth:`as_json` has written."""
+        """Return the progress that :meth:`as_json` has written."""
         times = {step: (one[0], one[1]) for step, one in value.get("times", {}).items()}
         findings = tuple(tuple(one) for one in value.get("findings", ()))
         return cls(**{**value, "times": times, "findings": findings})

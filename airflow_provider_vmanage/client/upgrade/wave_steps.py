@@ -104,7 +104,7 @@ class WaveSteps:
         return self.judge(state, verdicts)
 
     def settling(self, state: UpgradeState) -> Settling:
-        """Return what decides about the health of the wave under way."""
+        """Return the judge of the health of the wave under way."""
         rows = self.open(state)
         gone = [row for row in self._plan.rows if state.of(row).action in FAILURES or state.of(row).ill]
         return Settling(

@@ -205,7 +205,7 @@ class ImageUpload:
         raise self._listed.outcome_unknown(f"is not listed after {len(repeats)} attempts to send it ({err})") from err
 
     def _attempt(self, body: MultipartImage, settlement: Settlement, earlier: Sequence[Repeat]) -> Attempt:
-        """Send one body and return what became of it.
+        """Send one body and return its outcome.
 
         :raises VManageUnavailableError: the manager stays busy.
         :raises VManageRejectedError: the manager refused the image.

@@ -1,4 +1,4 @@
-"""What became of a body that was sent: found out by the manager's list, not by its response alone."""
+"""The outcome of a body that was sent: found by the manager's list, not by its response alone."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ Attempt: TypeAlias = Settled | Unlisted | Repeat
 
 
 class Settlement:
-    """Finds out what became of the bodies of one upload.
+    """Finds the outcome of the bodies of one upload.
 
     :param listed: what the list shows of the file.
     :param notes: cleared if no copy of the image can show up any more.

@@ -34,7 +34,7 @@ def _local(repository: Repository, version: str) -> list[Stored]:
 
 
 def _remote(repository: Repository, version: str) -> list[Stored]:
-    """By id (client code), else by the name of a URL entry (a public script; what came of it is unknown)."""
+    """By id (client code), else by the name of a repository URL (a public script; its outcome is unknown)."""
     found = [image for image in repository.find(version) if not image.path]
     return found or [image for image in repository.images if not image.path and image.version == version]
 
