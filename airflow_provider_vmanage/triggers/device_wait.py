@@ -1,25 +1,23 @@
-"""What the triggers for devices share: the arguments, the shared poll, one event."""
+"""What the triggers for devices share: the shared poll, one event."""
 
 from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
+from airflow_provider_vmanage.triggers.arguments import StoredArguments
 from airflow_provider_vmanage.waiting.events import Event, failed
 from airflow_provider_vmanage.waiting.pace import Pace, Patience, Wait
 from airflow_provider_vmanage.waiting.poll import Poll, poll_of
 
 
-class DeviceTrigger(BaseTrigger):
-    """Shared behaviour: arguments, the shared poll, one event."""
-
-    #: names of the arguments, each with a default
-    arguments: ClassVar[tuple[str, ...]]
+class DeviceTrigger(StoredArguments, BaseTrigger):
+    """Shared behaviour: the shared poll, one event."""
 
     vmanage_conn_id: str
     poll_interval: float
@@ -30,11 +28,6 @@ class DeviceTrigger(BaseTrigger):
 
     _poll: Poll | None = None
     _waits: Sequence[Wait] = ()
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments, for Airflow's database."""
-        path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {name: getattr(self, name) for name in self.arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: the end, the timeout, or the error that ended the wait; with the payload."""

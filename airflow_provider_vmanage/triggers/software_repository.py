@@ -14,6 +14,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
 from airflow_provider_vmanage.client.matching import AwaitedImage
 from airflow_provider_vmanage.state_stores import AssetStateStore
+from airflow_provider_vmanage.triggers.arguments import StoredArguments
 from airflow_provider_vmanage.waiting.events import Event, failed
 from airflow_provider_vmanage.waiting.image_wait import ImageWait
 from airflow_provider_vmanage.waiting.pace import DEFAULT_MAX_UNAVAILABLE_S, Pace, Patience
@@ -22,7 +23,7 @@ from airflow_provider_vmanage.waiting.seen_images import ImageFilter, SeenImages
 from airflow_provider_vmanage.waiting.snapshots import Snapshot, snapshots
 
 
-class ImageVersionTrigger(BaseTrigger):
+class ImageVersionTrigger(StoredArguments, BaseTrigger):
     """Wait until an image shows up in the list; made by ``ImageVersionSensor``, and of use in your own operators.
 
     All waits on one connection in one triggerer share one session and one list call per interval, the shortest that
@@ -47,6 +48,22 @@ class ImageVersionTrigger(BaseTrigger):
     :param max_unavailable: seconds for which the manager may be unavailable in a row before the wait fails; ``None``
         for any time.
     """
+
+    arguments = (
+        "vmanage_conn_id",
+        "version",
+        "file_name",
+        "platform_family",
+        "image_type",
+        "poke_interval",
+        "exponential_backoff",
+        "max_wait",
+        "deadline",
+        "started_at",
+        "max_consecutive_failures",
+        "failures",
+        "max_unavailable",
+    )
 
     def __init__(
         self,
@@ -81,27 +98,6 @@ class ImageVersionTrigger(BaseTrigger):
         self._poll: Poll | None = None
         self._wait: ImageWait | None = None
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments, for Airflow's database."""
-        return (
-            "airflow_provider_vmanage.triggers.software_repository.ImageVersionTrigger",
-            {
-                "vmanage_conn_id": self.vmanage_conn_id,
-                "version": self.version,
-                "file_name": self.file_name,
-                "platform_family": self.platform_family,
-                "image_type": self.image_type,
-                "poke_interval": self.poke_interval,
-                "exponential_backoff": self.exponential_backoff,
-                "max_wait": self.max_wait,
-                "deadline": self.deadline,
-                "started_at": self.started_at,
-                "max_consecutive_failures": self.max_consecutive_failures,
-                "failures": self.failures,
-                "max_unavailable": self.max_unavailable,
-            },
-        )
-
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: the image, the timeout or the error that ended the wait."""
         try:
@@ -134,7 +130,7 @@ class ImageVersionTrigger(BaseTrigger):
         )
 
 
-class ImageAvailableTrigger(BaseEventTrigger):
+class ImageAvailableTrigger(StoredArguments, BaseEventTrigger):
     """Fire for each image that appears in the list; for an ``AssetWatcher``, which starts DAGs.
 
     On change only: the first poll is a silent baseline, unless ``emit_existing``. An image that is deleted and uploaded
@@ -159,6 +155,15 @@ class ImageAvailableTrigger(BaseEventTrigger):
     :param emit_existing: fire for the images that are there at the first poll, too.
     """
 
+    arguments = (
+        "vmanage_conn_id",
+        "version_pattern",
+        "platform_family",
+        "image_type",
+        "poke_interval",
+        "emit_existing",
+    )
+
     def __init__(
         self,
         vmanage_conn_id: str = "vmanage_default",
@@ -175,20 +180,6 @@ class ImageAvailableTrigger(BaseEventTrigger):
         self.image_type = image_type
         self.poke_interval = poke_interval
         self.emit_existing = emit_existing
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments; together they are the trigger's identity."""
-        return (
-            "airflow_provider_vmanage.triggers.software_repository.ImageAvailableTrigger",
-            {
-                "vmanage_conn_id": self.vmanage_conn_id,
-                "version_pattern": self.version_pattern,
-                "platform_family": self.platform_family,
-                "image_type": self.image_type,
-                "poke_interval": self.poke_interval,
-                "emit_existing": self.emit_existing,
-            },
-        )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each new image, for ever; Airflow 3.1 and 3.2 call this."""
