@@ -44,7 +44,7 @@ class SoftwareRepositoryLink(BaseOperatorLink):
             return ""  # the task itself says what is wrong with its connection
 
 
-def show_links_now(operator: BaseOperator, context: Mapping[str, Any]) -> None:
+def show_links_now(operator: Any, context: Mapping[str, Any]) -> None:
     """Store a task's links as it begins: Airflow does so only when it ends, which may be hours later.
 
     :param operator: the operator that runs.
@@ -52,5 +52,5 @@ def show_links_now(operator: BaseOperator, context: Mapping[str, Any]) -> None:
     """
     task = context.get("ti")
     for link in operator.operator_extra_links if task else ():
-        if url := link.get_link(operator, ti_key=task):  # type: ignore[arg-type] # as Airflow's task runner does
+        if url := link.get_link(operator, ti_key=task):  # as Airflow's task runner does
             task.xcom_push(key=link.xcom_key, value=url)  # type: ignore[union-attr]

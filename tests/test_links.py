@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import requests
-from airflow.sdk import DAG, BaseOperator
+from airflow.sdk import DAG, BaseOperator, BaseSensorOperator
+from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.get_provider_info import get_provider_info
-from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
+from airflow_provider_vmanage.links import SoftwareRepositoryLink
 from airflow_provider_vmanage.operators.software_repository import (
     AddRepoOperator,
     DeleteImageOperator,
@@ -20,6 +21,7 @@ from airflow_provider_vmanage.operators.software_repository import (
     UploadImageOperator,
 )
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
+from airflow_provider_vmanage.sensors.software_upgrade import DeviceTaskSensor, DeviceVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 
 KINDS: dict[type[BaseOperator], dict[str, Any]] = {
@@ -86,13 +88,25 @@ def test_task_shows_its_link_from_its_first_second_on(
     assert ti.pushed == {SoftwareRepositoryLink().xcom_key: f"{vm.url}/"}
 
 
-def test_link_is_there_while_the_task_waits(vm: Simulator, connect: Callable[..., None]) -> None:
+@pytest.mark.parametrize(
+    "sensor",
+    [
+        ImageVersionSensor(task_id="t", version="20.1", deferrable=True, poke_interval=60),
+        DeviceVersionSensor(task_id="t", devices=["edge-1"], version="20.1", deferrable=True),
+        DeviceTaskSensor(task_id="t", process_id="software_install-1", deferrable=True),
+    ],
+    ids=lambda sensor: type(sensor).__name__,
+)
+def test_link_is_there_while_a_sensor_waits(
+    sensor: BaseSensorOperator, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
     connect(vm)
+    vm.add_device("edge-1", "vedge", "17.9.4")
+    vm.faults.add("status", path="device/action/status/*", status=200, body='{"data": []}')
     ti = TaskInstance()
-    sensor = ImageVersionSensor(task_id="t", version="20.1")
-    show_links_now(sensor, {"ti": ti})
+    with pytest.raises(TaskDeferred):
+        run(sensor, {"ti": ti})
     assert list(ti.pushed.values()) == [f"{vm.url}/"]
-    assert vm.requests == []
 
 
 @pytest.mark.parametrize("host", ["", "vm.example.com/a/path"])

@@ -1,12 +1,13 @@
-"""What all operators share."""
+"""What all operators share, and what sensors share with them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseOperatorLink
 
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.exceptions import failure_of
@@ -30,16 +31,41 @@ _VERBS = {
 }
 
 
-class VManageOperator(BaseOperator):
-    """Shared behaviour: hook lifetime, error mapping, log lines and ``on_kill``.
+class ManagerTask:
+    """A task that talks to one manager: the hook, the link from the first second on, and ``on_kill``."""
+
+    template_fields: Collection[str] = ("vmanage_conn_id",)
+    template_ext: Sequence[str] = ()  # an image that ends in a template's extension is still no template
+    operator_extra_links: Collection[BaseOperatorLink] = (SoftwareRepositoryLink(),)
+
+    vmanage_conn_id: str
+
+    @cached_property
+    def hook(self) -> VManageHook:
+        """Return the hook; imported here so that a DAG file does not pay for the client."""
+        from airflow_provider_vmanage.hooks.vmanage import VManageHook
+
+        return VManageHook(self.vmanage_conn_id)
+
+    @contextmanager
+    def one_session(self, context: Context) -> Iterator[None]:
+        """Log out at the end of the block in any case; store the links at its beginning."""
+        with self.hook:
+            show_links_now(self, context)
+            yield
+
+    def on_kill(self) -> None:
+        """Break off the call under way: the supervisor gives a killed task five seconds."""
+        self.hook.abort()
+
+
+class VManageOperator(ManagerTask, BaseOperator):
+    """Shared behaviour: one session, error mapping, log lines.
 
     :param vmanage_conn_id: id of the connection (templated).
     """
 
-    template_fields: Sequence[str] = ("vmanage_conn_id",)
-    template_ext: Sequence[str] = ()  # an image that ends in a template's extension is still no template
     ui_color: str = "#d5e8f7"
-    operator_extra_links = (SoftwareRepositoryLink(),)
 
     #: whether the result is about images, for asset events and lineage
     publishes_images: ClassVar[bool] = False
@@ -51,13 +77,6 @@ class VManageOperator(BaseOperator):
         super().__init__(**kwargs)
         self.vmanage_conn_id = vmanage_conn_id
 
-    @cached_property
-    def hook(self) -> VManageHook:
-        """Return the hook; imported here so that a DAG file does not pay for the client."""
-        from airflow_provider_vmanage.hooks.vmanage import VManageHook
-
-        return VManageHook(self.vmanage_conn_id)
-
     def execute(self, context: Context) -> Any:
         """Do the work in one session, and log out in any case.
 
@@ -65,8 +84,7 @@ class VManageOperator(BaseOperator):
         :raises VManageError: any other client error.
         """
         try:
-            with self.hook:
-                show_links_now(self, context)
+            with self.one_session(context):
                 result = self.work(context)
                 if self.publishes_images:
                     self.change = publish_change(
@@ -84,10 +102,6 @@ class VManageOperator(BaseOperator):
     def work(self, context: Context) -> Any:
         """Return the XCom; the hook is open around it."""
         raise NotImplementedError
-
-    def on_kill(self) -> None:
-        """Break off the call under way: the supervisor gives a killed task five seconds."""
-        self.hook.abort()
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """Return input and output of a change; called by the OpenLineage provider where it is installed."""

@@ -1,48 +1,35 @@
-"""What the sensors for devices share: the hook, the deferral, the timeout."""
+"""What the sensors for devices share: the deferral and the timeout."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_vmanage.exceptions import fail_without_retry
-from airflow_provider_vmanage.links import SoftwareRepositoryLink
+from airflow_provider_vmanage.operators.vmanage import ManagerTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
 
-    from airflow_provider_vmanage.hooks.vmanage import VManageHook
 
+class DeviceSensor(ManagerTask, BaseSensorOperator):
+    """Shared behaviour of the sensors for devices: deferral, timeout."""
 
-class DeviceSensor(BaseSensorOperator):
-    """Shared behaviour of the sensors for devices: hook, deferral, timeout."""
-
-    template_fields: Sequence[str] = ("vmanage_conn_id",)
-    template_ext: Sequence[str] = ()
     ui_color = "#e6f1f2"
-    operator_extra_links = (SoftwareRepositoryLink(),)
 
     def __init__(self, *, deferrable: bool, vmanage_conn_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.deferrable = deferrable
         self.vmanage_conn_id = vmanage_conn_id
 
-    @cached_property
-    def hook(self) -> VManageHook:
-        """Return the hook; imported here so that a DAG file does not pay for the client."""
-        from airflow_provider_vmanage.hooks.vmanage import VManageHook
-
-        return VManageHook(self.vmanage_conn_id)
-
     def execute(self, context: Context) -> Any:
         """Poke until it is so, all pokes of one process in one session; or poke once and defer."""
         started = time.time()
-        with self.hook:
+        with self.one_session(context):
             if not self.deferrable:
                 return super().execute(context)
             if found := self.poke(context):
@@ -76,7 +63,3 @@ class DeviceSensor(BaseSensorOperator):
     def trigger(self, deadline: float) -> BaseTrigger:
         """Return the trigger that polls from now on; the first poke has been made."""
         raise NotImplementedError
-
-    def on_kill(self) -> None:
-        """Break off the call under way."""
-        self.hook.abort()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
@@ -20,20 +19,18 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
 from airflow_provider_vmanage.client.matching import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.exceptions import fail_without_retry
-from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
 from airflow_provider_vmanage.masking import masked
+from airflow_provider_vmanage.operators.vmanage import ManagerTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from airflow_provider_vmanage.hooks.vmanage import VManageHook
 
 #: seconds below which a wait that leaves its worker is warned of: Airflow may take the quick return for a failure
 #: (apache/airflow issues 71172 and 72716)
 SHORT_INTERVAL_S = 10.0
 
 
-class ImageVersionSensor(BaseSensorOperator):
+class ImageVersionSensor(ManagerTask, BaseSensorOperator):
     """Wait until an image shows up in the list; its row is the XCom.
 
     Reads only; a retry is safe. All that is given must fit, exactly. More than one fit is success, since images of
@@ -66,9 +63,7 @@ class ImageVersionSensor(BaseSensorOperator):
         "image_type",
         "vmanage_conn_id",
     )
-    template_ext: Sequence[str] = ()
     ui_color = "#e6f1f2"
-    operator_extra_links = (SoftwareRepositoryLink(),)
 
     def __init__(
         self,
@@ -95,13 +90,6 @@ class ImageVersionSensor(BaseSensorOperator):
         self._last_state = "not polled yet"
         self._check_mode()
 
-    @cached_property
-    def hook(self) -> VManageHook:
-        """Return the hook; imported here so that a DAG file does not pay for the client."""
-        from airflow_provider_vmanage.hooks.vmanage import VManageHook
-
-        return VManageHook(self.vmanage_conn_id)
-
     def execute(self, context: Context) -> Any:
         """Poke until the image is there, all pokes of one process in one session; or poll once and defer."""
         if (self.deferrable or self.reschedule) and self.poke_interval < SHORT_INTERVAL_S:
@@ -110,8 +98,7 @@ class ImageVersionSensor(BaseSensorOperator):
                 self.poke_interval,
                 SHORT_INTERVAL_S,
             )
-        with self.hook:
-            show_links_now(self, context)
+        with self.one_session(context):
             if not self.deferrable:
                 return self._poke_until_done(context)
             with self._errors_as_in_poke_mode():
@@ -159,10 +146,6 @@ class ImageVersionSensor(BaseSensorOperator):
             if error is None or self._skips(error):
                 raise
             raise error from error.__cause__
-
-    def on_kill(self) -> None:
-        """Break off the call under way."""
-        self.hook.abort()
 
     def _poke_until_done(self, context: Context) -> Any:
         """Poke as Airflow does; its message for a timeout says nothing of the image, so it is replaced."""
