@@ -89,6 +89,19 @@ def test_check_mode_sends_nothing_and_says_so(
     assert vm.actions == []
 
 
+def test_check_mode_waits_for_no_running_task(
+    vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    options: dict[str, Any] = {"devices": NAMES, "version": NEW, "deferrable": True}
+    with pytest.raises(TaskDeferred):
+        run(ActivateSoftwareOperator(task_id="t", **options))
+    task = ActivateSoftwareOperator(task_id="t", check_mode=True, **options)
+    row = run(task)
+    assert (row["counts"], row["applied"]) == ({"activated": 2}, False)
+    assert not task.process_ids  # a kill would cancel them
+
+
 def test_devices_may_be_rendered_as_text(
     vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:

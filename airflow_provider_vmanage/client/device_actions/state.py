@@ -136,13 +136,13 @@ class ActionState:
 
     @property
     def has_ended(self) -> bool:
-        """Return whether every task of the manager has a verdict."""
-        return all(job.verdicts is not None for job in self.jobs)
+        """Return whether no task of the manager has to be waited for any more."""
+        return not self.running_ids
 
     @property
     def running_ids(self) -> list[str]:
-        """Return the ids of the manager's tasks that have no verdict yet."""
-        return [job.process_id for job in self.jobs if job.verdicts is None]
+        """Return the ids of the manager's tasks that have no verdict yet; check mode waits for none."""
+        return [job.process_id for job in self.jobs if job.verdicts is None and self.applied]
 
     def awaited_versions(self) -> dict[str, Any]:
         """Return the arguments of a wait for the devices that have no outcome yet."""
