@@ -58,18 +58,47 @@ def test_plan_reads_only_and_returns_waves(vm: Simulator, plan: Callable[..., An
 def test_arguments_may_come_as_rendered_text(vm: Simulator, run: Callable[..., Any]) -> None:
     given = {
         "version": str(VERSIONS),
-        "devices": '["a-1", "b-2", "c-1"]',
+        "devices": '["a-1", "a-2", "b-2", "c-1"]',
         "sites": "[1, 2]",
         "exclude": "['b-2']",
-        "wave_sizes": '[1, "50%"]',
+        "wave_sizes": '["100%"]',
         "one_per_site": "no",
     }
     with DAG("rendered", schedule=None):
         task = PlanUpgradeOperator(task_id="t", **{name: f"{{{{ params.{name} }}}}" for name in given})
     task.render_template_fields({"params": given})  # type: ignore[typeddict-item]
     found = run(task)
-    assert names(found["waves"]) == [["a-1"]]
+    assert names(found["waves"]) == [["a-1", "a-2"]]
     assert found["version"] == VERSIONS
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        ({"running": "17.09.*"}, ["a-1", "a-2", "b-2", "c-1"]),
+        ({"running": "17.12.*"}, ["new-1"]),
+        ({"platform_family": "isr4300"}, ["new-1"]),
+        ({"sites": ["2"]}, ["b-2"]),
+        ({"exclude": ["a-1", "b-2", "new-1"]}, ["a-2", "c-1"]),
+        ({"device_type": "vmanage", "allow_downgrade": True}, ["vmanage"]),
+    ],
+)
+def test_arguments_choose_the_devices(
+    options: dict[str, Any], chosen: list[str], vm: Simulator, plan: Callable[..., Any]
+) -> None:
+    vm.add_device("new-1", "vedge", NEW, site_id="30", platformFamily="isr4300")
+    found = plan(version=NEW, **options)
+    rows = [*found["unchanged"], *found["blocked"], *(row for wave in found["waves"] for row in wave)]
+    assert sorted(row["device"] for row in rows) == chosen
+
+
+@pytest.mark.parametrize(("allowed", "step"), [(False, None), ("true", "install+activate")])
+def test_downgrade_is_blocked_unless_allowed(allowed: Any, step: Any, vm: Simulator, plan: Callable[..., Any]) -> None:
+    vm.add_image("old.bin", version="17.06.05.0.1.1600", platform_family=("c8000v",))
+    found = plan(version="17.06.05.0.1", sites=["10"], allow_downgrade=allowed)
+    (row,) = [*found["blocked"], *(row for wave in found["waves"] for row in wave)]
+    assert row["step"] == step
+    assert ("is older than the running" in (row["reason"] or "")) is (step is None)
 
 
 def test_rows_of_a_plan_can_be_planned_again(vm: Simulator, plan: Callable[..., Any]) -> None:
@@ -133,6 +162,22 @@ def test_refused_health_call_is_no_failure(vm: Simulator, plan: Callable[..., An
     assert found["baseline_problems"][0].startswith("device/counters: ")
     assert "the health is not known in full: device/counters" in found["markdown"]
     assert "control" not in next(iter(found["baseline"].values()))
+
+
+def test_plan_is_the_same_on_every_release(
+    vm_of_release: Simulator, connect: Callable[..., None], plan: Callable[..., Any]
+) -> None:
+    vm = vm_of_release
+    connect(vm)
+    vm.add_image("edge.bin", version=IMAGE, platform_family=("c8000v",))
+    for name in ("a", "b"):
+        vm.add_device(name, "vedge", OLD, site_id=name, platformFamily="c8000v")
+    found = plan(version=NEW, wave_sizes=[1])
+    assert names(found["waves"]) == [["a"], ["b"]]
+    assert {row["step"] for wave in found["waves"] for row in wave} == {"install+activate"}
+    assert vm.version.startswith(found["release"])
+    no_family = any("names no platform family" in text for text in found["warnings"])
+    assert no_family is vm.release.six_fields
 
 
 def test_plan_for_a_thousand_devices_is_cheap(connect: Callable[..., None], plan: Callable[..., Any]) -> None:
