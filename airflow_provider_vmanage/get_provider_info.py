@@ -52,6 +52,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_vmanage.triggers.software_repository",
                     "airflow_provider_vmanage.triggers.software_upgrade",
+                    "airflow_provider_vmanage.triggers.upgrade",
                 ],
             }
         ],

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 _UPLOAD_KEY = "vmanage_upload"
 _ACTION_KEY = "vmanage_device_action"
+_UPGRADE_KEY = "vmanage_upgrade"
 
 _NOTE_TYPES = {"action": str, "file_name": str, "size": int, "sha512": str, "checksum": str, "sent_on": int}
 
@@ -81,15 +82,33 @@ class TaskStateActionNotes:
         self._call("delete", _ACTION_KEY)
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        if self._store is None:
-            return None
-        try:
-            return getattr(self._store, method)(*arguments)
-        except Exception as err:
-            raise VManageUnavailableError(
-                f"The task state store could not be used ({method}, {type(err).__name__}): nothing is sent on a guess",
-                repeat=False,
-            ) from err
+        return _called(self._store, method, *arguments)
+
+
+class TaskStateUpgrade:
+    """The state of an upgrade in the store of the running task, as text. Without a store, nothing is kept.
+
+    :param context: of the running task.
+    """
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        self._store: Any = context.get("task_state_store")
+
+    def read(self) -> str | None:
+        """Return the state that an earlier try has kept."""
+        value = self._call("get", _UPGRADE_KEY)
+        return value if isinstance(value, str) else None
+
+    def write(self, packed: str) -> None:
+        """Keep a state in place of an earlier one."""
+        self._call("set", _UPGRADE_KEY, packed)
+
+    def clear(self) -> None:
+        """Delete the state."""
+        self._call("delete", _UPGRADE_KEY)
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        return _called(self._store, method, *arguments)
 
 
 class StoreUnavailableError(Exception):
@@ -131,3 +150,19 @@ class AssetStateStore:
             log.warning("The asset state store could not be written", exc_info=True)
             return False
         return True
+
+
+def _called(store: Any, method: str, *arguments: Any) -> Any:
+    """Return the result of a method of the store; ``None`` without a store.
+
+    :raises VManageUnavailableError: the store fails.
+    """
+    if store is None:
+        return None
+    try:
+        return getattr(store, method)(*arguments)
+    except Exception as err:
+        raise VManageUnavailableError(
+            f"The task state store could not be used ({method}, {type(err).__name__}): nothing is sent on a guess",
+            repeat=False,
+        ) from err

@@ -66,6 +66,32 @@ COLUMNS = (
 #: of the software of devices, likewise
 DEVICE_COLUMNS = ("manager", "device", "role", "running", "default", "available", "reachable")
 
+#: of the devices of an upgrade, likewise
+UPGRADE_COLUMNS = (
+    "manager",
+    "device",
+    "device_id",
+    "system_ip",
+    "site_id",
+    "role",
+    "platform_family",
+    "action",
+    "changed",
+    "from_version",
+    "version",
+    "running",
+    "default",
+    "available",
+    "reachable",
+    "reason",
+    "activity",
+    "process_id",
+    "wave",
+    "started_at",
+    "ended_at",
+    "applied",
+)
+
 _LISTS = ("platform_family", "available")
 
 Row = Mapping[str, Any]

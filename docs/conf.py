@@ -87,13 +87,16 @@ CONTENTS = {
             "prune-images",
             "list-device-software",
             "plan-upgrade",
+            "upgrade-devices",
             "install-software",
             "activate-software",
             "set-default-software",
             "remove-software",
         ]
     },
-    "triggers/index": {"": ["image-version", "image-available", "device-task", "device-version"]},
+    "triggers/index": {
+        "": ["image-version", "image-available", "device-task", "device-version", "device-health", "pause"]
+    },
 }
 
 

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageRejectedError
-from airflow_provider_vmanage.client.session import ManagerSession
+
+if TYPE_CHECKING:
+    from airflow_provider_vmanage.client.session import ManagerSession
 
 #: every check, in the order in which findings are listed
 CHECKS = ("reachable", "control", "omp", "bfd", "colour", "state", "certificate", "config")

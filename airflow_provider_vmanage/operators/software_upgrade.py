@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_vmanage.masking import MaskedURL
 from airflow_provider_vmanage.operators.device_action import DeviceActionOperator, Devices
+from airflow_provider_vmanage.operators.upgrade_devices import UpgradeDevicesOperator
 from airflow_provider_vmanage.operators.upgrade_plan import PlanUpgradeOperator
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
 from airflow_provider_vmanage.text_table import count_of
@@ -26,6 +27,7 @@ __all__ = [
     "PlanUpgradeOperator",
     "RemoveSoftwareOperator",
     "SetDefaultSoftwareOperator",
+    "UpgradeDevicesOperator",
 ]
 
 #: of the table that a list logs

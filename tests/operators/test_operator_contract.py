@@ -32,6 +32,7 @@ from airflow_provider_vmanage.operators.software_upgrade import (
     PlanUpgradeOperator,
     RemoveSoftwareOperator,
     SetDefaultSoftwareOperator,
+    UpgradeDevicesOperator,
 )
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
@@ -39,6 +40,7 @@ from airflow_provider_vmanage.simulator import Simulator
 NUMERIC = {
     *("listing_timeout", "max_deletions", "keep", "max_consecutive_failures", "max_unavailable", "deferrable"),
     *("timeout", "poll_interval", "max_devices"),
+    *("wave_minutes", "settle_timeout", "stable_for", "pause"),
 }
 PLAN = {"add": [], "keep": [], "remove": [], "blocked": [], "digest": "", "images": [], "exact": False, "protect": []}
 URL = "https://images.example.com/20.15/"
@@ -54,6 +56,7 @@ REQUIRED: dict[type[BaseOperator], dict[str, Any]] = {
     SetDefaultSoftwareOperator: {"devices": ["edge-1"], "version": "20.1"},
     RemoveSoftwareOperator: {"devices": ["edge-1"], "version": "20.1"},
     PlanUpgradeOperator: {"version": "20.1"},
+    UpgradeDevicesOperator: {"plan": {"waves": []}},
     PlanRepositoryOperator: {"images": []},
     ApplyRepositoryOperator: {"plan": PLAN},
     PruneImagesOperator: {"keep": 1},
@@ -62,7 +65,7 @@ REQUIRED: dict[type[BaseOperator], dict[str, Any]] = {
     ImageVersionSensor: {"version": "20.1"},
 }
 ALL = list(REQUIRED)
-KEPT_AS = {"output": "output_path"}
+KEPT_AS = {"output": "output_path", "report": "report_path"}
 """Arguments whose name is an attribute of any operator of Airflow: the attribute that keeps them."""
 
 #: called SerializedDAG up to Airflow 3.1

@@ -35,7 +35,7 @@ async def first_event(trigger: BaseTrigger) -> Any:
 def follow(task: Any, run: Callable[..., Any], context: dict[str, Any] | None = None) -> Any:
     """Run a deferrable task to its end, each trigger in an event loop of its own; return the XCom."""
     context, event = context or {}, None
-    for _ in range(20):
+    for _ in range(200):
         try:
             return run(task, context) if event is None else task.execute_complete(context, event)
         except TaskDeferred as deferred:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -14,6 +14,7 @@ from airflow_provider_vmanage.client.errors import VManagePartialError
 from airflow_provider_vmanage.client.upgrade.planned import PlannedRow, PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
 from airflow_provider_vmanage.client.upgrade.progress import FAILURES, DeviceProgress, UpgradeState
+from airflow_provider_vmanage.client.versions import same_version
 
 #: what ends a device as the plan wants it
 _AS_PLANNED = ("upgraded", "default_set", "unchanged")
@@ -170,16 +171,21 @@ class UpgradeOutcome:
         }
 
 
-def would_be(plan: PlannedUpgrade, state: UpgradeState, devices: Sequence[str]) -> UpgradeState:
+def would_be(
+    plan: PlannedUpgrade, policy: UpgradePolicy, state: UpgradeState, devices: Mapping[str | None, Device]
+) -> UpgradeState:
     """Return the state that an upgrade without failures would end in, for check mode.
 
-    :param devices: ids of those that need nothing any more.
+    :param devices: as listed now, by id.
     """
     for row in plan.rows:
-        if state.is_open(row):
-            only_default = row.step == "set_default" or row.device_id in state.found
-            word = "unchanged" if row.device_id in devices else "default_set" if only_default else "upgraded"
-            state = state.end([row], word, None)
+        device = devices.get(row.device_id)
+        boots = device is not None and device.default is not None and same_version(device.default, row.version)
+        if row.device_id not in state.found:
+            word = "upgraded"
+        else:
+            word = "default_set" if policy.set_default and not boots else "unchanged"
+        state = state.end([row], word, None)
     return state.go("ended")
 
 

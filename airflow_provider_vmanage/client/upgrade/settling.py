@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_provider_vmanage.client.health import WORSE, DeviceHealth, Finding, FleetHealth, compare, worst
 
@@ -56,6 +57,31 @@ class Settling:
         self._checks = tuple(checks)
         self._stable_for = stable_for
         self._deadline = deadline
+
+    @property
+    def size(self) -> int:
+        """Return the number of devices."""
+        return len(self._addresses)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the arguments of :meth:`from_json`, as plain JSON types."""
+        known = (*self._addresses, *self._failed)
+        return {
+            "addresses": dict(self._addresses),
+            "failed": dict(self._failed),
+            "baseline": {one: self._baseline[one].as_json() for one in known if one in self._baseline},
+            "checks": list(self._checks),
+            "stable_for": self._stable_for,
+            "deadline": self._deadline,
+            "good_since": self.good_since,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Settling:
+        """Return the object that :meth:`as_json` has written."""
+        baseline = {key: DeviceHealth(**one) for key, one in value["baseline"].items()}
+        names = ("failed", "checks", "stable_for", "deadline", "good_since")
+        return cls(value["addresses"], baseline, **{name: value[name] for name in names})
 
     def take(self, fleet: FleetHealth, now: float) -> dict[str, HealthVerdict] | None:
         """Return the verdict on every device, or ``None`` while some may still change.

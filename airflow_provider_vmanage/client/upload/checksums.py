@@ -41,7 +41,7 @@ class Checksum:
 
         :param actual: hexadecimal digest of what was read.
         :param what: name of the source, for the error.
-        :param fix: what became of the bytes, and what to do.
+        :param fix: where the bytes are, and what to do.
         :raises VManageChecksumError: they differ.
         """
         if actual != self.digest:

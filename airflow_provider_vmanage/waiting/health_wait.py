@@ -1,0 +1,63 @@
+"""A wait until the devices of a wave are as healthy as before. Nothing here waits or sends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_vmanage.client.health import Finding, FleetHealth, read_health
+from airflow_provider_vmanage.client.upgrade.settling import HealthVerdict, Settling
+from airflow_provider_vmanage.waiting.events import Event, succeeded, timed_out
+from airflow_provider_vmanage.waiting.pace import Pace, Patience, Wait
+
+if TYPE_CHECKING:
+    from airflow_provider_vmanage.hooks.vmanage import VManageHook
+
+
+@dataclass(frozen=True, slots=True)
+class HealthQuestion:
+    """The health of all devices: three requests per interval for all who wait for any of them."""
+
+    def ask(self, hook: VManageHook) -> FleetHealth:
+        """Return the health."""
+        return read_health(hook.get_conn())
+
+    def __str__(self) -> str:
+        """Return the name that logs use."""
+        return "the health of the devices"
+
+
+class HealthWait(Wait):
+    """A wait for a verdict on each device.
+
+    :param settling: decides.
+    """
+
+    def __init__(self, settling: Settling, pace: Pace, patience: Patience, *, started_at: float | None = None) -> None:
+        super().__init__(HealthQuestion(), pace, patience, started_at=started_at)
+        self._settling = settling
+
+    def event_of(self, result: FleetHealth) -> Event | None:
+        """Return the event with the verdicts, or ``None`` to wait on."""
+        verdicts = self._settling.take(result, time.time())
+        if verdicts is not None:
+            return succeeded(verdicts={key: asdict(one) for key, one in verdicts.items()})
+        self.last_state = f"{len(self._settling.good_since)} of {self._settling.size} devices are as healthy as before"
+        return None
+
+    def time_is_up(self) -> Event:
+        """Return the event for a deadline that is past."""
+        return timed_out(f"Timed out while waiting for healthy devices: {self.last_state}")
+
+
+def verdicts_of(event: Mapping[str, Any]) -> dict[str, HealthVerdict] | None:
+    """Return the verdicts of an event, by device id, or ``None`` where it has none."""
+    waits = event.get("waits") or ()
+    found = next((one["verdicts"] for one in waits if "verdicts" in one), None)
+    return None if found is None else {key: _verdict(one) for key, one in found.items()}
+
+
+def _verdict(value: Mapping[str, Any]) -> HealthVerdict:
+    return HealthVerdict(value["is_good"], tuple(Finding(**one) for one in value["findings"]), value["reason"])

@@ -1,0 +1,147 @@
+"""The operator that upgrades a fleet: what it returns, how it waits, what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from airflow_provider_vmanage.exceptions import VManageFailException
+from airflow_provider_vmanage.operators.software_upgrade import PlanUpgradeOperator, UpgradeDevicesOperator
+from airflow_provider_vmanage.simulator import Simulator
+from tests.operators.test_software_upgrade import IMAGE, NEW, OLD, FakeXCom, Store
+from tests.triggers.event_loop import follow
+
+COLOUR = "biz-internet"
+
+#: of a manager whose minutes take a hundredth of a second
+QUICK: dict[str, Any] = {"poll_interval": 0.05, "stable_for": 0.1, "settle_timeout": 2.0, "timeout": 20.0}
+
+
+@pytest.fixture
+def vm(connect: Callable[..., None]) -> Iterator[Simulator]:
+    """A manager with four edges on the old version, and the image of the new one."""
+    with Simulator(seconds_per_minute=0.01) as vm:
+        vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))
+        for number in range(1, 5):
+            vm.add_device(f"edge-{number}", "vedge", OLD, site_id=str(100 + number))
+        connect(vm)
+        yield vm
+
+
+@pytest.fixture
+def plan(vm: Simulator, run: Callable[..., Any]) -> dict[str, Any]:
+    """The plan of two waves, as its XCom."""
+    plan = run(PlanUpgradeOperator(task_id="plan", version=NEW, wave_sizes=[1, 3]))
+    return json.loads(json.dumps(plan))
+
+
+def upgrade(plan: Any, **options: Any) -> UpgradeDevicesOperator:
+    return UpgradeDevicesOperator(task_id="t", plan=plan, **{**QUICK, **options})
+
+
+def posts(vm: Simulator) -> Counter[tuple[str, str, str]]:
+    return Counter((one.action, one.device, one.version) for one in vm.actions)
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_upgrade_ends_alike_with_and_without_deferral(
+    deferrable: bool, vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    task = upgrade(plan, deferrable=deferrable, report=f"{tmp_path}/report.html", approved_by="the night shift")
+    result = follow(task, run, {"task_state_store": Store()})
+    assert result["counts"] == {"upgraded": 4}
+    assert (result["action"], result["changed"], result["version"]) == ("upgraded", True, NEW)
+    assert [wave["counts"] for wave in result["waves"]] == [{"upgraded": 1}, {"upgraded": 3}]
+    assert {row["running"] for row in result["devices"]} == {row["default"] for row in result["devices"]} == {NEW}
+    assert "4" in result["markdown"]
+    assert "the night shift" in (tmp_path / "report.html").read_text()
+    assert set(posts(vm).values()) == {1}
+    assert vm.counters.open_sessions == 0
+
+
+def test_result_is_small_and_the_store_is_empty(vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]) -> None:
+    store = Store()
+    result = follow(upgrade(plan, deferrable=True), run, {"task_state_store": store})
+    assert store == {}
+    assert max(len(json.dumps(row)) for row in result["devices"]) <= 800
+
+
+def test_failure_leaves_rows_and_a_page_behind(
+    vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    vm.behave("edge-1", loses_colour=COLOUR)
+    ti = FakeXCom()
+    task = upgrade(plan, rollback=True, report=f"{tmp_path}/report.html", deferrable=True)
+    with pytest.raises(VManageFailException, match=r"edge-1: .*colour worse"):
+        follow(task, run, {"ti": ti})
+    done = ti.pushed["done"]
+    assert done["counts"] == {"rolled_back": 1, "skipped": 3}
+    assert done["stopped_because"] == "failures"
+    assert "edge-1" in done["markdown"]
+    assert "colour" in (tmp_path / "report.html").read_text()
+
+
+def test_check_mode_sends_nothing(vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]) -> None:
+    result = run(upgrade(plan, check_mode="true"))
+    assert (result["counts"], result["applied"]) == ({"upgraded": 4}, False)
+    assert vm.actions == []
+
+
+@pytest.mark.parametrize("store", [True, False], ids=["with a store", "without"])
+def test_cleared_task_goes_on_where_it_was(
+    store: bool, vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]
+) -> None:
+    context = {"task_state_store": Store()} if store else {}
+    with pytest.raises(TaskDeferred):
+        run(upgrade(plan, deferrable=True), context)
+    result = follow(upgrade(plan, deferrable=True), run, context)
+    assert result["counts"] == {"upgraded": 4}
+    assert set(posts(vm).values()) == {1}
+
+
+def test_rows_go_to_a_file(vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path) -> None:
+    result = run(upgrade(plan, output=f"{tmp_path}/rows.jsonl"))
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert (len(rows), result["devices"], result["counts"]) == (4, [], {"upgraded": 4})
+    assert {row["action"] for row in rows} == {"upgraded"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"plan": {}}, "give the whole result of PlanUpgradeOperator"),
+        ({"plan": "soon"}, "plan is text that is neither JSON"),
+        ({"max_failures": "many"}, "max_failures is 'many'"),
+        ({"max_failures": "101%"}, "max_failures is '101%'"),
+        ({"not_after": "2026-01-31T22:00:00"}, "has no time zone"),
+        ({"checks": ["weather"]}, "checks is"),
+        ({"wave_minutes": -1}, "wave_minutes is -1"),
+        ({"pause": -1}, "pause is -1"),
+        ({"rollback": "perhaps"}, "rollback"),
+        ({"report": "/nowhere/at/all.html"}, "report '/nowhere/at/all.html' is in a folder that is not there"),
+        ({"output": "rows.txt"}, "ends in '.txt'"),
+    ],
+)
+def test_bad_input_names_the_field_and_sends_nothing(
+    arguments: dict[str, Any], words: str, vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]
+) -> None:
+    before = len(vm.requests)
+    with pytest.raises(VManageFailException, match=words):
+        run(upgrade(**{"plan": plan, **arguments}))
+    assert len(vm.requests) == before
+
+
+def test_kill_writes_a_page_that_says_so(
+    vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    task = upgrade(plan, deferrable=True, report=f"{tmp_path}/report.html")
+    with pytest.raises(TaskDeferred):
+        run(task)
+    task.on_kill()
+    assert "killed" in (tmp_path / "report.html").read_text()
