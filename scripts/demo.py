@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from airflow_provider_vmanage.text_table import count_of, text_table
+from airflow_provider_vmanage.reports.text_table import count_of, text_table
 from scripts.simulated import (
     MEGABYTE,
     ROOT,

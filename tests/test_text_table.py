@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.text_table import cell, count_of, markdown_cell, size_of, text_table
+from airflow_provider_vmanage.reports.text_table import cell, count_of, markdown_cell, size_of, text_table
 
 
 def test_columns_are_as_wide_as_what_they_hold() -> None:

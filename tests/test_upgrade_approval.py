@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.upgrade_approval import count_plan, plan_rows, render_upgrade_plan
+from airflow_provider_vmanage.reports.upgrade_approval import count_plan, plan_rows, render_upgrade_plan
 
 
 def row(name: str, **fields: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
 from airflow_provider_vmanage.masking import mask, masked
-from airflow_provider_vmanage.text_table import count_of
+from airflow_provider_vmanage.reports.text_table import count_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

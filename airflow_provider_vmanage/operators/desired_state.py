@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.exceptions import partial_success
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
-from airflow_provider_vmanage.text_table import count_of
+from airflow_provider_vmanage.reports.text_table import count_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -58,8 +58,8 @@ class PlanRepositoryOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Return the plan."""
-        from airflow_provider_vmanage.approval import COLUMNS, count_lines, plan_lines, render_plan
         from airflow_provider_vmanage.client.desired_state.plan import parse_wish
+        from airflow_provider_vmanage.reports.repository_approval import COLUMNS, count_lines, plan_lines, render_plan
 
         wish = parse_wish(self.images, self.exact, self.protect)
         state = _desired_state(self.hook)

@@ -15,7 +15,7 @@ from airflow_provider_vmanage.operators.desired_state import (
 from airflow_provider_vmanage.operators.image_download import DownloadImageOperator
 from airflow_provider_vmanage.operators.remote_servers import AddRemoteImageOperator, RemoteServerOperator
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
-from airflow_provider_vmanage.text_table import count_of
+from airflow_provider_vmanage.reports.text_table import count_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath

@@ -13,7 +13,7 @@ from airflow_provider_vmanage.operators.device_action import DeviceActionOperato
 from airflow_provider_vmanage.operators.upgrade_devices import UpgradeDevicesOperator
 from airflow_provider_vmanage.operators.upgrade_plan import PlanUpgradeOperator
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
-from airflow_provider_vmanage.text_table import count_of
+from airflow_provider_vmanage.reports.text_table import count_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath

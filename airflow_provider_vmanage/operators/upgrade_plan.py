@@ -93,7 +93,12 @@ class PlanUpgradeOperator(VManageOperator):
         from airflow_provider_vmanage.client.arguments import parse_limit
         from airflow_provider_vmanage.client.upgrade.plan_result import plan_upgrade
         from airflow_provider_vmanage.client.upgrade.wish import parse_wish
-        from airflow_provider_vmanage.upgrade_approval import LOG_COLUMNS, count_plan, plan_rows, render_upgrade_plan
+        from airflow_provider_vmanage.reports.upgrade_approval import (
+            LOG_COLUMNS,
+            count_plan,
+            plan_rows,
+            render_upgrade_plan,
+        )
 
         wish = parse_wish(
             self.version,

@@ -13,7 +13,7 @@ from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.exceptions import failure_of
 from airflow_provider_vmanage.lineage import openlineage_of, publish_change
 from airflow_provider_vmanage.links import SoftwareRepositoryLink, show_links_now
-from airflow_provider_vmanage.text_table import text_table
+from airflow_provider_vmanage.reports.text_table import text_table
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

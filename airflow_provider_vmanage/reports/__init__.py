@@ -1,1 +1,1 @@
-"""Pages about what was done, for people who were not there."""
+"""Text for people: tables, pages for the person who approves a plan, and pages about what was done."""

@@ -11,8 +11,8 @@ from typing import Any
 from airflow_provider_vmanage.client.health import OK, SO_BEFORE, UNKNOWN, WORSE, Finding
 from airflow_provider_vmanage.client.versions import same_version
 from airflow_provider_vmanage.reports.outcome import Outcome, count_text, counts_text, outcome_of, settled_action
+from airflow_provider_vmanage.reports.text_table import cell
 from airflow_provider_vmanage.reports.times import duration_text, parse_time
-from airflow_provider_vmanage.text_table import cell
 
 #: characters of a text, and of one of the manager's lines
 _MAX_TEXT = 300

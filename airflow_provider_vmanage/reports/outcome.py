@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_vmanage.client.versions import same_version
-from airflow_provider_vmanage.text_table import cell
+from airflow_provider_vmanage.reports.text_table import cell
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow_provider_vmanage.text_table import UNKNOWN
+from airflow_provider_vmanage.reports.text_table import UNKNOWN
 
 #: minutes between two ticks
 _TICK_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)

@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from airflow_provider_vmanage.reports.device_lines import DeviceLine
+from airflow_provider_vmanage.reports.text_table import markdown_cell
 from airflow_provider_vmanage.reports.upgrade_view import UpgradeView, view_of
-from airflow_provider_vmanage.text_table import markdown_cell
 
 #: characters of the text for chat
 MAX_MARKDOWN = 3000

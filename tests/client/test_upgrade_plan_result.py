@@ -16,8 +16,8 @@ from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.upgrade.plan import Fleet, make_plan
 from airflow_provider_vmanage.client.upgrade.plan_result import plan_result, plan_upgrade
 from airflow_provider_vmanage.client.upgrade.wish import parse_wish
+from airflow_provider_vmanage.reports.upgrade_approval import render_upgrade_plan
 from airflow_provider_vmanage.simulator import Simulator
-from airflow_provider_vmanage.upgrade_approval import render_upgrade_plan
 
 OLD, NEW, IMAGE = "17.09.04.0.4733", "17.12.04.0.6740", "17.12.04.0.6740.1708"
 MANAGER = "https://manager.example.com"

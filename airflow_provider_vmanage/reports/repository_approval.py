@@ -11,7 +11,7 @@ from airflow_provider_vmanage.client.desired_state.wanted import WantedImage
 from airflow_provider_vmanage.client.device_actions.usage import Usage
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.urls import masked_url
-from airflow_provider_vmanage.text_table import ROWS_SHOWN, count_of, markdown_cell, size_of
+from airflow_provider_vmanage.reports.text_table import ROWS_SHOWN, count_of, markdown_cell, size_of
 
 COLUMNS = ("action", "image", "version", "version_id", "size", "used by", "reason")
 

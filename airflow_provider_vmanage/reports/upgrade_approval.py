@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_vmanage.text_table import count_of, markdown_cell
+from airflow_provider_vmanage.reports.text_table import count_of, markdown_cell
 
 #: rows that the page shows of a wave, and of what is blocked
 ROWS_SHOWN = 20
