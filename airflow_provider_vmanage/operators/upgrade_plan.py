@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PlanUpgradeOperator(VManageOperator):
-    """Plan an upgrade: which devices, in which waves, what each needs, and what stands in the way.
+    """Plan an upgrade: which devices, in which waves, what each needs, and what blocks it.
 
     Changes nothing; a retry is safe. Validators come first, then controllers, then edges; no wave holds two roles, and
     a manager is planned alone. A device that runs and boots the version is ``unchanged``. One that the manager cannot

@@ -27,7 +27,7 @@ class DeviceSensor(ManagerTask, BaseSensorOperator):
         self.vmanage_conn_id = vmanage_conn_id
 
     def execute(self, context: Context) -> Any:
-        """Poke until it is so, all pokes of one process in one session; or poke once and defer."""
+        """Poke until the condition holds, all pokes of one process in one session; or poke once and defer."""
         started = time.time()
         with self.one_session(context):
             if not self.deferrable:

@@ -39,7 +39,7 @@ def build_router(manager: Manager) -> Router:
     guarded += [*ActionPages(manager).routes(), *SettingsPages().routes(), *DevicePages(manager.devices).routes()]
     guarded += [*MetadataPages(manager).routes(), *DownloadPages(manager.repository, ranges=manager.ranges).routes()]
     guarded += RemoteServerPages(manager.repository, manager.release).routes()
-    guarded.append(_whatever_the_method("/dataservice/{path:path}", _unknown_path))
+    guarded.append(_any_method("/dataservice/{path:path}", _unknown_path))
     login, logout = manager.login.check, manager.login.logout
 
     async def index(request: Request) -> Response:
@@ -54,11 +54,11 @@ def build_router(manager: Manager) -> Router:
     ]
     open_routes += plain_routes(manager.repository)
     routes = [*open_routes, *about.open_routes(), *(_guard(r, manager) for r in guarded)]
-    routes.append(_whatever_the_method("/{path:path}", _no_page))
+    routes.append(_any_method("/{path:path}", _no_page))
     return Router(routes, redirect_slashes=False)
 
 
-def _whatever_the_method(path: str, page: Page) -> Route:
+def _any_method(path: str, page: Page) -> Route:
     route = Route(path, page)
     route.methods = None  # else Starlette responds with its own 405 before the session is checked
     return route
@@ -79,7 +79,7 @@ def _guard(route: Route, manager: Manager) -> Route:
         return await page(request)
 
     if route.methods is None:
-        return _whatever_the_method(route.path, guarded)
+        return _any_method(route.path, guarded)
     return Route(route.path, guarded, methods=[m for m in route.methods if m != "HEAD"])
 
 

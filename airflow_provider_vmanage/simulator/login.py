@@ -17,7 +17,7 @@ from airflow_provider_vmanage.simulator.sessions import Lockout, Session, Sessio
 
 @dataclass
 class LoginCounts:
-    """How often somebody logged in and out."""
+    """How often users logged in and out."""
 
     logins: int = 0
     refused_logins: int = 0

@@ -1,4 +1,4 @@
-"""A plan of an upgrade: which devices, in which waves, what each needs, and what stands in the way.
+"""A plan of an upgrade: which devices, in which waves, what each needs, and what blocks it.
 
 Pure but for :func:`read_fleet`, which makes the fleet-wide calls that a plan needs.
 """
