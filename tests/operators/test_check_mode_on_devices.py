@@ -136,7 +136,7 @@ def test_check_mode_reports_what_a_run_does(
 
 
 def compared(result: dict[str, Any]) -> dict[str, Any]:
-    """Return what check mode and a run have in common."""
+    """Return the part that check mode and a run have in common."""
     rows = [{name: row[name] for name in COMPARED} for row in result["devices"]]
     for row in rows:
         row["reason"] = None if row["reason"] == TAKEN_OVER else row["reason"]
