@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -112,10 +113,11 @@ class Operations:
             return task.poke({})  # type: ignore[typeddict-item]
 
     def _trigger(self) -> Any:
+        trigger = ImageVersionTrigger(
+            file_name=OLD, poke_interval=0.05, max_consecutive_failures=1, deadline=time.time()
+        )
         with fail_without_retry():
-            return asyncio.run(
-                _one_poll(ImageVersionTrigger(file_name=OLD, poke_interval=0.05, max_consecutive_failures=1))
-            )
+            return wait_events.read(asyncio.run(first_event(trigger)))[0]
 
     def _test(self) -> Any:
         return VManageHook().test_connection()
@@ -192,18 +194,6 @@ class Operations:
         with fail_without_retry():
             _ = task.hook.get_conn().server
         return task
-
-
-async def _one_poll(trigger: ImageVersionTrigger) -> dict[str, Any] | None:
-    """The row that the trigger fires with, or None where its first poll that did not fail found nothing."""
-    task = asyncio.get_running_loop().create_task(first_event(trigger))
-    while not task.done():
-        if (wait := trigger._wait) is not None and wait.last_state.startswith("not among"):
-            task.cancel()
-            await asyncio.wait([task])
-            return None
-        await asyncio.sleep(0.001)  # well before the next poll
-    return wait_events.read(task.result())[0]
 
 
 class _BriefWait(TaskWait):
