@@ -184,7 +184,8 @@ class DeviceActionOperator(VManageOperator):
             "payload": {"state": state.as_json(), "deadline": deadline},
         }
         if running := state.running_ids:
-            return DeviceTaskTrigger(process_ids=running, **common)
+            cancel = self.flag(self.cancel_on_kill, "cancel_on_kill")
+            return DeviceTaskTrigger(process_ids=running, cancel_on_kill=cancel, **common)
         return DeviceVersionTrigger(**state.awaited_versions(), **common)
 
     def _end(self, context: Context, state: ActionState) -> dict[str, Any]:

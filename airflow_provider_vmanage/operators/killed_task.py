@@ -28,11 +28,10 @@ def leave_tasks(vmanage_conn_id: str, process_ids: Sequence[str], *, cancel: boo
 
 def _cancel(vmanage_conn_id: str, process_ids: Sequence[str], log: Any) -> None:
     """Ask the manager, in a session of its own, to cancel the tasks; a failure is only logged."""
+    from airflow_provider_vmanage.client.device_actions.cancellation import cancel_tasks_in_time
     from airflow_provider_vmanage.hooks.vmanage import VManageHook
 
     try:
-        with VManageHook(vmanage_conn_id) as hook:
-            for process_id in process_ids:
-                hook.request("POST", f"device/action/status/cancel/{process_id}")
+        cancel_tasks_in_time(lambda: VManageHook(vmanage_conn_id).get_conn(), process_ids)
     except VManageError as err:
         log.warning("The task could not be cancelled: %s", err)

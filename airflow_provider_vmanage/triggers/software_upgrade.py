@@ -1,16 +1,23 @@
 """Triggers for actions on devices: deferred waits for a task of the manager, and for versions on devices.
 
-A trigger only reads, so it may run twice, be moved to another triggerer, or be killed, and nothing is sent twice.
+A running trigger only reads, so it may run twice, be moved to another triggerer, or be stopped, and nothing is sent
+twice. Only an act of a person on the deferred task may cancel the manager's tasks, where that was asked for.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.masking import masked
 from airflow_provider_vmanage.triggers.device_wait import DeviceTrigger
+from airflow_provider_vmanage.waiting.cancellation import cancel_from_loop
 from airflow_provider_vmanage.waiting.device_waits import TaskWait, VersionWait
 from airflow_provider_vmanage.waiting.pace import Wait
+
+log = logging.getLogger(__name__)
 
 
 class DeviceTaskTrigger(DeviceTrigger):
@@ -28,6 +35,8 @@ class DeviceTaskTrigger(DeviceTrigger):
     :param started_at: seconds since 1970 at which the wait began.
     :param max_unavailable: seconds for which the manager may be unavailable in a row; ``None`` until the deadline.
     :param payload: plain JSON that the event carries along.
+    :param cancel_on_kill: ask the manager to cancel the tasks when a person marks the deferred task, or clears it; not
+        when the triggerer stops or passes the wait on. From Airflow 3.3 on.
     """
 
     arguments = (
@@ -38,6 +47,7 @@ class DeviceTaskTrigger(DeviceTrigger):
         "started_at",
         "max_unavailable",
         "payload",
+        "cancel_on_kill",
     )
 
     def __init__(
@@ -49,9 +59,11 @@ class DeviceTaskTrigger(DeviceTrigger):
         started_at: float | None = None,
         max_unavailable: float | None = None,
         payload: Any = None,
+        cancel_on_kill: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.vmanage_conn_id = vmanage_conn_id
+        self.cancel_on_kill = cancel_on_kill
         self.process_ids = list(process_ids)
         self.poll_interval = poll_interval
         self.deadline = deadline
@@ -62,6 +74,18 @@ class DeviceTaskTrigger(DeviceTrigger):
     def new_waits(self) -> list[Wait]:
         """Return one wait for each task."""
         return [TaskWait(one, *self.pace(), started_at=self.started_at) for one in self.process_ids]
+
+    async def on_kill(self) -> None:
+        """Cancel the manager's tasks if that is wanted; Airflow 3.3 calls this after an act of a person alone."""
+        names = ", ".join(self.process_ids)
+        if not self.cancel_on_kill:
+            log.warning("Killed: the manager's task goes on (%s); see its task list", names)
+            return
+        log.warning("Killed: asking the manager to cancel %s; what has begun may go on", names)
+        try:
+            await cancel_from_loop(self.vmanage_conn_id, self.process_ids)
+        except VManageError as err:
+            log.warning("The task could not be cancelled: %s", masked(str(err)))
 
 
 class DeviceVersionTrigger(DeviceTrigger):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
+from airflow_provider_vmanage.client.device_actions import cancellation
 from airflow_provider_vmanage.client.errors import VManagePartialError
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_upgrade import (
@@ -228,3 +230,30 @@ def test_kill_cancels_only_if_asked_to(
     task.on_kill()
     cancelled = [one.path for one in vm.requests if "/status/cancel/" in one.path]
     assert cancelled == [f"/dataservice/device/action/status/cancel/{task.process_ids[0]}"]
+
+
+def test_silent_manager_does_not_hold_a_kill(
+    vm: Simulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connect(vm)
+    assert cancellation.CANCEL_TIMEOUT_S < 5  # the supervisor's patience with a task that it has asked to end
+    monkeypatch.setattr(cancellation, "CANCEL_TIMEOUT_S", 0.3)
+    vm.faults.add("slow", times=None, path="device/action/status/cancel/*", delay=60)
+    task = ActivateSoftwareOperator(task_id="t", devices=NAMES, version=NEW, cancel_on_kill=True)
+    task.process_ids = ["change_partition-1"]
+    before = time.monotonic()
+    task.on_kill()
+    assert time.monotonic() - before < 2
+    assert "could not be cancelled: The manager has not responded" in capsys.readouterr().out
+
+
+def test_refused_cancellation_does_not_keep_the_next_from_it(
+    vm: Simulator, connect: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    connect(vm)
+    task = ActivateSoftwareOperator(task_id="t", devices=NAMES, version=NEW, cancel_on_kill=True)
+    task.process_ids = ["unknown-1", "unknown-2"]
+    task.on_kill()
+    assert [one.path[-9:] for one in vm.requests if "/status/cancel/" in one.path] == ["unknown-1", "unknown-2"]
+    assert "No task with id unknown-1" in capsys.readouterr().out
+    assert vm.counters.open_sessions == 0
