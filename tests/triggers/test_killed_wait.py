@@ -1,4 +1,4 @@
-"""A deferred wait that is killed, stopped or moved: what becomes of the manager's task."""
+"""A deferred wait that is killed, stopped or moved, and the task of the manager behind it."""
 
 from __future__ import annotations
 
