@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_vmanage.client.device_actions.actions import MAX_REFUSALS, ActionKind, verdict_of
+from airflow_provider_vmanage.client.device_actions.actions import ActionKind
 from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest, Decision, decide, find_image
 from airflow_provider_vmanage.client.device_actions.notes import ActionNotes, NoNotes
 from airflow_provider_vmanage.client.device_actions.running_tasks import RunningTasks
@@ -27,7 +27,7 @@ from airflow_provider_vmanage.client.device_actions.selection import (
 )
 from airflow_provider_vmanage.client.device_actions.sending import ActionSender
 from airflow_provider_vmanage.client.device_actions.state import ActionState, DeviceWork, Job, done_word
-from airflow_provider_vmanage.client.device_actions.task_status import read_status
+from airflow_provider_vmanage.client.device_actions.task_status import MAX_REFUSALS, read_status, verdict_of
 from airflow_provider_vmanage.client.device_actions.verification import judge, judge_at_end
 from airflow_provider_vmanage.client.devices import DEVICE_TYPES, Device, list_devices_of_type, read_again
 from airflow_provider_vmanage.client.errors import (

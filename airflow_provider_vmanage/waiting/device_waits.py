@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_vmanage.client.device_actions.actions import MAX_REFUSALS, TaskStatus
-from airflow_provider_vmanage.client.device_actions.task_status import read_status
+from airflow_provider_vmanage.client.device_actions.task_status import MAX_REFUSALS, TaskStatus, read_status
 from airflow_provider_vmanage.client.device_actions.version_state import has_version
 from airflow_provider_vmanage.client.errors import VManageError, VManageRejectedError
 from airflow_provider_vmanage.waiting.events import Event, succeeded, timed_out

@@ -10,12 +10,14 @@ from airflow_provider_vmanage.client.device_actions.actions import (
     ActionKind,
     ImageInput,
     Target,
-    TaskStatus,
     install_body,
-    parse_running_tasks,
-    parse_status,
     partition_body,
     process_id_of,
+)
+from airflow_provider_vmanage.client.device_actions.task_status import (
+    TaskStatus,
+    parse_running_tasks,
+    parse_status,
     verdict_of,
 )
 from airflow_provider_vmanage.client.errors import VManageProtocolError

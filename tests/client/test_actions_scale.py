@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.device_actions.actions import Target, parse_status, verdict_of
+from airflow_provider_vmanage.client.device_actions.actions import Target
 from airflow_provider_vmanage.client.device_actions.state import MAX_ROW_BYTES, DeviceWork
+from airflow_provider_vmanage.client.device_actions.task_status import parse_status, verdict_of
 from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.simulator import Simulator

@@ -19,7 +19,7 @@ from airflow_provider_vmanage.client.assumptions.lists import add_list, all_rows
 from airflow_provider_vmanage.client.assumptions.login import is_error
 from airflow_provider_vmanage.client.assumptions.seen import Seen, Unseen
 from airflow_provider_vmanage.client.assumptions.table import Table
-from airflow_provider_vmanage.client.device_actions.actions import parse_status
+from airflow_provider_vmanage.client.device_actions.task_status import parse_status
 from airflow_provider_vmanage.client.devices import parse_device
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.versions import comparable

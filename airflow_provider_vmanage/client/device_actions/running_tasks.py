@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 
-from airflow_provider_vmanage.client.device_actions.actions import (
-    ActionKind,
+from airflow_provider_vmanage.client.device_actions.actions import ActionKind, Target
+from airflow_provider_vmanage.client.device_actions.state import Job
+from airflow_provider_vmanage.client.device_actions.task_status import (
     RunningTask,
-    Target,
     TaskStatus,
     parse_running_tasks,
+    read_status,
 )
-from airflow_provider_vmanage.client.device_actions.state import Job
-from airflow_provider_vmanage.client.device_actions.task_status import read_status
 from airflow_provider_vmanage.client.errors import VManageCancelledError, VManageError
 from airflow_provider_vmanage.client.session import ManagerSession
 

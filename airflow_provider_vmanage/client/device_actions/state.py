@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from airflow_provider_vmanage.client.device_actions.actions import ActionKind, Target, Verdict
+from airflow_provider_vmanage.client.device_actions.actions import ActionKind, Target
 from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
 from airflow_provider_vmanage.client.device_actions.notes import now_text
+from airflow_provider_vmanage.client.device_actions.task_status import Verdict
 from airflow_provider_vmanage.client.devices import Device
 
 #: characters of a reason, and of the manager's words, that a row holds

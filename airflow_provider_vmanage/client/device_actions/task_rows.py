@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_vmanage.client.device_actions.actions import Target, TaskStatus, verdict_of
+from airflow_provider_vmanage.client.device_actions.actions import Target
+from airflow_provider_vmanage.client.device_actions.task_status import TaskStatus, verdict_of
 from airflow_provider_vmanage.client.errors import VManagePartialError
 
 
