@@ -122,6 +122,10 @@ mutation: $(STAMP) ## a seeded sample of mutants that the tests should kill (MUT
 bench-upload: $(STAMP) ## uploads beside curl, requests and the vendor's SDK (BENCH_ARGS="--rounds 1" is quicker)
 	@scripts/bench-upload.sh $(BENCH_ARGS)
 
+.PHONY: bench-copy
+bench-copy: $(STAMP) ## copies from manager to manager, beside curl down and curl up
+	@scripts/bench-copy.sh $(BENCH_ARGS)
+
 .PHONY: bench-waits
 bench-waits: $(STAMP) ## thousands of waits in one event loop, beside Airflow's HttpSensor
 	@scripts/bench-waits.sh $(BENCH_ARGS)

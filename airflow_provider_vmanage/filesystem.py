@@ -36,8 +36,11 @@ schemes = ["vmanage"]
 
 _FOLDER = "software"
 
-#: bytes that are read at once, however few are asked for
-_BUFFER_BYTES = 1024 * 1024
+#: bytes that are read at once, however few are asked for; larger reads pass it by, without a copy
+_BUFFER_BYTES = 256 * 1024
+
+#: bytes of one read of a copy to a local path
+_BLOCK_BYTES = 1024 * 1024
 
 
 def get_fs(conn_id: str | None, storage_options: dict[str, Any] | None = None) -> VManageFileSystem:
@@ -143,7 +146,7 @@ class VManageFileSystem(AbstractFileSystem):  # type: ignore[misc]
         target.parent.mkdir(parents=True, exist_ok=True)
         with self.open(rpath, "rb") as stream, local_target(target) as file:
             callback.set_size(stream.size)
-            while block := stream.read(_BUFFER_BYTES):
+            while block := stream.read(_BLOCK_BYTES):
                 file.write(block)
                 callback.relative_update(len(block))
 
