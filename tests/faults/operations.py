@@ -19,6 +19,7 @@ from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.operators.software_repository import (
     AddRepoOperator,
     DeleteImageOperator,
+    DownloadImageOperator,
     ListImagesOperator,
     UploadImageOperator,
 )
@@ -52,6 +53,8 @@ class Operations:
 
     def __init__(self, vm: Simulator, run: Callable[..., Any], image: Path) -> None:
         self.vm, self._run, self._image = vm, run, image
+        self._downloaded = image.parent / "downloads" / OLD
+        self._downloaded.parent.mkdir()
         self._process_id = ""
         vm.add_image(OLD)
 
@@ -107,6 +110,10 @@ class Operations:
 
     _logout = _list
 
+    def _download(self) -> Any:
+        task = DownloadImageOperator(task_id="download", file_name=OLD, target=str(self._downloaded))
+        return self._run(self._in_a_session(task))
+
     def _poke(self) -> Any:
         task = self._in_a_session(ImageVersionSensor(task_id="wait", file_name=OLD))
         with task.hook:
@@ -161,16 +168,18 @@ class Operations:
             assert result["sha512"] in (None, _sha512(self._image))
         elif name == "delete":
             assert OLD not in files
+        elif name == "download":
+            assert result["sha512"] == _sha512(self._downloaded)
         elif name == "poke":
             assert (result.is_done, result.xcom_value["version_id"]) == (True, listed[0].version_id)
         elif name == "trigger":
             assert result["version_id"] == listed[0].version_id
-        elif name == "install":
-            assert result["counts"] == {"installed": 1}
-            assert self._edge["availableVersions"] == [INSTALLED]
-        elif name == "activate":
-            assert result["counts"] == {"activated": 1}
-            assert self._edge["version"] == INSTALLED
+        elif name in ("install", "activate"):
+            done, field, value = {
+                "install": ("installed", "availableVersions", [INSTALLED]),
+                "activate": ("activated", "version", INSTALLED),
+            }[name]
+            assert (result["counts"], self._edge[field]) == ({done: 1}, value)
         elif name == "task":
             assert [wait["process_id"] for wait in result["waits"]] == [self._process_id]
             assert self._edge["version"] == INSTALLED
@@ -178,6 +187,11 @@ class Operations:
             assert result[0]
             count = len(files) + len(self.vm.repository.raw_records)
             assert f"can be read: {count} image{'' if count == 1 else 's'}." in result[1]
+
+    def assert_nothing_wrong_is_written(self) -> None:
+        """Whatever happened, the folder of a download holds the whole image or nothing."""
+        written = [path.read_bytes() for path in self._downloaded.parent.iterdir()]
+        assert written in ([], [b"image"])
 
     def assert_nothing_twice(self) -> None:
         """Whatever happened, nothing is there twice, and no action was sent twice for a device.

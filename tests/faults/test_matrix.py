@@ -74,6 +74,7 @@ def test_cell(
         if outcome == "ok":
             operations.assert_done(name, result)
         operations.assert_nothing_twice()
+        operations.assert_nothing_wrong_is_written()
         assert_sessions(fault, vm, f"{caplog.text} {result}", may_leave=may_leave)
         assert bad_logins(vm) <= 1
         if row.says and outcome != "ok":

@@ -11,7 +11,7 @@ import io
 import re
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
 from airflow_provider_vmanage.client.http.responses import Call, judge, transport_error
@@ -79,7 +79,9 @@ def judge_file(call: Call, response: requests.Response) -> FileBody:
         text = head + response.raw.read(_TEXT_BYTES, decode_content=True)
     except HTTPError as err:
         response.close()
-        raise transport_error(call, err) from err
+        # As requests raises it for a body that it reads by itself.
+        broken_off = requests.exceptions.ChunkedEncodingError(err)
+        raise transport_error(call, broken_off if isinstance(err, ProtocolError) else err) from err
     response.close()
     judge(call, _as_text(response, text))
     kind = response.headers.get("Content-Type", "").partition(";")[0] or "JSON"

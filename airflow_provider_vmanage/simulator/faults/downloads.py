@@ -16,6 +16,8 @@ async def cut(context: FaultContext) -> None:
     async def send(message: Message) -> None:
         nonlocal left
         if message["type"] == "http.response.start":
+            size = int(dict(message["headers"]).get(b"content-length", left + 1))
+            left = min(left, size - 1)  # a shorter file is cut just before its end
             await context.exchange.send(message)
             return
         block = message.get("body", b"")[:left]
