@@ -23,14 +23,8 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print the redacted report, to send to us")
     check.add_argument("--write", action="store_true", help="also upload and delete scratch files of 1 MB")
     check.add_argument("-y", "--yes", action="store_true", help="do not ask before --write")
-    check.add_argument(
-        "--expiry",
-        type=float,
-        nargs="?",
-        const=-1.0,
-        metavar="SECONDS",
-        help="also wait for the end of an idle session (31 minutes unless given)",
-    )
+    check.add_argument("--expiry", action="store_true", help="also wait for the end of an idle session")
+    check.add_argument("--idle", type=float, default=1860.0, metavar="SECONDS", help="to wait for that (%(default)s)")
     return parser
 
 
@@ -39,11 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(arguments)
     out = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):  # Airflow logs to the standard output, which is the report's
-        from airflow_provider_vmanage.cli.check import IDLE_S, CheckOptions, check
+        from airflow_provider_vmanage.cli.check import CheckOptions, check
         from airflow_provider_vmanage.cli.errors import run
 
-        idle_s = IDLE_S if args.expiry == -1.0 else args.expiry
-        options = CheckOptions(args.conn_id, args.uri, args.json, args.write, args.yes, idle_s)
+        options = CheckOptions(
+            args.conn_id, args.uri, args.json, args.write, args.yes, args.idle if args.expiry else None
+        )
         return run("check", lambda: check(options, out=out))
 
 

@@ -56,6 +56,7 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "cli": ["airflow_provider_vmanage.cli.definition.get_commands"],
         "extra-links": ["airflow_provider_vmanage.links.SoftwareRepositoryLink"],
         "asset-uris": [
             {

@@ -15,9 +15,6 @@ from airflow_provider_vmanage.client.assumptions.run import check_manager
 from airflow_provider_vmanage.client.assumptions.table import AS_ASSUMED, DIFFERS, NOT_SEEN
 from airflow_provider_vmanage.reports.text_table import count_of, text_table
 
-#: seconds after which Cisco's documents end an idle session (30 minutes), and a minute more
-IDLE_S = 1860.0
-
 #: exit statuses beside FAILED: nothing differs; something differs
 OK, DIFFERENT = 0, 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import conf
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 #: all health checks; a name that DAG files may import
 DEFAULT_CHECKS = ("reachable", "control", "omp", "bfd", "colour", "state", "certificate", "config")
+
+#: seconds beyond the deadline after which Airflow itself ends a deferral whose trigger is lost
+_SAFETY_NET_S = 300.0
 
 #: of the table that is logged at the end
 _COLUMNS = ("device", "wave", "action", "from_version", "running", "default", "reason")
@@ -276,11 +279,9 @@ class UpgradeDevicesOperator(VManageOperator):
         return self._end(context, run, state)
 
     def _defer(self, steps: FleetUpgrade, state: UpgradeState) -> NoReturn:
-        from airflow_provider_vmanage.waiting.deferral import deferral_timeout
-
         deadline = state.until or time.time() + self.timeout
-        trigger, timeout = self._trigger_for(steps, state, deadline), deferral_timeout(deadline + 3 * self.stable_for)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
+        net = timedelta(seconds=max(0.0, deadline - time.time()) + 3 * self.stable_for + _SAFETY_NET_S)
+        self.defer(trigger=self._trigger_for(steps, state, deadline), method_name="execute_complete", timeout=net)
 
     def _trigger_for(self, steps: FleetUpgrade, state: UpgradeState, deadline: float) -> BaseTrigger:
         """Return the trigger of the next wait."""

@@ -90,7 +90,7 @@ def test_scratch_files_are_deleted_after_an_interrupt(
 
 def test_expiry_waits_that_long(uri_of: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
     with Simulator(idle=0.5) as vm:
-        assert main(["check", "--uri", uri_of(vm), "--expiry", "1"]) == 0
+        assert main(["check", "--uri", uri_of(vm), "--expiry", "--idle", "1"]) == 0
     assert "as assumed | D    | A session that is idle for 30 minutes ends" in capsys.readouterr().out
 
 
