@@ -17,17 +17,22 @@ column               type            meaning
 
 The software of devices:
 
-=================  ==============  ===============================================================================
-column             type            meaning
-=================  ==============  ===============================================================================
-``manager``        text            ``https://host:port`` that was asked
-``device``         text            host name
-``role``           text            such as ``vedge`` or ``vsmart``, as the manager says it
-``running``        text            version that runs
-``default``        text            version of the next boot
-``available``      list of text    versions installed beside them; in CSV one text, joined by blanks
-``reachable``      boolean         whether the manager can talk to it; in CSV ``true`` or ``false``
-=================  ==============  ===============================================================================
+===================  ==============  =============================================================================
+column               type            meaning
+===================  ==============  =============================================================================
+``manager``          text            ``https://host:port`` that was asked
+``device``           text            host name
+``device_id``        text            uuid, or chassis number
+``system_ip``        text            system IP
+``site_id``          text            id of the site
+``role``             text            such as ``vedge`` or ``vsmart``, as the manager says it
+``platform_family``  text            family that images are for
+``model``            text            such as ``vedge-C8000V``
+``running``          text            version that runs
+``default``          text            version of the next boot
+``available``        list of text    versions installed beside them; in CSV one text, joined by blanks
+``reachable``        boolean         whether the manager can talk to it; in CSV ``true`` or ``false``
+===================  ==============  =============================================================================
 
 What is not known is null: ``null`` in JSON lines, an empty cell in CSV. An empty list is a file with no rows.
 """
@@ -64,7 +69,20 @@ COLUMNS = (
 )
 
 #: of the software of devices, likewise
-DEVICE_COLUMNS = ("manager", "device", "role", "running", "default", "available", "reachable")
+DEVICE_COLUMNS = (
+    "manager",
+    "device",
+    "device_id",
+    "system_ip",
+    "site_id",
+    "role",
+    "platform_family",
+    "model",
+    "running",
+    "default",
+    "available",
+    "reachable",
+)
 
 #: of the devices of an upgrade, likewise
 UPGRADE_COLUMNS = (
@@ -92,7 +110,10 @@ UPGRADE_COLUMNS = (
     "applied",
 )
 
-_LISTS = ("platform_family", "available")
+#: columns that are no text; an image may be for several families, a device is of one
+_LISTS = {COLUMNS: ("platform_family",), DEVICE_COLUMNS: ("available",), UPGRADE_COLUMNS: ("available",)}
+_BOOLEANS = ("reachable", "changed", "applied")
+_INTEGERS = ("updated_on", "wave")
 
 Row = Mapping[str, Any]
 Encode: TypeAlias = Callable[[Sequence[Row], Sequence[str]], bytes]
@@ -161,22 +182,22 @@ def _csv(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _cell(name, row[name]) for name in columns} for row in rows)
+    writer.writerows({name: _cell(row[name]) for name in columns} for row in rows)
     return text.getvalue().encode()
 
 
-def _cell(name: str, value: Any) -> Any:
+def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    return " ".join(value or ()) if name in _LISTS else value
+    return " ".join(value) if isinstance(value, list | tuple) else value
 
 
 def _parquet(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
     arrow, parquet = _pyarrow()
     kinds = {
-        "updated_on": arrow.int64(),
-        "reachable": arrow.bool_(),
-        **dict.fromkeys(_LISTS, arrow.list_(arrow.string())),
+        **dict.fromkeys(_INTEGERS, arrow.int64()),
+        **dict.fromkeys(_BOOLEANS, arrow.bool_()),
+        **dict.fromkeys(_LISTS[tuple(columns)], arrow.list_(arrow.string())),
     }
     schema = arrow.schema([(name, kinds.get(name, arrow.string())) for name in columns])
     content = io.BytesIO()

@@ -17,9 +17,10 @@ from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_repository import ListImagesOperator
 from airflow_provider_vmanage.operators.software_upgrade import ListDeviceSoftwareOperator
 from airflow_provider_vmanage.simulator import Simulator
-from airflow_provider_vmanage.tables import COLUMNS, DEVICE_COLUMNS, table_file
+from airflow_provider_vmanage.tables import COLUMNS, DEVICE_COLUMNS, UPGRADE_COLUMNS, table_file
 
 NAME = "vmanage-20.12.4-x86_64.tar.gz"
+IDENTITY = ("uuid", "system-ip", "site-id", "device-type", "platformFamily", "device-model")
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -30,15 +31,16 @@ def read(path: Path) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
         return rows
     with path.open(encoding="utf-8", newline="") as file:
-        return [{name: _value(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    return [{name: _value(name, text, is_image="device" not in row) for name, text in row.items()} for row in rows]
 
 
-def _value(name: str, text: str) -> Any:
-    if name in ("platform_family", "available"):
+def _value(name: str, text: str, *, is_image: bool) -> Any:
+    if name == "available" or (name == "platform_family" and is_image):
         return text.split()
-    if name == "updated_on":
+    if name in ("updated_on", "wave"):
         return int(text)
-    return text == "true" if name == "reachable" else text or None
+    return text == "true" if name in ("reachable", "changed", "applied") else text or None
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
@@ -58,22 +60,33 @@ def test_every_release_and_format_gives_the_same_columns(
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
+def test_rows_of_an_upgrade_keep_their_types(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"upgrade{ending}"
+    texts = {name: f"a {name}" for name in UPGRADE_COLUMNS}
+    row = {**texts, "available": ["20.9.4"], "wave": 2, "changed": True, "reachable": True, "applied": False}
+    table_file(path).write("https://vm:443", [row], UPGRADE_COLUMNS)
+    assert read(path) == [{**row, "manager": "https://vm:443"}]
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
 def test_device_software_is_a_file_in_each_format_too(
     ending: str, vm_of_release: Simulator, connect: Callable[..., None], run: Callable[..., Any], tmp_path: Path
 ) -> None:
     connect(vm_of_release)
     vm_of_release.add_device("edge", version="20.9.4", defaultVersion="", availableVersions=["20.9.3", "20.9.2"])
     vm_of_release.add_device("smart", "vsmart", "20.12.4", reachability="unreachable")
+    own, edge, smart = ([device[name] for name in IDENTITY] for device in vm_of_release.devices)
     path = tmp_path / f"devices{ending}"
     assert run(ListDeviceSoftwareOperator(task_id="t", output=str(path))) == {"path": str(path), "count": 3}
     rows = read(path)
     assert [tuple(row) for row in rows] == [DEVICE_COLUMNS] * 3
     manager = vm_of_release.url
     assert [list(row.values()) for row in rows] == [
-        [manager, "edge", "vedge", "20.9.4", None, ["20.9.3", "20.9.2"], True],
-        [manager, "smart", "vsmart", "20.12.4", "20.12.4", [], False],
-        [manager, "vmanage", "vmanage", vm_of_release.version, vm_of_release.version, [], True],
+        [manager, "edge", *edge, "20.9.4", None, ["20.9.3", "20.9.2"], True],
+        [manager, "smart", *smart, "20.12.4", "20.12.4", [], False],
+        [manager, "vmanage", *own, vm_of_release.version, vm_of_release.version, [], True],
     ]
+    assert "vedge-x86" in edge  # one family of a device, and not a list of letters
     only = run(ListDeviceSoftwareOperator(task_id="t", device_type="controller", output=str(path)))
     assert only["count"] == 1
 
