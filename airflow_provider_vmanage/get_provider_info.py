@@ -57,7 +57,10 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "cli": ["airflow_provider_vmanage.cli.definition.get_commands"],
-        "extra-links": ["airflow_provider_vmanage.links.SoftwareRepositoryLink"],
+        "extra-links": [
+            "airflow_provider_vmanage.links.SoftwareRepositoryLink",
+            "airflow_provider_vmanage.links.SoftwareUpgradeLink",
+        ],
         "asset-uris": [
             {
                 "schemes": ["vmanage"],

@@ -14,13 +14,32 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-#: Path of the page. The vendor documents the way to it in the menu (Maintenance > Software Repository), but no source
-#: that we know gives its path, and it may differ by release: this is the start page, which has that menu. The
-#: simulator shows its repository there.
-SOFTWARE_REPOSITORY_PAGE = "/"
+#: Path of the page. The vendor documents the way in the menu (Maintenance > Software Repository or Software Upgrade),
+#: but no source that we know gives a path, or one for a task of the manager, and it may differ by release: this is the
+#: start page, which has that menu. The simulator shows its repository, devices and running tasks there.
+START_PAGE = "/"
 
 
-class SoftwareRepositoryLink(BaseOperatorLink):
+class ManagerLink(BaseOperatorLink):
+    """Leads to the start page of the manager that a task talks to.
+
+    Made of scheme, host and port of the connection alone, so there is nothing secret in it. The manager asks its
+    visitor to sign in.
+    """
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the link, empty where the connection cannot be read.
+
+        Called on the worker when a task ends, with the operator as it ran: each mapped task has a manager of its own.
+        """
+        hook = getattr(operator, "hook", None)
+        try:
+            return f"{hook.settings.base_url}{START_PAGE}" if hook else ""
+        except (AirflowException, VManageError):
+            return ""  # the task itself says what is wrong with its connection
+
+
+class SoftwareRepositoryLink(ManagerLink):
     """Leads to the web page of the manager that a task talks to; there: *Maintenance > Software Repository*.
 
     Made of scheme, host and port of the connection alone, so there is nothing secret in it. The manager asks its
@@ -32,16 +51,18 @@ class SoftwareRepositoryLink(BaseOperatorLink):
         """Return the text of the button."""
         return "Software repository"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the link, empty where the connection cannot be read.
 
-        Called on the worker when a task ends, with the operator as it ran: each mapped task has a manager of its own.
-        """
-        hook = getattr(operator, "hook", None)
-        try:
-            return f"{hook.settings.base_url}{SOFTWARE_REPOSITORY_PAGE}" if hook else ""
-        except (AirflowException, VManageError):
-            return ""  # the task itself says what is wrong with its connection
+class SoftwareUpgradeLink(ManagerLink):
+    """Leads to the web page of the manager whose devices a task is about; there: *Maintenance > Software Upgrade*.
+
+    No source gives the path of a single task of the manager, so none is built from its id: find the task there by the
+    ``process_id`` in the log, the rows and the result.
+    """
+
+    @property
+    def name(self) -> str:
+        """Return the text of the button."""
+        return "Software upgrade"
 
 
 def show_links_now(operator: Any, context: Mapping[str, Any]) -> None:

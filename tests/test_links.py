@@ -13,12 +13,19 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.get_provider_info import get_provider_info
-from airflow_provider_vmanage.links import SoftwareRepositoryLink
+from airflow_provider_vmanage.links import SoftwareRepositoryLink, SoftwareUpgradeLink
 from airflow_provider_vmanage.operators.software_repository import (
     AddRepoOperator,
     DeleteImageOperator,
     ListImagesOperator,
     UploadImageOperator,
+)
+from airflow_provider_vmanage.operators.software_upgrade import (
+    ActivateSoftwareOperator,
+    InstallSoftwareOperator,
+    ListDeviceSoftwareOperator,
+    PlanUpgradeOperator,
+    UpgradeDevicesOperator,
 )
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.sensors.software_upgrade import DeviceTaskSensor, DeviceVersionSensor
@@ -31,6 +38,16 @@ KINDS: dict[type[BaseOperator], dict[str, Any]] = {
     ListImagesOperator: {},
     ImageVersionSensor: {"version": "20.1"},
 }
+
+ON_DEVICES = (
+    ActivateSoftwareOperator,
+    InstallSoftwareOperator,
+    ListDeviceSoftwareOperator,
+    PlanUpgradeOperator,
+    UpgradeDevicesOperator,
+    DeviceVersionSensor,
+    DeviceTaskSensor,
+)
 
 
 class TaskInstance:
@@ -125,6 +142,26 @@ def test_no_connection_no_link() -> None:
     assert link_of(ListImagesOperator(task_id="t", vmanage_conn_id="nowhere")) == ""
 
 
-def test_airflow_knows_the_link() -> None:
-    kind = SoftwareRepositoryLink
-    assert get_provider_info()["extra-links"] == [f"{kind.__module__}.{kind.__name__}"]
+def test_airflow_knows_the_links() -> None:
+    kinds = (SoftwareRepositoryLink, SoftwareUpgradeLink)
+    assert get_provider_info()["extra-links"] == [f"{kind.__module__}.{kind.__name__}" for kind in kinds]
+
+
+def test_link_of_an_action_opens_a_page_with_its_task(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    vm.add_device("edge-1", "vedge", "17.9.4", availableVersions=["17.12.4"])
+    task = ActivateSoftwareOperator(task_id="t", devices=["edge-1"], version="17.12.4", deferrable=True)
+    ti = TaskInstance()
+    with pytest.raises(TaskDeferred):
+        run(task, {"ti": ti})
+    page = requests.get(ti.pushed[SoftwareUpgradeLink().xcom_key], verify=vm.ca_bundle, timeout=10)
+    (process_id,) = task.process_ids
+    assert process_id in page.text
+
+
+@pytest.mark.parametrize("kind", ON_DEVICES)
+def test_tasks_on_devices_lead_to_software_upgrade(kind: Any) -> None:
+    (link,) = kind.operator_extra_links
+    assert link.name == "Software upgrade"

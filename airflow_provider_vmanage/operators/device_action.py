@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_vmanage.client.errors import VManageError, VManagePartialError
 from airflow_provider_vmanage.exceptions import failure_of
+from airflow_provider_vmanage.links import SoftwareUpgradeLink
 from airflow_provider_vmanage.operators.killed_task import leave_tasks
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
 
@@ -49,6 +50,7 @@ class DeviceActionOperator(VManageOperator):
         "check_mode",
         "vmanage_conn_id",
     )
+    operator_extra_links = (SoftwareUpgradeLink(),)
 
     #: name of the action, one of ``ActionKind``
     kind: ClassVar[str]

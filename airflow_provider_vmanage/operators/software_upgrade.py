@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_vmanage.links import SoftwareUpgradeLink
 from airflow_provider_vmanage.masking import MaskedURL
 from airflow_provider_vmanage.operators.device_action import DeviceActionOperator, Devices
 from airflow_provider_vmanage.operators.upgrade_devices import UpgradeDevicesOperator
@@ -207,6 +208,7 @@ class ListDeviceSoftwareOperator(VManageOperator):
     """
 
     template_fields: Sequence[str] = ("device_type", "output_path", "vmanage_conn_id")
+    operator_extra_links = (SoftwareUpgradeLink(),)
     output_path = MaskedURL()
 
     def __init__(

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_vmanage.client.errors import VManageError, VManagePartialError
 from airflow_provider_vmanage.exceptions import failure_of
+from airflow_provider_vmanage.links import SoftwareUpgradeLink
 from airflow_provider_vmanage.masking import MaskedURL
 from airflow_provider_vmanage.operators.killed_task import leave_tasks
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
@@ -100,6 +101,7 @@ class UpgradeDevicesOperator(VManageOperator):
         "check_mode",
         "vmanage_conn_id",
     )
+    operator_extra_links = (SoftwareUpgradeLink(),)
     report_path = MaskedURL()
     output_path = MaskedURL()
 
@@ -296,7 +298,8 @@ class UpgradeDevicesOperator(VManageOperator):
             "payload": payload,
         }
         if state.waits_for == "tasks" and state.action is not None:
-            return DeviceTaskTrigger(process_ids=state.action.running_ids, **common)
+            cancel = self.flag(self.cancel_on_kill, "cancel_on_kill")
+            return DeviceTaskTrigger(process_ids=state.action.running_ids, cancel_on_kill=cancel, **common)
         if state.waits_for == "versions" and state.action is not None:
             return DeviceVersionTrigger(**state.action.awaited_versions(), **common)
         if state.waits_for == "health":  # a device that is healthy at the deadline still has to stay so

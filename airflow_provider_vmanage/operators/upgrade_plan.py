@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_vmanage.links import SoftwareUpgradeLink
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class PlanUpgradeOperator(VManageOperator):
         "allow_downgrade",
         "vmanage_conn_id",
     )
+    operator_extra_links = (SoftwareUpgradeLink(),)
 
     def __init__(
         self,

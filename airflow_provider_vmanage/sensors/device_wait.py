@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_vmanage.exceptions import fail_without_retry
+from airflow_provider_vmanage.links import SoftwareUpgradeLink
 from airflow_provider_vmanage.operators.vmanage import ManagerTask
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 class DeviceSensor(ManagerTask, BaseSensorOperator):
     """Shared behaviour of the sensors for devices: deferral, timeout."""
 
+    operator_extra_links = (SoftwareUpgradeLink(),)
     ui_color = "#e6f1f2"
 
     def __init__(self, *, deferrable: bool, vmanage_conn_id: str, **kwargs: Any) -> None:
