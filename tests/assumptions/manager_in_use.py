@@ -15,8 +15,9 @@ MINUTE_S = 3600.0
 """So that a task of the simulator is running as long as a test."""
 
 
-def settings_of(vm: Simulator) -> ManagerSettings:
-    extra = {"ca_bundle": vm.ca_bundle} if vm.ca_bundle else {}
+def settings_of(vm: Simulator, **extra: str) -> ManagerSettings:
+    if vm.ca_bundle:
+        extra["ca_bundle"] = vm.ca_bundle
     return read_settings(host=vm.url, login=vm.username, password=vm.password, extra=extra)
 
 

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_vmanage.client.assumptions.all import ASSUMPTIONS
 from airflow_provider_vmanage.client.assumptions.gather import UNKNOWN_ID
 from airflow_provider_vmanage.client.assumptions.seen import Observed, Seen
-from airflow_provider_vmanage.client.assumptions.table import DIFFERS, judge
+from airflow_provider_vmanage.client.assumptions.table import AS_ASSUMED, DIFFERS, NOT_SEEN, judge
 from airflow_provider_vmanage.simulator import Simulator
 from tests.assumptions.manager_in_use import MINUTE_S, check, differing, fill
 
@@ -134,6 +134,11 @@ READ_BENDS: dict[str, tuple[str, Bend]] = {
     ),
     "running tasks as data": ("running-tasks-are-a-list", responds("device/action/status/tasks", {"data": []})),
     "rows of a task as text": ("task-status-can-be-read", responds("device/action/status/change*", {"data": "none"})),
+    "limits as words": (
+        "limits-of-tasks-are-minutes",
+        responds("settings/configuration/softwareMaintenance", {"data": [{"downloadTimeoutInMin": "an hour"}]}),
+    ),
+    "tenant without a name": ("tenants-have-ids-and-names", responds("tenant", {"data": [{"tenantId": "1"}]})),
     "unknown task is empty": ("unknown-task-is-refused", responds("device/action/status/software*", {"data": []})),
 }
 
@@ -141,7 +146,7 @@ READ_BENDS: dict[str, tuple[str, Bend]] = {
 @pytest.mark.parametrize("bend", READ_BENDS)
 def test_bend_of_a_read_is_found(bend: str) -> None:
     expected, apply = READ_BENDS[bend]
-    with Simulator(seconds_per_minute=MINUTE_S) as vm:
+    with Simulator(seconds_per_minute=MINUTE_S, tenants=["acme"]) as vm:
         fill(vm)
         apply(vm)
         assert expected in differing(check(vm))
@@ -183,6 +188,7 @@ WRITE_BENDS: dict[str, tuple[str, Bend]] = {
         "change-without-token-is-refused",
         fault("empty_body", f"{SOFTWARE}/{UNKNOWN_ID}", method="DELETE"),
     ),
+    "other bytes": ("download-has-the-bytes-of-the-upload", responds(f"{UPLOAD}/airflow-check-*", "bytes")),
     "second copy": (
         "second-upload-of-a-name-is-refused",
         lambda vm: setattr(vm.repository, "reject_duplicates", False),
@@ -244,3 +250,13 @@ def test_every_assumption_is_bent_by_some_test() -> None:
     # The three assumptions about a list are one function for all lists.
     of_lists = ("-are-a-list", "-have-known-types", "-have-known-fields")
     assert {one.id for one in ASSUMPTIONS if not one.id.endswith(of_lists)} - bent == set()
+
+
+def test_image_of_others_in_the_same_record_stays() -> None:
+    with Simulator(group_by_version=True) as vm:
+        vm.add_image("of-unknown-version.tar.gz")
+        report = check(vm, write=True)
+        assert [image.file_name for image in vm.images] == ["of-unknown-version.tar.gz"]
+    outcomes = {one.assumption.id: one.outcome for one in report.results}
+    assert outcomes["image-is-deleted-by-the-id-of-its-record"] == NOT_SEEN
+    assert outcomes["scratch-files-are-deleted"] == AS_ASSUMED

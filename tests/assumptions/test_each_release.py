@@ -8,9 +8,11 @@ import pytest
 
 from airflow_provider_vmanage.client.assumptions.all import ASSUMPTIONS
 from airflow_provider_vmanage.client.assumptions.gather import MOST_REQUESTS, READS_S
+from airflow_provider_vmanage.client.assumptions.run import check_manager
 from airflow_provider_vmanage.client.assumptions.table import AS_ASSUMED, MARKS, NOT_SEEN, Table
+from airflow_provider_vmanage.client.errors import VManageAuthenticationError, VManageConfigurationError
 from airflow_provider_vmanage.simulator import Simulator
-from tests.assumptions.manager_in_use import MINUTE_S, check, differing, fill
+from tests.assumptions.manager_in_use import MINUTE_S, check, differing, fill, settings_of
 
 INVENTED = {
     "accepted-upload-has-no-body",
@@ -31,7 +33,7 @@ NOT_IN_16_3 = {
 
 
 def test_every_assumption_holds_in_each_release(release: str) -> None:
-    with Simulator(version=release, fleet=8, seconds_per_minute=MINUTE_S) as vm:
+    with Simulator(version=release, fleet=8, seconds_per_minute=MINUTE_S, tenants=["acme"]) as vm:
         fill(vm)
         before = [image.file_name for image in vm.images]
         report = check(vm, write=True)
@@ -94,3 +96,39 @@ def test_ids_of_assumptions_are_unique() -> None:
 def test_unknown_mark_is_an_error() -> None:
     with pytest.raises(ValueError, match="mark is 'X': use one of D, L, C, I, U"):
         Table().add("X", "nowhere", otherwise="Nothing.")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_busy_manager_is_not_seen_instead_of_different(status: int, vm: Simulator) -> None:
+    vm.faults.add("status", times=None, status=status)
+    report = check(vm)
+    lists = [one for one in report.results if one.assumption.id.endswith("-are-a-list")]
+    assert {one.outcome for one in lists} == {NOT_SEEN}
+
+
+@pytest.mark.parametrize(
+    "extra", [{"auth": "jwt"}, {"auth": "api_key", "api_key": "{key}"}], ids=lambda one: one["auth"]
+)
+def test_other_logins_leave_out_what_is_about_cookies(extra: dict[str, str]) -> None:
+    with Simulator(version="20.18.2") as vm:
+        settings = settings_of(vm, **{name: value.format(key=vm.api_key) for name, value in extra.items()})
+        report = check_manager(settings)
+        assert differing(report) == {}
+        outcomes = {one.assumption.id: one.outcome for one in report.results}
+        assert outcomes["good-login-is-empty"] == NOT_SEEN
+        assert outcomes["images-are-a-list"] == AS_ASSUMED
+        assert vm.counters.open_sessions == 0
+
+
+def test_refused_api_key_ends_the_check() -> None:
+    with Simulator(version="20.18.2") as vm:
+        with pytest.raises(VManageAuthenticationError, match="The API key is not accepted"):
+            check_manager(settings_of(vm, auth="api_key", api_key="no-key"))
+        assert len(vm.requests) == 1
+
+
+def test_unknown_tenant_ends_the_check_and_logs_out() -> None:
+    with Simulator(tenants=["acme"]) as vm:
+        with pytest.raises(VManageConfigurationError, match="tenant 'other' fits 0 of 1 tenants"):
+            check_manager(settings_of(vm, tenant="other"))
+        assert vm.counters.open_sessions == 0

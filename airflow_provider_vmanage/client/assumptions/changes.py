@@ -75,6 +75,21 @@ def upload_of_any_name_is_accepted(seen: Seen) -> str | None:
 
 
 @_add(
+    "D",
+    "Cisco, OpenAPI of releases 2022 and 26.1: application/octet-stream, without headers",
+    otherwise="A page or JSON fails the download; without a length, the end of the last chunk counts as complete.",
+)
+def download_has_the_bytes_of_the_upload(seen: Seen) -> str | None:
+    """An image is downloaded as it was uploaded, with its length in Content-Length."""
+    found = seen.response("download")
+    if found.status != 200 or found.is_page:
+        return found.kind
+    if found.digest != seen.facts.get("digest"):
+        return "other bytes"
+    return None if found.headers.get("content-length", "").isdecimal() else "no Content-Length"
+
+
+@_add(
     "L",
     "live capture of 20.18.2.1; Cisco, cross-site request forgery prevention",
     otherwise="Any other 403 counts as a missing role: the token is not renewed, and the task fails.",

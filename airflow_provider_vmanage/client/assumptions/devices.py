@@ -239,6 +239,21 @@ def task_status_can_be_read(seen: Seen) -> str | None:
 
 
 @DEVICES.add(
+    "C",
+    "catalystwan 0.41.6",
+    otherwise="An upgrade with a window needs wave_minutes: without limits it cannot know which wave still fits.",
+)
+def limits_of_tasks_are_minutes(seen: Seen) -> str | None:
+    """The limits of software tasks are one row of minutes: downloadTimeoutInMin and activateTimeoutInMin."""
+    found = seen.response("limits")
+    if found.status != 200:
+        return found.kind
+    row = seen.some_rows("limits")[0]
+    odd = [name for name in ("downloadTimeoutInMin", "activateTimeoutInMin") if not str(row.get(name)).isdecimal()]
+    return f"no minutes in {' and '.join(odd)}" if odd else None
+
+
+@DEVICES.add(
     "U",
     "searched, not found",
     otherwise="While a task is awaited, any refusal is polled again until the limit of the wait.",

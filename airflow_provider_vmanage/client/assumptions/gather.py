@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,11 @@ from urllib.parse import quote
 
 from airflow_provider_vmanage.client.assumptions.seen import Observed, Seen
 from airflow_provider_vmanage.client.auth import Credentials, login_for
-from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.errors import (
+    VManageAuthenticationError,
+    VManageConfigurationError,
+    VManageError,
+)
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.client.http.redaction import Secrets
 from airflow_provider_vmanage.client.http.responses import API_ROOT, Call, SessionDead
@@ -52,8 +57,12 @@ READS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("counters", "device/counters", {}),
     ("tlocs", "device/tloc", {}),
     ("running_tasks", f"{_TASKS}/tasks", {}),
+    ("limits", "settings/configuration/softwareMaintenance", {}),
     ("unknown_task", f"{_TASKS}/software_install-{UNKNOWN_ID}", {}),
 )
+
+#: errors that are not about the manager's behaviour, and end the check
+_BAD_INPUT = (VManageAuthenticationError, VManageConfigurationError)
 
 
 class Probe:
@@ -83,11 +92,11 @@ class Probe:
         """
         try:
             with self._secrets.redacted():
-                credentials: Credentials = login_for(self._settings).open(self._recording())
+                login = login_for(self._settings)
+                credentials: Credentials = login.open(self._recording())
                 self._secrets.add(*credentials.secrets)
-                self._opened = OpenedSession(
-                    credentials, self._recording(), renewable=True, on_secret=self._secrets.add
-                )
+                send, on_secret = self._recording(), self._secrets.add
+                self._opened = OpenedSession(credentials, send, renewable=login.renewable, on_secret=on_secret)
                 if credentials.unfit is not None:
                     raise credentials.unfit
         except BaseException:
@@ -105,17 +114,25 @@ class Probe:
         return self._settings.timeouts.connect, self._settings.timeouts.upload_read
 
     def read_all(self) -> None:
-        """Send every read once; a failure is part of what was seen."""
+        """Send every read once; a failure is part of what was seen.
+
+        :raises VManageAuthenticationError: an API key is not accepted.
+        :raises VManageConfigurationError: there is no such tenant.
+        """
         with self._within(self._seconds):
             try:
-                self._session.get_ready(self._settings.tenant)
+                with self._secrets.redacted():
+                    self._session.get_ready(self._settings.tenant)
+            except _BAD_INPUT:
+                raise
             except (SessionDead, VManageError) as err:
                 self.seen.facts["not ready"] = type(err).__name__
             for name, path, params in READS:
                 self.read(name, path, params)
-            self._read_one(
-                "metadata", self._first("software", "data", "versionId"), f"{SOFTWARE}/package/{{id}}/metadata"
-            )
+            if self.seen.server.user_mode == "provider":
+                self.read("tenants", "tenant")
+            image = self._first("software", "data", "versionId")
+            self._read_one("metadata", image, f"{SOFTWARE}/package/{{id}}/metadata")
             self._read_one("task", self._first("running_tasks", "runningTasks", "processId"), f"{_TASKS}/{{id}}")
 
     def read(self, name: str, path: str, params: dict[str, str] | None = None) -> Observed:
@@ -218,6 +235,7 @@ def _observed(call: Call, path: str, response: requests.Response, seconds: float
         response.text,
         _cookies(response),
         seconds=seconds,
+        digest=hashlib.sha512(response.content).hexdigest(),
     )
 
 

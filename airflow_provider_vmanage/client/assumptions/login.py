@@ -125,6 +125,20 @@ def tenancy_has_known_words(seen: Seen) -> str | None:
     return f"another {' and '.join(odd)}" if odd else None
 
 
+@LOGIN.add(
+    "C",
+    "catalystwan 0.41.6 and sastre 1.28",
+    otherwise="A connection with a tenant is refused, unless its name, sub-domain or id is there.",
+)
+def tenants_have_ids_and_names(seen: Seen) -> str | None:
+    """A provider's list of tenants has tenantId, name and subDomain in each row."""
+    if seen.server.user_mode != "provider":
+        raise Unseen("the user is no provider")
+    rows = seen.some_rows("tenants")
+    odd = sum(not all(row.get(name) for name in ("tenantId", "name", "subDomain")) for row in rows)
+    return f"not so in {odd} of {len(rows)}" if odd else None
+
+
 def _server_row(seen: Seen) -> list[dict[str, object]]:
     found = seen.ok("server")
     data = found.body.get("data") if isinstance(found.body, dict) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import secrets
 import tarfile
@@ -41,13 +42,14 @@ def _try(probe: Probe, prefix: str) -> None:
     content = _archive()
     began = time.monotonic()
     if (listed := _upload(probe, "upload", first, content)) is not None:
+        _download(probe, first, content)
         probe.seen.facts["listed after"] = time.monotonic() - began - probe.seen.responses["upload"].seconds
         _send(probe, "second_upload", first, content)
         probe.seen.facts["copies"] = len(_listed(probe, first))
         if not listed.shares_record and listed.record_id:
             _delete(probe, "delete_by_record", listed.record_id, first)
     other = _upload(probe, "upload_2", second, content)
-    if other is not None and other.file_id and other.file_id != other.record_id:
+    if other is not None and not other.shares_record and other.file_id and other.file_id != other.record_id:
         _delete(probe, "delete_by_file", other.file_id, second)
     _send(probe, "wrong_name", f"{prefix}-3.txt", content)
     for name, headers in (("delete_unknown", {}), ("without_token", {"X-XSRF-TOKEN": None})):
@@ -79,6 +81,13 @@ def _upload(probe: Probe, name: str, file_name: str, content: bytes) -> Software
 def _send(probe: Probe, name: str, file_name: str, content: bytes) -> Observed:
     part = (file_name, io.BytesIO(content), "application/x-gzip")
     return probe.send(name, "POST", f"{SOFTWARE}/package", files={"file": part}, timeout=probe.upload_timeout)
+
+
+def _download(probe: Probe, file_name: str, content: bytes) -> None:
+    probe.seen.facts["digest"] = hashlib.sha512(content).hexdigest()
+    path, query = f"{SOFTWARE}/package", {"imageType": "software"}
+    shown = f"{path}/{{fileName}}"
+    probe.send("download", "GET", f"{path}/{file_name}", shown=shown, params=query, timeout=probe.upload_timeout)
 
 
 def _delete(probe: Probe, name: str, version_id: str, file_name: str) -> None:

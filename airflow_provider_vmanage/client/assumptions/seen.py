@@ -10,6 +10,9 @@ from typing import Any
 
 from airflow_provider_vmanage.client.models import ServerInfo, parse_server_info
 
+#: statuses of a manager, or of a proxy, that say nothing about the call
+_UNAVAILABLE = (429, 502, 503)
+
 
 class Unseen(Exception):
     """What a check needs could not be seen; the text says why and holds no value of the manager."""
@@ -27,6 +30,7 @@ class Observed:
     :param cookies: each ``Set-Cookie`` header.
     :param failure: kind of the error in place of a response.
     :param seconds: from the request to the end of the response.
+    :param digest: SHA-512 of the body.
     """
 
     method: str
@@ -37,6 +41,7 @@ class Observed:
     cookies: tuple[str, ...] = field(default=(), repr=False)
     failure: str | None = None
     seconds: float = 0.0
+    digest: str = field(default="", repr=False)
 
     @property
     def label(self) -> str:
@@ -98,12 +103,12 @@ class Seen:
     def response(self, name: str) -> Observed:
         """Return a response.
 
-        :raises Unseen: there was no request of that name, or no response.
+        :raises Unseen: there was no request of that name, no response, or one of a manager that is busy or starting.
         """
         found = self.responses.get(name)
         if found is None:
             raise Unseen("not asked for")
-        if found.failure:
+        if found.failure or found.status in _UNAVAILABLE:
             raise Unseen(f"{found.label}: {found.kind}")
         return found
 
