@@ -152,7 +152,8 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def describe(vm: Simulator, *, extra: Any = None, **fields: Any) -> None:
         given = {"conn_type": "vmanage", "host": vm.url, "login": vm.username, "password": vm.password, **fields}
-        given["extra"] = extra if isinstance(extra, str) else {"ca_bundle": vm.ca_bundle, **(extra or {})}
+        common = {"ca_bundle": vm.ca_bundle, "requests_per_second": 100}  # the most: waiting for a turn takes real time
+        given["extra"] = extra if isinstance(extra, str) else {**common, **(extra or {})}
         monkeypatch.setenv("AIRFLOW_CONN_VMANAGE_DEFAULT", json.dumps(given))
 
     return describe

@@ -89,7 +89,7 @@ def fleet_of(random: Random, kind: type[DeviceActionOperator]) -> Fleet:
 def vm(recorded_sleeps: list[float], connect: Callable[..., None]) -> Iterator[Simulator]:
     """A manager whose tasks take their minutes, on the clock that the waits of sessions move."""
     with Simulator(seconds_per_minute=60.0, clock=lambda: 1.7e9 + sum(recorded_sleeps)) as manager:
-        connect(manager, extra={"requests_per_second": 100})  # or waiting for a turn would move the clock, too
+        connect(manager)
         yield manager
 
 

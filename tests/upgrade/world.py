@@ -64,6 +64,7 @@ class World:
     def connect(self) -> ManagerSession:
         """Return a session whose waits pass on the clock of the manager."""
         settings = ManagerSettings(
+            requests_per_second=1000.0,  # or a test would really wait
             base_url=self.vm.url,
             username=self.vm.username,
             password=self.vm.password,
