@@ -79,9 +79,10 @@ def image_target(target: str | os.PathLike[str] | ObjectStoragePath, file_name: 
         raise
     except (ValueError, RuntimeError) as err:  # of Python's paths and URLs, and of the stores' libraries
         raise VManageConfigurationError(f"target {masked_url(text)!r} cannot be used: {err}") from err
-    if isinstance(place, Path):
-        return Target(text, partial(local_target, place))
-    return Target(text, partial(_stored, place))
+    # Not by its class: in Airflow 3.1 an ObjectStoragePath is a Path too.
+    if hasattr(place, "fs"):
+        return Target(text, partial(_stored, cast("ObjectStoragePath", place)))
+    return Target(text, partial(local_target, place))
 
 
 @contextmanager

@@ -219,7 +219,7 @@ def test_object_takes_its_name_when_it_is_complete(
 ) -> None:
     row = download(form("memory://bucket/images/image.bin"), checksum=f"sha512:{SHA512}")
     assert {name: memory.cat(name) for name in memory.find("/")} == {"/bucket/images/image.bin": IMAGE}
-    assert row["target"] == "memory://bucket/images/image.bin"
+    assert row["target"].replace(":///", "://") == "memory://bucket/images/image.bin"  # Airflow 3.1 writes three
 
 
 @pytest.mark.parametrize("trouble", ["cut_download", "wrong checksum"])
