@@ -1,3 +1,3 @@
-"""Apache Airflow provider for the software repository of Cisco vManage (Catalyst SD-WAN Manager)."""
+"""Apache Airflow provider for Cisco vManage (Catalyst SD-WAN Manager): software repository and device upgrades."""
 
 __version__ = "0.1.0"
