@@ -25,6 +25,8 @@ from tests.client.action_support import (
     posts_of_one_device,
 )
 
+pytestmark = pytest.mark.slow
+
 #: seconds between the kill and the next run: the task still runs, or has ended
 MEANWHILE_S = {"while the task runs": 0.0, "after the task": 7200.0}
 

@@ -93,6 +93,7 @@ def vm(recorded_sleeps: list[float], connect: Callable[..., None]) -> Iterator[S
         yield manager
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DONE)
 def test_check_mode_reports_what_a_run_does(
     kind: type[DeviceActionOperator],
