@@ -13,7 +13,6 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_provider_vmanage.client.errors import VManageError, VManagePartialError
 from airflow_provider_vmanage.exceptions import failure_of
 from airflow_provider_vmanage.links import SoftwareUpgradeLink
-from airflow_provider_vmanage.links import SoftwareUpgradeLink
 from airflow_provider_vmanage.masking import MaskedURL
 from airflow_provider_vmanage.operators.killed_task import leave_tasks
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
@@ -102,7 +101,6 @@ class UpgradeDevicesOperator(VManageOperator):
         "check_mode",
         "vmanage_conn_id",
     )
-    operator_extra_links = (SoftwareUpgradeLink(),)
     operator_extra_links = (SoftwareUpgradeLink(),)
     report_path = MaskedURL()
     output_path = MaskedURL()
