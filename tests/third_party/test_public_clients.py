@@ -131,6 +131,22 @@ def test_catalystwan_leads_a_whole_window(inventory: str, role: str, vm_of_relea
     assert [(one.action, one.device) for one in vm.actions] == [(action, device["uuid"]) for action in sent]
 
 
+@pytest.mark.parametrize("role", ["vedge", "vsmart"])
+@pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])
+def test_vmngclient_leads_a_whole_window(role: str, vm_of_release: Simulator) -> None:
+    vm = vm_of_release
+    device = vm.add_device("one", role, "20.9.4")
+    vm.add_image("viptela-20.12.5-x86_64.tar.gz")
+    what = [role, "viptela-20.12.5-x86_64.tar.gz", "20.12.5"]
+    response = result_of(run("vmngclient", vm.url, vm.username, vm.password, *what, ca_bundle=vm.ca_bundle))
+    assert response == {"results": [True] * 5, "devices": [["one", True]]}
+    assert (device["version"], device["defaultVersion"], device["availableVersions"]) == ("20.12.5", "20.12.5", [])
+    sent = ["install", "changepartition", "defaultpartition", "removepartition", "reboot"]
+    assert [(one.action, one.device) for one in vm.actions] == [(action, device["uuid"]) for action in sent]
+    assert vm.counters == Counters(1, 0, 1, 0, len(vm.requests))
+    assert {one.status for one in vm.requests} == {200, 302}
+
+
 @pytest.mark.parametrize("release", ["16.3.1"])
 def test_catalystwan_cannot_log_in_where_there_is_no_token_call(vm_of_release: Simulator, files: list[str]) -> None:
     vm = vm_of_release
