@@ -20,26 +20,7 @@ if TYPE_CHECKING:
 START_PAGE = "/"
 
 
-class ManagerLink(BaseOperatorLink):
-    """Leads to the start page of the manager that a task talks to.
-
-    Made of scheme, host and port of the connection alone, so there is nothing secret in it. The manager asks its
-    visitor to sign in.
-    """
-
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the link, empty where the connection cannot be read.
-
-        Called on the worker when a task ends, with the operator as it ran: each mapped task has a manager of its own.
-        """
-        hook = getattr(operator, "hook", None)
-        try:
-            return f"{hook.settings.base_url}{START_PAGE}" if hook else ""
-        except (AirflowException, VManageError):
-            return ""  # the task itself says what is wrong with its connection
-
-
-class SoftwareRepositoryLink(ManagerLink):
+class SoftwareRepositoryLink(BaseOperatorLink):
     """Leads to the web page of the manager that a task talks to; there: *Maintenance > Software Repository*.
 
     Made of scheme, host and port of the connection alone, so there is nothing secret in it. The manager asks its
@@ -51,8 +32,15 @@ class SoftwareRepositoryLink(ManagerLink):
         """Return the text of the button."""
         return "Software repository"
 
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the link, empty where the connection cannot be read.
 
-class SoftwareUpgradeLink(ManagerLink):
+        Called on the worker when a task ends, with the operator as it ran: each mapped task has a manager of its own.
+        """
+        return _start_page_of(operator)
+
+
+class SoftwareUpgradeLink(BaseOperatorLink):
     """Leads to the web page of the manager whose devices a task is about; there: *Maintenance > Software Upgrade*.
 
     No source gives the path of a single task of the manager, so none is built from its id: find the task there by the
@@ -63,6 +51,13 @@ class SoftwareUpgradeLink(ManagerLink):
     def name(self) -> str:
         """Return the text of the button."""
         return "Software upgrade"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the link, empty where the connection cannot be read.
+
+        Called on the worker when a task ends, with the operator as it ran: each mapped task has a manager of its own.
+        """
+        return _start_page_of(operator)
 
 
 def show_links_now(operator: Any, context: Mapping[str, Any]) -> None:
@@ -75,3 +70,11 @@ def show_links_now(operator: Any, context: Mapping[str, Any]) -> None:
     for link in operator.operator_extra_links if task else ():
         if url := link.get_link(operator, ti_key=task):  # as Airflow's task runner does
             task.xcom_push(key=link.xcom_key, value=url)  # type: ignore[union-attr]
+
+
+def _start_page_of(operator: BaseOperator) -> str:
+    hook = getattr(operator, "hook", None)
+    try:
+        return f"{hook.settings.base_url}{START_PAGE}" if hook else ""
+    except (AirflowException, VManageError):
+        return ""  # the task itself says what is wrong with its connection
