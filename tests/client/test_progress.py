@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,12 +13,18 @@ from airflow_provider_vmanage.client.upload.progress import Progress
 MB = 1_000_000
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+class Clock:
     """A clock that a test turns: ``clock.now = 12.0``."""
-    hands = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: hands.now))
-    return hands
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
@@ -35,8 +40,8 @@ def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     return read
 
 
-def test_each_tenth_is_logged_once(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
-    bar = Progress("a.bin", 200 * MB)
+def test_each_tenth_is_logged_once(clock: Clock, lines: Callable[[], list[str]]) -> None:
+    bar = Progress("a.bin", 200 * MB, clock=clock)
     for sent in range(0, 199 * MB, MB):
         clock.now = 1000 + sent / (2 * MB)  # 2 MB/s
         bar.update(sent)
@@ -47,43 +52,39 @@ def test_each_tenth_is_logged_once(clock: SimpleNamespace, lines: Callable[[], l
     assert said[-1] == "a.bin: 90 % of 200.0 MB at 2.0 MB/s, 10 s left"
 
 
-def test_fast_transfer_is_logged_every_three_seconds(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
-    bar = Progress("a.bin", 200 * MB)
+def test_fast_transfer_is_logged_every_three_seconds(clock: Clock, lines: Callable[[], list[str]]) -> None:
+    bar = Progress("a.bin", 200 * MB, clock=clock)
     for sent in range(0, 199 * MB, MB):
         clock.now = 1000 + sent / (10 * MB)  # 10 MB/s
         bar.update(sent)
     assert [line.split()[1] for line in lines()] == ["15", "30", "45", "60", "75", "90"]
 
 
-def test_slow_transfer_is_logged_every_thirty_seconds(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
-    bar = Progress("a.bin", 1000 * MB)
+def test_slow_transfer_is_logged_every_thirty_seconds(clock: Clock, lines: Callable[[], list[str]]) -> None:
+    bar = Progress("a.bin", 1000 * MB, clock=clock)
     for second in range(91):
         clock.now = 1000.0 + second
         bar.update(second * 100_000)
     assert [line.split()[1] for line in lines()] == ["0", "0", "0"]
 
 
-def test_block_that_jumps_over_several_tenths_is_logged_once(
-    clock: SimpleNamespace, lines: Callable[[], list[str]]
-) -> None:
-    bar = Progress("a.bin", 10 * MB)
+def test_block_that_jumps_over_several_tenths_is_logged_once(clock: Clock, lines: Callable[[], list[str]]) -> None:
+    bar = Progress("a.bin", 10 * MB, clock=clock)
     for sent in (4 * MB, 4 * MB + 1, 5 * MB):
         clock.now += 3
         bar.update(sent)
     assert [line.split()[1] for line in lines()] == ["40", "50"]
 
 
-def test_clock_that_stands_still_divides_nothing_by_zero(
-    clock: SimpleNamespace, lines: Callable[[], list[str]]
-) -> None:
-    bar = Progress("a.bin", MB)
+def test_clock_that_stands_still_divides_nothing_by_zero(clock: Clock, lines: Callable[[], list[str]]) -> None:
+    bar = Progress("a.bin", MB, clock=clock)
     bar.update(MB)
     bar.done()
     assert len(lines()) == 1
 
 
-def test_end_is_logged_with_size_duration_and_rate(clock: SimpleNamespace, lines: Callable[[], list[str]]) -> None:
-    bar = Progress("a.bin", 30 * MB)
+def test_end_is_logged_with_size_duration_and_rate(clock: Clock, lines: Callable[[], list[str]]) -> None:
+    bar = Progress("a.bin", 30 * MB, clock=clock)
     clock.now += 2
     bar.done()
     assert lines() == ["a.bin: all 30.0 MB sent in 2.0 s (15.0 MB/s); waiting for the manager to process the image"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
@@ -17,12 +18,14 @@ class Progress:
 
     :param name: of the file.
     :param size: bytes in total.
+    :param clock: seconds that only go forward.
     """
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, size: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._name = name
         self._size = size
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock()
         self._next_percent = _STEP_PERCENT
         self._logged_at = self._started
 
@@ -31,7 +34,7 @@ class Progress:
 
         :param sent: bytes so far.
         """
-        now = time.monotonic()
+        now = self._clock()
         percent = 100 * sent // self._size
         since = now - self._logged_at
         if since < (_MIN_INTERVAL_S if percent >= self._next_percent else _MAX_INTERVAL_S):
@@ -51,7 +54,7 @@ class Progress:
 
     def done(self) -> None:
         """Log that the last byte was sent."""
-        seconds = max(time.monotonic() - self._started, 1e-6)
+        seconds = max(self._clock() - self._started, 1e-6)
         log.info(
             "%s: all %.1f MB sent in %.1f s (%.1f MB/s); waiting for the manager to process the image",
             self._name,
