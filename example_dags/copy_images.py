@@ -31,10 +31,10 @@ with DAG(
         "to": Param("vmanage_branch", type="string", title="To", description="Airflow connection to the other one"),
         "version": Param("20.12.3", type="string", title="Version", description="as the first manager lists it"),
         "folder": Param(
-            "/tmp/",  # noqa: S108
+            "/tmp",  # noqa: S108
             type="string",
             title="Folder for the files",
-            description="Path on the worker, or a URL such as s3://connection@bucket/images/; with a slash at its end",
+            description="Path on the worker, or a URL such as s3://connection@bucket/images",
         ),
     },
     tags=["vmanage", "example"],
@@ -65,7 +65,7 @@ with DAG(
     DownloadImageOperator.partial(
         task_id="archive",
         vmanage_conn_id="{{ params['from'] }}",
-        target="{{ params.folder }}",
+        target="{{ params.folder }}/",  # a folder, in which each image keeps its name
         max_active_tis_per_dagrun=1,
     ).expand(file_name=names)
     # [END download_image]

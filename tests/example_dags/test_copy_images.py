@@ -34,7 +34,7 @@ def test_images_of_one_version_are_copied_and_archived(tmp_path: Path) -> None:
             fields = {"host": manager.url, "login": manager.username, "password": manager.password}
             connection = {"conn_type": "vmanage", **fields, "extra": {"ca_bundle": manager.ca_bundle}}
             environment[f"AIRFLOW_CONN_{conn_id}"] = json.dumps(connection)
-        conf = {"from": "first", "to": "second", "version": "20.12.4", "folder": f"{archive}/"}
+        conf = {"from": "first", "to": "second", "version": "20.12.4", "folder": str(archive)}
 
         def airflow(*arguments: str) -> subprocess.CompletedProcess[str]:
             command = [sys.executable, "-m", "airflow", *arguments]
