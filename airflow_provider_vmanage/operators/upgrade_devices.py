@@ -182,11 +182,11 @@ class UpgradeDevicesOperator(VManageOperator):
         run = self._run
         if run is None or run.state is None:
             return
+        outcome = run.outcome(replace(run.state, stopped_because="killed"), {})
+        run.records.write_page(outcome, has_ended=True)  # first: a cancellation may take the rest of the five seconds
         process_ids = run.state.action.running_ids if run.state.action else []
         cancel = bool(process_ids) and self.flag(self.cancel_on_kill, "cancel_on_kill")
         leave_tasks(self.vmanage_conn_id, process_ids, cancel=cancel, log=self.log)
-        outcome = run.outcome(replace(run.state, stopped_because="killed"), {})
-        run.records.write_page(outcome, has_ended=True)
 
     def _prepare(self, context: Context) -> UpgradeRun:
         """Return the run; all arguments are checked before anything is read."""
