@@ -107,8 +107,8 @@ class UploadImageOperator(VManageOperator):
     were checked against ``checksum``, or null.
 
     :param source: path on the worker, ``http(s)://…``, or a URL that ``ObjectStoragePath`` opens, such as
-        ``s3://conn@bucket/key`` (templated). Nothing is stored in between. User information and query are masked in
-        logs.
+        ``s3://conn@bucket/key``, or ``vmanage://conn@software/<file>`` of another manager (templated). Nothing is
+        stored in between. User information and query are masked in logs.
     :param file_name: exact name on the manager; the last part of ``source`` by default (templated).
     :param checksum: ``sha512:<hex>``, ``sha256:<hex>``, ``md5:<hex>``, or ``file:<path or URL>`` of a published list
         that names ``file_name``: ``sha512sum`` lines, or CSV with a header (templated). Without it, or blank, nothing
