@@ -95,7 +95,7 @@ test-ui: $(STAMP) ## Airflow's pages in real Chromium: connection form, its test
 	@scripts/browser.sh -m pytest -m ui tests/ui $(PYTEST_ARGS)
 
 .PHONY: test-clients
-test-clients: $(STAMP) ## the simulator beside catalystwan, vmngclient and sastre, each in an environment of its own
+test-clients: $(STAMP) ## the simulator beside clients of others, each in an environment of its own
 	@scripts/test-clients.sh
 
 .PHONY: test-matrix

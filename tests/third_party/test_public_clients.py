@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.simulator.simulator import Counters
+from tests.third_party.peers import result_of, run
 
 pytestmark = [pytest.mark.third_party, pytest.mark.timeout(300)]
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
 KEPT, DELETED = "vmanage-20.12.4-x86_64.tar.gz", "vmanage-20.12.5-x86_64.tar.gz"
 UPLOAD, SOFTWARE = "POST device/action/software/package", "device/action/software"
 
@@ -38,23 +34,6 @@ def kept(vm: Simulator) -> list[tuple[str, str]]:
 
 def digest(path: str) -> str:
     return hashlib.sha512(Path(path).read_bytes()).hexdigest()
-
-
-def run(client: str, *arguments: str, ca_bundle: str | None = None) -> subprocess.CompletedProcess[str]:
-    python = ROOT / ".tmp" / client / "bin" / "python"
-    if not python.exists():
-        pytest.fail(f"{python} is missing: make test-clients makes it")
-    surroundings = {"PATH": os.environ["PATH"], "HOME": str(ROOT / ".tmp"), "NO_PROXY": "*"}
-    if ca_bundle:  # the one way to make catalystwan check a certificate during its login
-        surroundings["REQUESTS_CA_BUNDLE"] = ca_bundle
-    command = [str(python), str(HERE / f"with_{client}.py"), *arguments]
-    return subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False, timeout=240)
-
-
-def result_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    assert done.returncode == 0, done.stderr[-2000:]
-    response: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return response
 
 
 def logout_verb(release: str) -> str:
@@ -160,7 +139,7 @@ def test_sastre_logs_in_uploads_lists_deletes_and_logs_out(
     release: str, vm_of_release: Simulator, files: list[str], calls: Callable[..., list[str]]
 ) -> None:
     vm = vm_of_release
-    response = result_of(run("sastre", vm.url, vm.username, vm.password, *files, str(vm.ca_bundle)))
+    response = result_of(run("sastre", "repository", vm.url, vm.username, vm.password, *files, str(vm.ca_bundle)))
     assert (response["listed"], response["left"]) == ([KEPT, DELETED], [KEPT])
     assert kept(vm) == [(KEPT, digest(files[0]))]
     assert vm.counters == Counters(1, 0, 1, 0, len(vm.requests))
@@ -177,7 +156,7 @@ def test_sastre_does_the_same_with_an_api_key(
     vm_of_release: Simulator, files: list[str], calls: Callable[..., list[str]]
 ) -> None:
     vm = vm_of_release
-    response = result_of(run("sastre", vm.url, "", "", *files, str(vm.ca_bundle), vm.api_key))
+    response = result_of(run("sastre", "repository", vm.url, "", "", *files, str(vm.ca_bundle), vm.api_key))
     assert (response["listed"], response["left"]) == ([KEPT, DELETED], [KEPT])
     assert kept(vm) == [(KEPT, digest(files[0]))]
     assert vm.counters.logins == vm.counters.open_sessions == 0
@@ -190,8 +169,8 @@ def test_wrong_password_is_one_refused_login(
     client: str, release: str, vm_of_release: Simulator, files: list[str]
 ) -> None:
     vm = vm_of_release
-    first, last = ([], [str(vm.ca_bundle)]) if client == "sastre" else (["repository"], [])
-    done = run(client, *first, vm.url, vm.username, "wrong-password", *files, *last, ca_bundle=vm.ca_bundle)
+    last = [str(vm.ca_bundle)] if client == "sastre" else []
+    done = run(client, "repository", vm.url, vm.username, "wrong-password", *files, *last, ca_bundle=vm.ca_bundle)
     assert done.returncode != 0
     assert (vm.counters.logins, vm.counters.refused_logins, vm.counters.open_sessions) == (0, 1, 0)
     # Sastre searches for <html> only, and takes the JSON of 20.18 for success until its next call.

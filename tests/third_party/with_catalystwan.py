@@ -1,7 +1,8 @@
 """Run by Python of another environment: a life in the software repository, as users of catalystwan 0.41.6 lead it.
 
 Or, as the first argument says, an upgrade: an image of the manager, or of a remote server, is installed on the
-edges of the inventory and activated; or a whole maintenance window of one role, from install to reboot.
+edges of the inventory and activated; or a whole maintenance window of one role, from install to reboot; or remote
+servers come and go; or the manager activates a version of itself and restarts, while its running tasks are listed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 
 from catalystwan.api.device_action_api import RebootAction  # type: ignore[import-not-found]
 from catalystwan.api.task_status_api import Task  # type: ignore[import-not-found]
+from catalystwan.endpoints.configuration.software_actions import RemoteServer  # type: ignore[import-not-found]
 from catalystwan.session import ManagerSession, create_manager_session  # type: ignore[import-not-found]
 from catalystwan.utils.personality import Personality  # type: ignore[import-not-found]
 
@@ -63,4 +65,29 @@ def reboot(session: ManagerSession, personality: str) -> Task:
     return Task(session, action.action_id)
 
 
-{"repository": repository, "upgrade": upgrade, "window": window}[sys.argv[1]](*sys.argv[2:])
+def servers(url: str, username: str, password: str) -> None:
+    with create_manager_session(url, username, password) as session:
+        calls = session.endpoints.configuration_software_actions
+        fields = {"remote_server_url": "10.0.0.1", "remote_server_user": "u", "remote_server_password": "p"}
+        calls.add_new_remote_server(RemoteServer(remote_server_name="files", remote_server_vpn=0, **fields))
+        (added,) = calls.get_list_of_remote_servers()
+        same = calls.get_remote_server(added.remote_server_id).remote_server_name
+        calls.remove_remote_server(added.remote_server_id)
+        left = len(calls.get_list_of_remote_servers())
+    print(json.dumps({"added": added.remote_server_name, "same": same, "left": left}))  # noqa: T201
+
+
+def restart(url: str, username: str, password: str, version: str) -> None:
+    with create_manager_session(url, username, password) as session:
+        managers = session.endpoints.configuration_device_inventory.get_device_details("controllers")
+        session.restart_imminent()
+        task = session.api.software.activate(managers.filter(personality="vmanage"), version)
+        tasks = session.endpoints.configuration_dashboard_status.find_running_tasks().running_tasks
+        done = task.wait_for_completed(interval_seconds=1)
+        left = session.endpoints.configuration_dashboard_status.find_running_tasks().running_tasks
+    running = [[one.process_id == task.task_id, one.action] for one in tasks]
+    print(json.dumps({"result": done.result, "running": running, "left": len(left)}))  # noqa: T201
+
+
+LIVES = {"repository": repository, "servers": servers, "restart": restart, "upgrade": upgrade, "window": window}
+LIVES[sys.argv[1]](*sys.argv[2:])
