@@ -20,6 +20,9 @@ from airflow_provider_vmanage.simulator.serving import connection_json
 
 ROOT = Path(__file__).resolve().parent.parent
 MEGABYTE = 1024 * 1024
+#: What the edges of the fleet can be upgraded to: six parts in the repository, of which a device shows five.
+EDGE_IMAGES = {"17.09.04a.0.6.1689012345": 45, "17.12.04.0.6740.1708012345": 3}
+EDGE_FAMILIES = ("c8000v", "isr4300", "asr1001x")
 
 
 class ScriptError(Exception):
@@ -104,6 +107,15 @@ def manager(
             content = random.Random(name).randbytes(MEGABYTE)  # noqa: S311
             vm.add_image(name, content, updated_on=int((time.time() - days * 86400) * 1000))
         yield vm
+
+
+def add_edge_images(vm: Simulator) -> None:
+    """Put images for the edges of the fleet on a manager; that of the version they run cannot be deleted."""
+    for version, days in EDGE_IMAGES.items():
+        for family in EDGE_FAMILIES:
+            name = f"{family}-universalk9.{'.'.join(version.split('.')[:3])}.SPA.bin"
+            updated_on = int((time.time() - days * 86400) * 1000)
+            vm.add_image(name, name.encode(), version=version, updated_on=updated_on)
 
 
 def connection_to(vm: Simulator) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from scripts.simulated import (
     MEGABYTE,
     ROOT,
     ScriptError,
+    add_edge_images,
     check_disk,
     check_port,
     chosen_ports,
@@ -37,10 +37,9 @@ from scripts.standalone import USER, Standalone
 STATE = ROOT / ".up"
 IMAGE_SIZE = 64 * MEGABYTE
 NEW, OLD = "20.12.4", "20.12.3"
-#: What the edges of the fleet can be upgraded to: six parts in the repository, of which a device shows five.
-EDGE_IMAGES = {"17.09.04a.0.6.1689012345": 45, "17.12.04.0.6740.1708012345": 3}
-EDGE_FAMILIES = ("c8000v", "isr4300", "asr1001x")
 FLEET, SECONDS_PER_MINUTE = 24, 2.0
+#: loses a transport whenever it reboots: there an upgrade fails, stops, and brings it back
+FAILING = ("vmanage_branch", "site101-edge-1", "biz-internet")
 WATCHED = "20.15.3"  # on_new_image waits for one of its release
 
 #: by the id of the connection: the release, and the images of the very first start with their age in days
@@ -92,6 +91,7 @@ def site(state: Path, ports: list[int]) -> Iterator[Site]:
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         **sample_images(state),
+        **window_settings(state),
     }
     with run_managers(state, ports[1:]) as managers:
         say("Starting Airflow")
@@ -112,6 +112,17 @@ def sample_images(state: Path) -> dict[str, str]:
     return {"VMANAGE_IMAGES": str(images), "VMANAGE_CHECKSUM": f"file:{checksums}"}
 
 
+def window_settings(state: Path) -> dict[str, str]:
+    """Return the variables of upgrade_devices: folder of its reports, minutes as the managers count them, its alert."""
+    reports = state / "reports"
+    reports.mkdir(exist_ok=True)
+    return {
+        "VMANAGE_REPORTS": str(reports),
+        "VMANAGE_MINUTE": str(SECONDS_PER_MINUTE),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "example_dags" / "plugins"),
+    }
+
+
 @contextmanager
 def run_managers(state: Path, ports: list[int]) -> Iterator[Mapping[str, Simulator]]:
     """Run the managers, by the id of their connection."""
@@ -124,16 +135,9 @@ def run_managers(state: Path, ports: list[int]) -> Iterator[Mapping[str, Simulat
             )
             if new:
                 add_edge_images(managers[name])
+        manager_id, device, colour = FAILING
+        managers[manager_id].behave(device, loses_colour=colour)
         yield managers
-
-
-def add_edge_images(vm: Simulator) -> None:
-    """Put images for the edges of the fleet on a manager; that of the version they run cannot be deleted."""
-    for version, days in EDGE_IMAGES.items():
-        for family in EDGE_FAMILIES:
-            name = f"{family}-universalk9.{'.'.join(version.split('.')[:3])}.SPA.bin"
-            updated_on = int((time.time() - days * 86400) * 1000)
-            vm.add_image(name, name.encode(), version=version, updated_on=updated_on)
 
 
 def connections(managers: Mapping[str, Simulator], state: Path) -> list[dict[str, Any]]:
@@ -201,12 +205,15 @@ def ports(state: Path) -> list[int]:
 def welcome(running: Site) -> str:
     """Return where everything is and how to sign in."""
     airflow, managers = running.airflow, running.managers
+    reports = airflow.log.parents[1] / "reports"
     lines = ["", f"Airflow          {airflow.url}    sign in: {USER} / {airflow.password}"]
     for name, vm in managers.items():
         lines.append(f"{name:16} {vm.url}/  vManage {vm.version}; its user: {vm.username} / {vm.password}")
     lines += [
         "",
         f"Trigger any DAG as it is, or fleet_upload with the managers {', '.join(managers)}.",
+        f"upgrade_devices waits for you under Required actions; its report comes to {os.path.relpath(reports)}.",
+        f"With the manager {FAILING[0]} it fails: {FAILING[1]} loses {FAILING[2]} when it reboots.",
         "A browser warns of the managers' certificates: each has an authority of its own.",
         f"Airflow's log is in {os.path.relpath(airflow.log)}. Ctrl-C ends all of it.",
     ]

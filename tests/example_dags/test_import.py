@@ -19,6 +19,7 @@ EXAMPLES = [
     ROOT / "docs" / "load_image.py",
     ROOT / "docs" / "notify_chat.py",
     ROOT / "docs" / "plan_upgrade.py",
+    ROOT / "docs" / "upgrade_fleet.py",
 ]
 
 
