@@ -69,8 +69,8 @@ def test_slow_manager_is_left_within_the_limit(vm: Simulator) -> None:
     ("shape", "known"), [("a", True), ("b", True), ("c", True), ("d", True), ("e", True), ("f", False)]
 )
 def test_end_of_an_idle_session_is_recognised(shape: str, *, known: bool) -> None:
-    with Simulator(dead_session=shape, idle=1.0) as vm:  # type: ignore[arg-type]
-        found = differing(check(vm, idle_s=1.5))
+    with Simulator(dead_session=shape, idle=2.0) as vm:  # type: ignore[arg-type]
+        found = differing(check(vm, idle_s=2.5))
         assert ("idle-session-ends-in-a-known-shape" not in found) is known
 
 

@@ -89,15 +89,16 @@ def test_scratch_files_are_deleted_after_an_interrupt(
 
 
 def test_expiry_waits_that_long(uri_of: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
-    with Simulator(idle=0.5) as vm:
-        assert main(["check", "--uri", uri_of(vm), "--expiry", "--idle", "1"]) == 0
+    with Simulator(idle=2.0) as vm:
+        assert main(["check", "--uri", uri_of(vm), "--expiry", "--idle", "2.5"]) == 0
     assert "as assumed | D    | A session that is idle for 30 minutes ends" in capsys.readouterr().out
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     captured = capsys.readouterr()
     assert captured.out == ""
-    (line,) = [one for one in captured.err.splitlines() if "empty cryptography key" not in one]  # of Airflow's own log
+    assert "Traceback" not in captured.err
+    (line,) = [one for one in captured.err.splitlines() if one.startswith("vmanage ")]  # Airflow may log others
     return line
 
 

@@ -123,12 +123,12 @@ def test_bad_input_of_a_plan_sends_nothing(vm: Simulator, airflow: Run, capsys: 
 
 def test_definition_costs_little_and_imports_nothing() -> None:
     code = (
-        "import sys, time; import airflow.cli.cli_config; before = set(sys.modules); start = time.perf_counter()\n"
+        "import sys, time; import airflow.cli.cli_config; before = set(sys.modules); start = time.process_time()\n"
         "from airflow_provider_vmanage.cli.definition import get_commands; (group,) = get_commands()\n"
-        "spent = time.perf_counter() - start; print(spent * 1000, *sorted(set(sys.modules) - before))"
+        "spent = time.process_time() - start; print(spent * 1000, *sorted(set(sys.modules) - before))"
     )
     spent = []
-    for _ in range(3):  # the best of three: this machine may be busy
+    for _ in range(3):  # the best of three, in time of this process: the machine may be busy
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         milliseconds, *added = ended.stdout.split()
         spent.append(float(milliseconds))
@@ -166,6 +166,6 @@ def test_connection_of_the_database_is_found(vm: Simulator, tmp_path: Path, monk
     fields = ["--conn-host", vm.url, "--conn-login", vm.username, "--conn-password", vm.password, "--conn-extra", extra]
     for command in (["db", "migrate"], ["connections", "add", "lab", "--conn-type", "vmanage", *fields]):
         subprocess.run([sys.executable, "-m", "airflow", *command], capture_output=True, check=True)
-    shown = [sys.executable, "-m", "airflow", "vmanage", "images", "--conn-id", "lab", "-o", "json"]
-    ended = subprocess.run(shown, capture_output=True, text=True, check=True)
-    assert [row["version"] for row in json.loads(ended.stdout)] == ["20.12.4"]
+    command = [sys.executable, "-m", "airflow_provider_vmanage", "check", "--conn-id", "lab", "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(ended.stdout)["release"] == vm.version
