@@ -114,6 +114,10 @@ fuzz: $(STAMP) ## ten minutes of a coverage-guided fuzzer on responses (FUZZ_SEC
 soak: $(STAMP) ## ten minutes of mixed tasks and random faults (SOAK_SECONDS=60 is quicker, SOAK_SEED=2 another run)
 	@scripts/soak.sh
 
+.PHONY: fleet
+fleet: $(STAMP) ## an upgrade killed at each of its moments; upgrades of 1,000 devices against a reference (FLEET_SEEDS=2)
+	@scripts/fleet.sh
+
 .PHONY: mutation
 mutation: $(STAMP) ## a seeded sample of mutants that the tests should kill (MUTATION_SAMPLE=50, MUTATION_SEED=2)
 	@scripts/mutation.sh

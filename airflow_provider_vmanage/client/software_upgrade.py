@@ -56,6 +56,7 @@ class SoftwareUpgrade:
     :param session: the session to use; its owner closes it.
     :param check_mode: read and check everything, send nothing, and return what would be done.
     :param notes: of earlier tries of the same task.
+    :param keeps_notes: the caller clears the notes, once it has stored what they led to.
     :param clock: seconds that only go forward.
     """
 
@@ -65,11 +66,13 @@ class SoftwareUpgrade:
         *,
         check_mode: bool = False,
         notes: ActionNotes | None = None,
+        keeps_notes: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session = session
         self.check_mode = check_mode
         self._notes = notes or NoNotes()
+        self._forgets = not check_mode and not keeps_notes
         self.clock = clock
         self._running = RunningTasks(session, clock)
 
@@ -174,7 +177,7 @@ class SoftwareUpgrade:
                 break
             self.session.sleep(min(_VERIFY_INTERVAL_S, left))
         # A task that has given no verdict is taken over by a retry.
-        if not self.check_mode and (state.has_ended or state.request.reboots):
+        if self._forgets and (state.has_ended or state.request.reboots):
             self._notes.clear()
         return judge_at_end(state)
 
@@ -253,7 +256,7 @@ class SoftwareUpgrade:
         may_have = {key: note.sent_at for note in unclear for key in note.devices if _is_open(decisions, key)}
         if not may_have:
             return
-        if not self.check_mode:
+        if self._forgets:
             self._notes.write([note for note in notes if note not in unclear])
         names = ", ".join(f"{decisions[key].wanted.device.name} ({at})" for key, at in may_have.items())
         error = VManageOutcomeUnknownError(

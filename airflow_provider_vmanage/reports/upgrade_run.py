@@ -112,8 +112,7 @@ class UpgradeRun:
 
     def steps(self) -> FleetUpgrade:
         """Return the steps, in the session of the hook."""
-        actions = self._hook.software_upgrade(notes=self.notes)
-        return FleetUpgrade(self._hook.get_conn(), actions, self.plan, self.policy, keep=self.keep)
+        return FleetUpgrade(self._hook.get_conn(), self.notes, self.plan, self.policy, keep=self.keep)
 
     def keep(self, state: UpgradeState) -> None:
         """Store the state for the next try, and write the page after each wave."""

@@ -12,7 +12,6 @@ from airflow_provider_vmanage.client.device_actions.notes import ActionNotes, No
 from airflow_provider_vmanage.client.health import read_health
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
-from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
 from airflow_provider_vmanage.client.upgrade.opening import open_upgrade, read_devices
 from airflow_provider_vmanage.client.upgrade.outcome import UpgradeOutcome
@@ -120,8 +119,7 @@ class World:
         notes = notes or NoNotes()
         kept = UpgradeState.unpacked(self.kept[-1]) if from_kept and self.kept else None
         state = open_upgrade(session, planned, allowed, kept=kept, notes=notes.read(), clock=self.clock)
-        actions = SoftwareUpgrade(session, notes=notes, clock=self.clock)
-        steps = FleetUpgrade(session, actions, planned, allowed, keep=self.keep, clock=self.clock)
+        steps = FleetUpgrade(session, notes, planned, allowed, keep=self.keep, clock=self.clock)
         state = steps.run(state)
         return UpgradeOutcome(planned, allowed, state, read_devices(session, planned.rows))
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from airflow_provider_vmanage.client.device_actions.notes import ActionNotes
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageError,
@@ -37,7 +38,7 @@ class FleetUpgrade:
     """The steps of an upgrade.
 
     :param session: the session to use.
-    :param actions: sends actions once, and verifies them.
+    :param notes: of what was sent, for the next try; cleared when the end is stored.
     :param plan: the waves.
     :param policy: what is allowed.
     :param keep: stores the state for the next try.
@@ -47,7 +48,7 @@ class FleetUpgrade:
     def __init__(
         self,
         session: ManagerSession,
-        actions: SoftwareUpgrade,
+        notes: ActionNotes,
         plan: PlannedUpgrade,
         policy: UpgradePolicy,
         *,
@@ -56,11 +57,12 @@ class FleetUpgrade:
     ) -> None:
         self.state: UpgradeState | None = None
         self._session = session
-        self._actions = actions
+        self._notes = notes
         self._plan = plan
         self._policy = policy
         self._keep = keep
         self._clock = clock
+        actions = SoftwareUpgrade(session, notes=notes, keeps_notes=True, clock=clock)
         self.steps = WaveSteps(session, actions, plan, policy, keep=keep, clock=clock)
         self._phases: dict[str, Callable[[UpgradeState], UpgradeState]] = {
             "wave": self._begin_wave,
@@ -95,7 +97,7 @@ class FleetUpgrade:
             except VManageError as err:
                 if err.retryable:
                     raise
-                self._next(self.stop(before, err))
+                self.stop(before, err)
             if self.state.waits_for:
                 break
         return self.state
@@ -118,6 +120,8 @@ class FleetUpgrade:
     def _next(self, state: UpgradeState) -> None:
         if self.state is None or state.phase != self.state.phase or state.wave != self.state.wave:
             self._keep(state)
+            if state.has_ended:
+                self._notes.clear()
         self.state = state
 
     def _begin_wave(self, state: UpgradeState) -> UpgradeState:
@@ -190,7 +194,7 @@ class FleetUpgrade:
         return replace(state, unavailable_since=since, waits_for="time")
 
     def stop(self, state: UpgradeState, err: VManageError) -> UpgradeState:
-        """Return the end of the upgrade after a refusal: the devices of the step have failed."""
+        """End the upgrade after a refusal, and return the state: the devices of the step have failed."""
         log.error("The upgrade stops: %s", err)
         rows = (
             []
@@ -203,7 +207,9 @@ class FleetUpgrade:
             if state.action is not None:
                 reason = f"not known, the manager's task goes on: {reason}"
             state = state.end([row], "failed", reason)
-        return self._end(replace(state, stopped_because="failures", warnings=(*state.warnings, err.message)))
+        state = self._end(replace(state, stopped_because="failures", warnings=(*state.warnings, err.message)))
+        self._next(state)
+        return state
 
     def _now(self) -> int:
         return int(self._clock())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from airflow_provider_vmanage.client.device_actions.actions import ActionKind, Target
 from airflow_provider_vmanage.client.device_actions.decisions import find_image
@@ -49,11 +49,13 @@ def open_upgrade(
             f"plan was made on {plan.manager}, and vmanage_conn_id leads to {session.settings.base_url}: "
             "make a plan there"
         )
-    same = kept is not None and kept.digest == plan.digest
-    state = kept if kept is not None and same else UpgradeState(plan.digest, int(clock()))
+    state = kept if kept is not None and kept.digest == plan.digest else UpgradeState(plan.digest, int(clock()))
+    if state.has_ended:
+        return state
     tasks = RunningTasks(session).read()  # before the devices, which show what a task does that ends in between
     devices = read_devices(session, plan.rows)
     under_way = _under_way(plan.rows, devices, state, tasks, notes)
+    ours = under_way | _at_work(plan.rows, devices, tasks, notes)
     images: list[SoftwareImage] | None = None
 
     def missing_image(device: Device, version: str) -> str | None:
@@ -64,7 +66,7 @@ def open_upgrade(
         return found if isinstance(found, str) else None
 
     refuse_stale(
-        [row for row in plan.rows if state.is_open(row) and row.device_id not in under_way],
+        [row for row in plan.rows if state.is_open(row) and row.device_id not in ours],
         devices,
         is_busy=tasks.reason_busy,
         has_image=missing_image,
@@ -113,14 +115,25 @@ def _under_way(
     tasks: RunningTasks,
     notes: Sequence[ActionNote],
 ) -> set[str]:
-    """Return the devices that an earlier try has moved, or that its tasks are at work on."""
-    ids = {row.device_id for row in rows}
-    noted = {key for note in notes if note.process_id for key in note.devices if key in ids}
+    """Return the devices that an earlier try has moved, or may have: they are checked and confirmed in any case."""
+    sent = _at_work(rows, devices, tasks, [note for note in notes if note.may_have_rebooted], (ActionKind.ACTIVATE,))
     moved = {row.device_id for row in rows if state.of(row).moved and runs(devices.get(row.device_id), row.version)}
     going_back = {row.device_id for row in rows if state.of(row).ill is not None}
+    return sent | moved | going_back
+
+
+def _at_work(
+    rows: Sequence[PlannedRow],
+    devices: Mapping[str | None, Device],
+    tasks: RunningTasks,
+    notes: Sequence[ActionNote],
+    kinds: Collection[ActionKind] = _OUR_KINDS,
+) -> set[str]:
+    """Return the devices that notes are about, or that tasks of ours are at work on."""
+    ids = {row.device_id for row in rows}
     targets: list[Target] = [device.as_target() for key, device in devices.items() if key in ids]
-    jobs = tasks.of_ours(_OUR_KINDS, targets)
-    return noted | moved | going_back | {device_id for job in jobs for device_id in job.device_ids}
+    working = {device_id for job in tasks.of_ours(kinds, targets) for device_id in job.device_ids}
+    return working | {key for note in notes for key in note.devices if key in ids}
 
 
 def _baseline(

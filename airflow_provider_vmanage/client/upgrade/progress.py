@@ -81,7 +81,7 @@ class UpgradeState:
     :param action: what the manager is at work on.
     :param good_since: for each device, since when its health is as good as before.
     :param found: devices that ran the wanted version before this upgrade sent anything.
-    :param under_way: devices that an earlier try has moved, or that its tasks are at work on.
+    :param under_way: devices that an earlier try has moved, or may have.
     :param baseline: health before, by device id.
     :param limits: the manager's limits for download and activation, in seconds.
     :param unavailable_since: since when the manager has not been available.

@@ -1,0 +1,104 @@
+"""An upgrade that is killed at one moment, and the try after it, which goes on from what outlived the kill."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
+from airflow_provider_vmanage.client.upgrade.opening import open_upgrade, read_devices
+from airflow_provider_vmanage.client.upgrade.outcome import UpgradeOutcome
+from airflow_provider_vmanage.client.upgrade.planned import parse_plan
+from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
+from tests.client.action_support import Forgetful, Kill, Killed, Notes
+from tests.upgrade.world import World
+
+#: what the next try says of a reboot of which nothing shows whether it was sent
+UNKNOWN = "An earlier try may have sent the action"
+
+
+@dataclass(frozen=True)
+class Case:
+    """An upgrade of three edges in two waves.
+
+    :param has_store: whether notes and state outlive a kill.
+    :param is_deferred: every wait ends the process, as it does where a task is deferred.
+    :param meanwhile: seconds between the kill and the next try.
+    :param knobs: how the second edge behaves.
+    :param rollback: whether an ill device goes back to its earlier version.
+    """
+
+    has_store: bool
+    is_deferred: bool
+    meanwhile: float = 0.0
+    knobs: tuple[tuple[str, Any], ...] = ()
+    rollback: bool = False
+
+
+class KilledUpgrade:
+    """A run that is killed at a moment, and the one after it.
+
+    :param at: which moment; ``None`` for a run that is not killed.
+    """
+
+    def __init__(self, case: Case, at: int | None) -> None:
+        self.case = case
+        self.notes = Notes() if case.has_store else Forgetful()
+        self.outcome: UpgradeOutcome | None = None
+        kill = Kill(at)
+        with World() as self.world:
+            self.world.edges(3)
+            self.world.vm.behave("edge-2", **dict(case.knobs))
+            plan = self.world.plan(wave_sizes=(1, 2))
+            try:
+                self.outcome = self._run(plan, kill)
+            except Killed:
+                self.world.clock.sleep(case.meanwhile)
+                self.outcome = self._run(plan, Kill(None))
+            self.posts = self.world.posts()
+            self.edges = {
+                one["host-name"]: (one["version"], one["defaultVersion"])
+                for one in self.world.vm.devices
+                if one["device-type"] == "vedge"
+            }
+        self.moments = kill.moments
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Return how many devices have ended how."""
+        assert self.outcome
+        return Counter(row["action"] for row in self.outcome.rows())
+
+    @property
+    def is_unknown(self) -> bool:
+        """Return whether it stopped since nothing shows whether a reboot was sent."""
+        assert self.outcome
+        return any(UNKNOWN in one for one in self.outcome.state.warnings)
+
+    def _run(self, plan: dict[str, Any], kill: Kill) -> UpgradeOutcome:
+        session = self.world.connect()
+        planned = parse_plan(plan)
+        policy = self.world.policy(rollback=self.case.rollback, max_failures=1, poll_interval=300.0)
+        kept = self.world.kept[-1] if self.world.kept and self.case.has_store else None
+        kill.arm(session)
+        self.notes.kill = kill
+        state = open_upgrade(
+            session,
+            planned,
+            policy,
+            kept=UpgradeState.unpacked(kept) if kept else None,
+            notes=self.notes.read(),
+            clock=self.world.clock,
+        )
+        steps = self._steps(session, planned, policy, kill)
+        while not (state := steps.advance(state)).has_ended:
+            session.sleep(steps.seconds_to_wait(state))
+            if self.case.is_deferred:
+                state = UpgradeState.unpacked(state.packed())
+                steps = self._steps(session, planned, policy, kill)
+        return UpgradeOutcome(planned, policy, state, read_devices(session, planned.rows))
+
+    def _steps(self, session: Any, planned: Any, policy: Any, kill: Kill) -> FleetUpgrade:
+        keep = kill.around("keep", lambda state: self.world.keep(state))
+        return FleetUpgrade(session, self.notes, planned, policy, keep=keep, clock=self.world.clock)
