@@ -21,15 +21,16 @@ on_three() {
 
 # One release of the manager, and nothing that takes long by its nature.
 quick() {
-  on_three -q -m "not slow" --release 20.12.4 tests/client tests/operators
+  on_three -q -m "not slow and not whole_grid" --release 20.12.4 tests/client tests/operators
 }
 
 tests() {
   on_three
 }
 
+# With the pairs that the tests leave out.
 coverage() {
-  on_three --cov --cov-report=term:skip-covered
+  on_three -m "not whole_airflow and not live and not third_party and not ui and not cluster and not fleet" --cov --cov-report=term:skip-covered
 }
 
 live() {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
 
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.simulator.faults.book import FAULTS
@@ -135,3 +137,12 @@ def cells(troubles: dict[str, Trouble]) -> list[tuple[str, str]]:
         for operation, calls in OPERATIONS.items()
         if any(trouble.hits(*call) for call in (LOGIN, SERVER, *calls))
     ]
+
+
+def third(rows: Sequence[tuple[str, ...]]) -> list[Any]:
+    """The rows, two of three marked as `whole_grid`; each operation, trouble and kind keeps some of its own."""
+    marked = []
+    for row in rows:
+        places = [sorted({other[column] for other in rows}).index(name) for column, name in enumerate(row)]
+        marked.append(pytest.param(*row, marks=[pytest.mark.whole_grid] if sum(places) % 3 else []))
+    return marked
