@@ -44,10 +44,10 @@ def accepted_upload_has_no_body(seen: Seen) -> str | None:
 def upload_is_listed_at_once(seen: Seen) -> str | None:
     """An uploaded image is listed at once."""
     seen.ok("upload")
-    seconds = seen.facts.get("listed after")
-    if seconds is None:
+    lists = seen.facts.get("upload lists")
+    if lists is None:
         return "not listed within the time of the check"
-    return f"only after {seconds:.0f} s" if seconds >= 1 else None
+    return f"only in list {lists}, with a second between two" if lists > 1 else None
 
 
 @_add(

@@ -8,6 +8,7 @@ import secrets
 import tarfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import count
 from urllib.parse import quote
 
 from airflow_provider_vmanage.client.assumptions.gather import SOFTWARE, UNKNOWN_ID, Probe
@@ -40,10 +41,8 @@ def try_changes(probe: Probe, log: Callable[[str], None]) -> None:
 def _try(probe: Probe, prefix: str) -> None:
     first, second = f"{prefix}-1.tar.gz", f"{prefix}-2.tar.gz"
     content = _archive()
-    began = time.monotonic()
     if (listed := _upload(probe, "upload", first, content)) is not None:
         _download(probe, first, content)
-        probe.seen.facts["listed after"] = time.monotonic() - began - probe.seen.responses["upload"].seconds
         _send(probe, "second_upload", first, content)
         probe.seen.facts["copies"] = len(_listed(probe, first))
         if not listed.shares_record and listed.record_id:
@@ -70,12 +69,14 @@ def _upload(probe: Probe, name: str, file_name: str, content: bytes) -> Software
     """Upload and return the image once it is listed; at once ``None`` if it was refused, and not listed either."""
     found = _send(probe, name, file_name, content)
     deadline = time.monotonic() + LISTED_S * (found.status is None or found.status < 400)
-    while True:
+    for lists in count(1):
         if listed := _listed(probe, file_name):
+            probe.seen.facts[f"{name} lists"] = lists
             return listed[0]
         if time.monotonic() >= deadline:
-            return None
+            break
         probe.sleep(PAUSE_S)
+    return None
 
 
 def _send(probe: Probe, name: str, file_name: str, content: bytes) -> Observed:
