@@ -55,6 +55,7 @@ CONTENTS = {
             "waits",
             "deferral",
             "events",
+            "history",
             "retries",
             "reliability",
             "fault-matrix",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, AssetAlias, Param, task
 
 from airflow_provider_vmanage.operators.software_repository import (
     DownloadImageOperator,
@@ -58,6 +58,7 @@ with DAG(
         task_id="copy",
         vmanage_conn_id="{{ params.to }}",
         max_active_tis_per_dagrun=1,  # one upload at a time
+        outlets=[AssetAlias("vmanage_images")],
     ).expand(source=sources(names))
     # [END copy]
 

@@ -11,7 +11,7 @@ import os
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, AssetAlias, Param, task
 
 from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
 
@@ -64,6 +64,7 @@ with DAG(
         pool="vmanage_uploads",
         retries=2,
         retry_delay=timedelta(minutes=2),
+        outlets=[AssetAlias("vmanage_images")],  # an event for each manager
     ).expand(vmanage_conn_id=names)
     # [END mapped_upload]
 

@@ -13,7 +13,7 @@ import os
 from datetime import datetime, timedelta, timezone
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, AssetAlias, Param
 
 from airflow_provider_vmanage.operators.software_repository import (
     ApplyRepositoryOperator,
@@ -118,6 +118,7 @@ with DAG(
         source="{{ params.image }}",
         checksum="{{ params.checksum }}",
         not_after="{{ params.not_after }}",
+        outlets=[AssetAlias("vmanage_images")],
     )
 
     # [START wait]
@@ -131,7 +132,12 @@ with DAG(
     # [END wait]
 
     # [START apply]
-    apply = ApplyRepositoryOperator(task_id="apply", plan="{{ ti.xcom_pull('plan') }}", max_deletions=5)
+    apply = ApplyRepositoryOperator(
+        task_id="apply",
+        plan="{{ ti.xcom_pull('plan') }}",
+        max_deletions=5,
+        outlets=[AssetAlias("vmanage_images")],
+    )
     # [END apply]
 
     report = ListImagesOperator(task_id="report")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, AssetAlias, Param
 
 from airflow_provider_vmanage.operators.software_repository import (
     AddRemoteImageOperator,
@@ -77,6 +77,7 @@ with DAG(
         task_id="image",
         remote_server="{{ params.server }}",
         file_name="{{ params.image }}",
+        outlets=[AssetAlias("vmanage_images")],
     )
     # [END add_remote_image]
 
@@ -87,6 +88,7 @@ with DAG(
         protect="{{ params.protect }}",
         older_than="90d",
         check_mode="{{ not params.delete }}",
+        outlets=[AssetAlias("vmanage_images")],
     )
     # [END prune]
 

@@ -12,7 +12,7 @@ import os
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, AssetAlias, Param, task
 
 from airflow_provider_vmanage.operators.software_repository import (
     AddRepoOperator,
@@ -91,6 +91,7 @@ with DAG(
         task_id="add_repository",
         version_name="{{ params.repository_name }}",
         version_url="{{ params.repository_url }}",
+        outlets=[AssetAlias("vmanage_images")],
     )
     # [END add_repo]
 
@@ -100,6 +101,7 @@ with DAG(
         source="{{ params.image }}",
         checksum="{{ params.checksum or '' }}",
         trigger_rule="none_failed",  # also where no URL was to be added
+        outlets=[AssetAlias("vmanage_images")],  # becomes the image's asset, with an event
         # One upload at a time per manager: create a pool with one slot and name it here.
         # pool="vmanage_default",
     )
@@ -120,6 +122,7 @@ with DAG(
     delete_previous = DeleteImageOperator(
         task_id="delete_previous",
         version="{{ params.previous_version }}",
+        outlets=[AssetAlias("vmanage_images")],
     )
     # [END delete_image]
 

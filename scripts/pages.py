@@ -23,6 +23,7 @@ DOCS = ROOT / "docs"
 BLOCK = re.compile(r"(<!-- pages: (\w+)(?: ([^>]*?))? -->\n).*?(\n<!-- pages: end -->)", re.DOTALL)
 MESSAGE = re.compile(r'^\| (?:<a id="[^"]*"></a>)?(?=[`*])(.+?) \|', re.MULTILINE)
 WORDS_OF_AN_ANCHOR = 7
+LANGUAGES = {".py": "python", ".sql": "sql"}
 
 
 def file_example(what: str) -> str:
@@ -34,11 +35,13 @@ def file_example(what: str) -> str:
     path, _, name = what.partition(" ")
     text = (ROOT / path).read_text(encoding="utf-8")
     if name:
-        found = re.search(rf"^ *# \[START {name}\]\n(.*?)^ *# \[END {name}\]\n", text, re.MULTILINE | re.DOTALL)
+        found = re.search(
+            rf"^ *(?:#|--) \[START {name}\]\n(.*?)^ *(?:#|--) \[END {name}\]\n", text, re.MULTILINE | re.DOTALL
+        )
         if found is None:
             raise ValueError(f"{path} has no part between [START {name}] and [END {name}]")
         text = textwrap.dedent(found.group(1))
-    return f"```python\n{text.rstrip()}\n```"
+    return f"```{LANGUAGES[Path(path).suffix]}\n{text.rstrip()}\n```"
 
 
 MAKERS: dict[str, Callable[[str], str]] = {

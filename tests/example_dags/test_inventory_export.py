@@ -1,4 +1,4 @@
-"""The inventory DAG: a file and rows for every manager that responds, and no row twice."""
+"""The inventory DAG: files and rows for every manager that responds, and a history of them."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class Inventory:
         ended = self._airflow("dags", "test", "inventory_export", f"2026-01-{day:02}", "--conf", self.conf)
         return ended.stdout + ended.stderr
 
-    def rows(self, columns: str) -> list[tuple[Any, ...]]:
+    def rows(self, columns: str, table: str = "vmanage_images") -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.database)) as database:
-            return database.execute(f"SELECT {columns} FROM vmanage_images ORDER BY connection, file_name").fetchall()  # noqa: S608
+            return database.execute(f"SELECT {columns} FROM {table} ORDER BY run_id, connection, rowid").fetchall()  # noqa: S608
 
     def _airflow(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "airflow", *arguments]
@@ -60,11 +60,12 @@ class Inventory:
 
 @pytest.mark.whole_airflow
 @pytest.mark.timeout(400)
-def test_table_holds_the_last_list_of_each_manager(tmp_path: Path, connect: Callable[..., None]) -> None:
+def test_tables_keep_the_lists_of_every_run(tmp_path: Path, connect: Callable[..., None]) -> None:
     with Simulator() as north, Simulator() as south:
         north.add_image(FIRST)
         south.add_image(FIRST)
         south.add_image(SECOND)
+        south.add_device("branch-1", version="17.09.04a.0.6", site_id=7)
         inventory = Inventory(tmp_path, north=north, south=south)
 
         log = inventory.run(day=1)
@@ -73,10 +74,14 @@ def test_table_holds_the_last_list_of_each_manager(tmp_path: Path, connect: Call
             ("south", south.url, "20.12.3", FIRST, "vmanage", '["vmanage"]'),
             ("south", south.url, "20.12.4", SECOND, "vmanage", '["vmanage"]'),
         ], log
-        assert [moment for (moment,) in inventory.rows("updated_on")] == [
+        assert sorted(moment for (moment,) in inventory.rows("updated_on")) == sorted(
             image.updated_on for vm in (north, south) for image in vm.images
-        ]
-        written = (tmp_path / "south.jsonl").read_text().splitlines()
+        )
+        devices = "connection, device, site_id, running, running_order, reachable"
+        assert ("south", "branch-1", "7", "17.09.04a.0.6", "0017.0009.0004a", 1) in inventory.rows(
+            devices, "vmanage_devices"
+        )
+        written = (tmp_path / "south-images.jsonl").read_text().splitlines()
         assert [json.loads(line)["file_name"] for line in written] == [FIRST, SECOND]
 
         # The north has nothing left, and the south refuses every login.
@@ -85,9 +90,12 @@ def test_table_holds_the_last_list_of_each_manager(tmp_path: Path, connect: Call
             hook.delete_image(file_name=FIRST)
         inventory.connect("south", south, password="wrong")
         log = inventory.run(day=2)
-        assert inventory.rows("connection, file_name") == [("south", FIRST), ("south", SECOND)], log
+        assert inventory.rows("connection", "vmanage_snapshots") == [("north",), ("south",), ("north",)], log
 
         north.add_image(THIRD)
         inventory.connect("south", south)
         log = inventory.run(day=3)
-        assert inventory.rows("connection, file_name") == [("north", THIRD), ("south", FIRST), ("south", SECOND)], log
+        assert inventory.rows("connection, file_name") == [
+            *[("north", FIRST), ("south", FIRST), ("south", SECOND)],
+            *[("north", THIRD), ("south", FIRST), ("south", SECOND)],
+        ], log

@@ -34,6 +34,18 @@ CHOSEN: list[tuple[str, dict[str, Any]]] = [
     ("upgrade_devices", {}),
 ]
 
+#: by task: the actions in its asset events. A plan that changes nothing and a check mode have none.
+EVENTS = {
+    ("copy_images", "copy"): ["uploaded"],
+    ("upgrade_prep", "add_repository"): ["added"],
+    ("upgrade_prep", "upload_image"): ["uploaded"],
+    ("upgrade_prep", "delete_previous"): ["deleted"],
+    ("fleet_upload", "upload"): ["unchanged", "uploaded", "uploaded", "uploaded"],
+    ("maintenance_window", "upload"): ["unchanged"],
+    ("inventory_export", "export.load"): ["rows"] * 2,
+    ("repository_upkeep", "image"): ["added"] * 2,
+}
+
 # One Airflow for all of them, since its start is what takes the time. The test approves; no retry is waited for.
 RUN = """
 import json, sys
@@ -94,10 +106,28 @@ def test_every_example_ends_well_in_what_make_up_starts(environment: dict[str, s
     assert ended == [[name, "success"] for name, _ in CHOSEN], log
     assert {name for name, _ in CHOSEN} == EXAMPLES
     with closing(sqlite3.connect(tmp_path / "inventory.db")) as database:
-        managers = database.execute("SELECT DISTINCT connection FROM vmanage_images ORDER BY 1").fetchall()
-    assert [name for (name,) in managers] == sorted(up.MANAGERS)
+        for table in ("vmanage_snapshots", "vmanage_images", "vmanage_devices"):
+            managers = database.execute(f"SELECT DISTINCT connection FROM {table} ORDER BY 1").fetchall()  # noqa: S608
+            assert [name for (name,) in managers] == sorted(up.MANAGERS)
     (report,) = (tmp_path / "reports").iterdir()
     assert "upgrade_devices" in report.read_text()
+    assert events_by_task(tmp_path / "airflow" / "airflow.db") == EVENTS
+
+
+def events_by_task(database: Path) -> dict[tuple[str, str], list[str]]:
+    """The actions in the asset events of each task, in order; an event of an image names it."""
+    with closing(sqlite3.connect(database)) as connection:
+        found = connection.execute(
+            "SELECT source_dag_id, source_task_id, uri, asset_event.extra"
+            " FROM asset_event JOIN asset ON asset.id = asset_id ORDER BY asset_event.id"
+        ).fetchall()
+    actions: dict[tuple[str, str], list[str]] = {}
+    for dag_id, task_id, uri, extra in found:
+        row = json.loads(extra)
+        if row.get("file_name"):
+            assert uri.endswith(f"/software/{row['file_name']}")
+        actions.setdefault((dag_id, task_id), []).append(row.get("action", "rows"))
+    return actions
 
 
 def _paths(given: dict[str, Any], environment: dict[str, str], folder: Path) -> dict[str, Any]:

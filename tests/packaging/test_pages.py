@@ -35,7 +35,7 @@ def test_page_shows_no_raw_directive(page: Path) -> None:
 def test_every_block_of_a_page_names_its_language(page: Path) -> None:
     fences = re.findall(r"^```(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(fences) % 2 == 0
-    assert {*fences[::2]} <= {"python", "json", "sh", "text", "yaml", "dockerfile"}
+    assert {*fences[::2]} <= {"python", "sql", "json", "sh", "text", "yaml", "dockerfile"}
     assert {*fences[1::2]} <= {""}
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,7 +16,7 @@ import requests
 
 from scripts.simulated import ROOT, image_name
 from scripts.standalone import Standalone
-from scripts.up import MANAGERS, WATCHED, site
+from scripts.up import MANAGERS, NEW, WATCHED, site
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(590)]
 
@@ -84,8 +85,22 @@ def test_addresses_are_printed_and_ctrl_c_leaves_no_process(up: subprocess.Popen
     assert [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
 
 
+def runs(airflow: Standalone, dag_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = airflow.call("GET", f"dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
+    return found
+
+
 def states(airflow: Standalone, dag_id: str) -> list[str]:
-    return [run["state"] for run in airflow.call("GET", f"dags/{dag_id}/dagRuns?limit=100")["dag_runs"]]
+    return [run["state"] for run in runs(airflow, dag_id)]
+
+
+def asset_events(airflow: Standalone) -> list[tuple[Any, ...]]:
+    """DAG, task, action and file of each event that a task made."""
+    found = airflow.call("GET", "assets/events?limit=100")["asset_events"]
+    return [
+        (one["source_dag_id"], one["source_task_id"], one["extra"].get("action"), one["extra"].get("file_name"))
+        for one in found
+    ]
 
 
 def test_examples_succeed_and_an_image_starts_the_waiting_one(tmp_path: Path) -> None:
@@ -96,7 +111,10 @@ def test_examples_succeed_and_an_image_starts_the_waiting_one(tmp_path: Path) ->
         for dag_id in AS_IT_IS:
             airflow.start_run(dag_id)
         for dag_id in AS_IT_IS:
-            airflow.wait(lambda dag_id=dag_id: states(airflow, dag_id) == ["success"], 240, f"good end of {dag_id}")
+            # inventory_export runs again after each change of the others
+            airflow.wait(lambda dag_id=dag_id: {*states(airflow, dag_id)} == {"success"}, 240, f"good end of {dag_id}")
+        assert ("upgrade_prep", "upload_image", "uploaded", image_name(NEW)) in asset_events(airflow)
+        assert "asset_triggered" in [run["run_type"] for run in runs(airflow, "inventory_export")]
 
         airflow.start_run("fleet_upload", image=str(tmp_path / "images" / image_name(WATCHED)))
         airflow.wait(lambda: states(airflow, "on_new_image") == ["success"], 180, "run that the image starts")
