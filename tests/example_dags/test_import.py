@@ -16,10 +16,13 @@ except ImportError:  # Airflow 3.1
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [
     *sorted((ROOT / "example_dags").glob("*.py")),
+    ROOT / "docs" / "compare_managers.py",
+    ROOT / "docs" / "expand_operators.py",
     ROOT / "docs" / "load_image.py",
     ROOT / "docs" / "notify_chat.py",
     ROOT / "docs" / "plan_upgrade.py",
     ROOT / "docs" / "upgrade_fleet.py",
+    ROOT / "docs" / "upload_metrics.py",
 ]
 
 
