@@ -6,11 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
-from airflow_provider_vmanage.client.upgrade.opening import open_upgrade, read_devices
 from airflow_provider_vmanage.client.upgrade.outcome import UpgradeOutcome
-from airflow_provider_vmanage.client.upgrade.planned import parse_plan
-from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
 from tests.client.action_support import Forgetful, Kill, Killed, Notes
 from tests.upgrade.world import World
 
@@ -34,6 +30,7 @@ class Case:
     meanwhile: float = 0.0
     knobs: tuple[tuple[str, Any], ...] = ()
     rollback: bool = False
+    max_failures: int = 1
 
 
 class KilledUpgrade:
@@ -48,6 +45,7 @@ class KilledUpgrade:
         self.outcome: UpgradeOutcome | None = None
         kill = Kill(at)
         with World() as self.world:
+            self._keep = self.world.keep
             self.world.edges(3)
             self.world.vm.behave("edge-2", **dict(case.knobs))
             plan = self.world.plan(wave_sizes=(1, 2))
@@ -78,27 +76,16 @@ class KilledUpgrade:
 
     def _run(self, plan: dict[str, Any], kill: Kill) -> UpgradeOutcome:
         session = self.world.connect()
-        planned = parse_plan(plan)
-        policy = self.world.policy(rollback=self.case.rollback, max_failures=1, poll_interval=300.0)
-        kept = self.world.kept[-1] if self.world.kept and self.case.has_store else None
         kill.arm(session)
         self.notes.kill = kill
-        state = open_upgrade(
-            session,
-            planned,
-            policy,
-            kept=UpgradeState.unpacked(kept) if kept else None,
-            notes=self.notes.read(),
-            clock=self.world.clock,
+        self.world.keep = kill.around("keep", self._keep)  # type: ignore[method-assign]
+        return self.world.upgrade(
+            plan,
+            notes=self.notes,
+            session=session,
+            from_kept=self.case.has_store,
+            is_deferred=self.case.is_deferred,
+            rollback=self.case.rollback,
+            max_failures=self.case.max_failures,
+            poll_interval=300.0,
         )
-        steps = self._steps(session, planned, policy, kill)
-        while not (state := steps.advance(state)).has_ended:
-            session.sleep(steps.seconds_to_wait(state))
-            if self.case.is_deferred:
-                state = UpgradeState.unpacked(state.packed())
-                steps = self._steps(session, planned, policy, kill)
-        return UpgradeOutcome(planned, policy, state, read_devices(session, planned.rows))
-
-    def _steps(self, session: Any, planned: Any, policy: Any, kill: Kill) -> FleetUpgrade:
-        keep = kill.around("keep", lambda state: self.world.keep(state))
-        return FleetUpgrade(session, self.notes, planned, policy, keep=keep, clock=self.world.clock)

@@ -81,6 +81,15 @@ def test_accepted_failures_are_no_error(world: World) -> None:
     world.upgrade(world.plan(), max_failures=1, accept_failures=True).raise_unless_done()
 
 
+def test_failures_beyond_the_budget_in_the_last_wave_are_an_error(world: World) -> None:
+    world.edges(3)
+    world.vm.behave("edge-1", fails_at="activation")
+    outcome = world.upgrade(world.plan(wave_sizes=(3,)), accept_failures=True)
+    assert Counter(actions_of(outcome).values()) == {"failed": 1, "upgraded": 2}
+    with pytest.raises(VManagePartialError, match="stopped because of failures"):
+        outcome.raise_unless_done()
+
+
 def test_ill_device_goes_back_to_its_earlier_version(world: World) -> None:
     world.edges(3)
     world.vm.behave("edge-1", loses_colour=COLOUR)

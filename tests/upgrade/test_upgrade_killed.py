@@ -24,6 +24,9 @@ CASES = {
     "store, failed activation, after the task": Case(
         has_store=True, is_deferred=False, meanwhile=7200.0, knobs=(("fails_at", "activation"),)
     ),
+    "store, failed activation, no failure allowed": Case(
+        has_store=True, is_deferred=True, knobs=(("fails_at", "activation"),), max_failures=0
+    ),
     "no store, healthy": Case(has_store=False, is_deferred=True),
     "no store, ill, after the task": Case(has_store=False, is_deferred=False, meanwhile=7200.0, knobs=ILL),
 }

@@ -51,6 +51,7 @@ class World:
         self.clock = Clock()
         self.vm = Simulator(clock=self.clock, **{"seconds_per_minute": 60.0, **options})
         self.kept: list[str] = []
+        self.deferred: list[str] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> World:
@@ -108,11 +109,13 @@ class World:
         notes: ActionNotes | None = None,
         session: ManagerSession | None = None,
         from_kept: bool = False,
+        is_deferred: bool = False,
         **policy: Any,
     ) -> UpgradeOutcome:
         """Run an upgrade to its end and return its outcome.
 
         :param from_kept: go on from what the last one has kept.
+        :param is_deferred: every wait ends the process, as it does where a task is deferred.
         """
         session = session or self.connect()
         planned, allowed = parse_plan(plan), self.policy(**policy)
@@ -120,7 +123,12 @@ class World:
         kept = UpgradeState.unpacked(self.kept[-1]) if from_kept and self.kept else None
         state = open_upgrade(session, planned, allowed, kept=kept, notes=notes.read(), clock=self.clock)
         steps = FleetUpgrade(session, notes, planned, allowed, keep=self.keep, clock=self.clock)
-        state = steps.run(state)
+        while not (state := steps.advance(state)).has_ended:
+            session.sleep(steps.seconds_to_wait(state))
+            if is_deferred:
+                self.deferred.append(state.packed())
+                state = UpgradeState.unpacked(self.deferred[-1])
+                steps = FleetUpgrade(session, notes, planned, allowed, keep=self.keep, clock=self.clock)
         return UpgradeOutcome(planned, allowed, state, read_devices(session, planned.rows))
 
     def keep(self, state: UpgradeState) -> None:

@@ -34,6 +34,13 @@ log = logging.getLogger(__name__)
 _UNAVAILABLE = (VManageUnavailableError, VManageSessionExpiredError, VManageProtocolError)
 
 
+#: why devices were left as they were, by what has stopped the upgrade
+_NOT_BEGUN = {
+    "failures": "too many devices have failed",
+    "window": "the window ends before the wave could",
+}
+
+
 class FleetUpgrade:
     """The steps of an upgrade.
 
@@ -125,21 +132,22 @@ class FleetUpgrade:
         self.state = state
 
     def _begin_wave(self, state: UpgradeState) -> UpgradeState:
+        is_exceeded = self._policy.is_exceeded(state.failures, len(self._plan.rows))
         if state.stopped_because or state.wave >= len(self._plan.waves):
-            return self._end(state)
+            return self._end(replace(state, stopped_because="failures") if is_exceeded else state)
         rows = self.steps.open(state)
         if not rows:
-            return (
-                replace(state, wave=state.wave + 1)
-                if not self.steps.going_back(state)
-                else self._record(state).go("roll_back")
-            )
-        if self._policy.is_exceeded(state.failures, len(self._plan.rows)):
-            return self._end(replace(state, stopped_because="failures"))
-        if not self._fits(state, rows):
-            return self._close_window(state, rows)
+            return self._skip_steps(state)
+        if is_exceeded or not self._fits(state, rows):
+            return self._close(state, rows, "failures" if is_exceeded else "window")
         log.info("Wave %d of %d: %d devices", state.wave + 1, len(self._plan.waves), len(rows))
         return self._record(state).go("install")
+
+    def _skip_steps(self, state: UpgradeState) -> UpgradeState:
+        """Go on in a wave in which no device is open: an earlier try has done it, wholly or up to a rollback."""
+        if self.steps.going_back(state):
+            return self._record(state).go("roll_back")
+        return state.go("end_wave") if len(state.waves) > state.wave else replace(state, wave=state.wave + 1)
 
     def _record(self, state: UpgradeState) -> UpgradeState:
         """Return the state with the beginning of its wave, which an earlier try may have noted."""
@@ -154,16 +162,15 @@ class FleetUpgrade:
             return True
         return self._clock() + seconds_of_wave(self._plan, self._policy, state, rows) <= self._policy.not_after
 
-    def _close_window(self, state: UpgradeState, rows: Sequence[PlannedRow]) -> UpgradeState:
+    def _close(self, state: UpgradeState, rows: Sequence[PlannedRow], because: str) -> UpgradeState:
         """End the upgrade, but for devices that an earlier try has moved: they are checked and confirmed."""
-        log.warning("Wave %d could not end inside the window: it does not begin", state.wave + 1)
-        state = replace(state, stopped_because="window")
+        log.warning("Wave %d does not begin: %s", state.wave + 1, _NOT_BEGUN[because])
+        state = replace(state, stopped_because=because)
         moved = [row for row in rows if row.device_id in state.under_way]
         if not moved and not self.steps.going_back(state):
             return self._end(state)
-        reason = "not begun: the window ends before the wave could"
         left = [row for row in rows if row not in moved]
-        return self._record(state.end(left, "skipped", reason)).go("activate")
+        return self._record(state.end(left, "skipped", f"not begun: {_NOT_BEGUN[because]}")).go("activate")
 
     def _end_wave(self, state: UpgradeState) -> UpgradeState:
         waves = list(state.waves)
@@ -179,12 +186,9 @@ class FleetUpgrade:
         return state.go("wave") if is_over else replace(state, waits_for="time")
 
     def _end(self, state: UpgradeState) -> UpgradeState:
-        reasons = {
-            "failures": "not begun: too many devices have failed",
-            "window": "not begun: the window ends before the wave could",
-        }
+        reason = f"not begun: {_NOT_BEGUN[state.stopped_because]}" if state.stopped_because else None
         left = [row for row in self._plan.rows if state.is_open(row)]
-        return state.end(left, "skipped", reasons.get(state.stopped_because or "")).go("ended")
+        return state.end(left, "skipped", reason).go("ended")
 
     def _wait_for_manager(self, state: UpgradeState, err: VManageError) -> UpgradeState:
         since = state.unavailable_since or self._clock()
