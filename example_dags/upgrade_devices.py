@@ -58,7 +58,8 @@ class ApprovalUntil(ApprovalOperator):
         self.approvers = approvers
 
     def execute(self, context: Any) -> Any:
-        self.response_timeout = max(parse(self.until) - datetime.now(timezone.utc), timedelta(seconds=1))
+        left = (parse(self.until) - datetime.now(timezone.utc)).total_seconds()
+        self.response_timeout = timedelta(seconds=max(left, 1))
         self.assigned_users = [{"id": name, "name": name} for name in self.approvers] or None
         return super().execute(context)
 

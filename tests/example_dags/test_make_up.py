@@ -133,4 +133,4 @@ def events_by_task(database: Path) -> dict[tuple[str, str], list[str]]:
 def _paths(given: dict[str, Any], environment: dict[str, str], folder: Path) -> dict[str, Any]:
     if "image" in given:
         return {**given, "image": f"{environment['VMANAGE_IMAGES']}/{given['image']}"}
-    return {**given, "folder": f"{folder}/"}
+    return {**given, "folder": str(folder)}
