@@ -23,7 +23,7 @@ help: ## list these commands
 ##@ Try it
 
 .PHONY: demo
-demo: $(STAMP) ## an upgrade prepared on a simulated manager, in real Airflow
+demo: $(STAMP) ## an upgrade on a simulated manager, from the upload to two edges, in real Airflow
 	@scripts/run.sh -m scripts.demo
 
 .PHONY: up

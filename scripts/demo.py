@@ -1,6 +1,6 @@
-"""An upgrade prepared on a simulated manager, in real Airflow: ``make demo``.
+"""An upgrade on a simulated manager, in real Airflow, from the upload to two edges that run it: ``make demo``.
 
-State is kept in ``.demo`` of the clone, so that a second run finds everything done. ``make clean`` deletes it.
+The repository is kept in ``.demo`` of the clone, so that a second run finds it as wanted. ``make clean`` deletes it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from scripts.simulated import (
     MEGABYTE,
     ROOT,
     ScriptError,
+    add_edge_images,
     check_disk,
     chosen_ports,
     connection_to,
@@ -36,7 +37,17 @@ from scripts.simulated import (
 STATE = ROOT / ".demo"
 IMAGE_SIZE = 256 * MEGABYTE
 NEW, OLD = "20.12.4", "20.12.3"
+EDGES, EDGE_VERSION, SECONDS_PER_MINUTE = 2, "17.12.04.0.6740", 0.2
 TASKS = ("add_repository", "upload_image", "wait_for_version", "delete_previous", "list_images")
+
+#: dag.test of Airflow 3.3.2 fails with a deadline, and no one is there to approve
+UPGRADE = """
+import json, sys
+from scripts.demo import dags_of
+dag = dags_of(sys.argv[1]).dags["upgrade_devices"]
+dag.deadline = None
+dag.test(run_conf=json.loads(sys.argv[2]), mark_success_pattern="approve")
+"""
 
 #: what a person wants to see of Airflow's log: the lines of this provider, and the beginning of each task
 _OURS = re.compile(r"^\S+ \[(?P<level>\w+) *\] (?P<text>.*?) +\[(?:airflow\.[\w.]*)?airflow_provider_vmanage[\w.]*\]")
@@ -54,7 +65,8 @@ def main() -> int:
     except (ScriptError, OSError) as err:
         print(f"make demo: {err}", file=sys.stderr)
         return 1
-    console.print(f"Done in {time.monotonic() - started:.0f} s. Run it again: what is done stays done.")
+    took = time.monotonic() - started
+    console.print(f"Done in {took:.0f} s. Run it again: the repository stays as it is, and the edges begin as before.")
     return 0
 
 
@@ -65,7 +77,14 @@ def run(port: int) -> None:
     image = sample_image(STATE, NEW, IMAGE_SIZE)
     checksum = f"sha512:{sha512_of(image)}"
     with (
-        manager(NEW, STATE / "manager", {image_name(OLD): 90}, port) as vm,
+        manager(
+            NEW,
+            STATE / "manager",
+            {image_name(OLD): 90},
+            port,
+            fleet=EDGES,
+            seconds_per_minute=SECONDS_PER_MINUTE,
+        ) as vm,
         tempfile.TemporaryDirectory(prefix="vmanage-demo-") as home,
     ):
         say(f"A simulated vManage {vm.version} serves {vm.url}, certified by an authority of its own")
@@ -74,6 +93,7 @@ def run(port: int) -> None:
         print_repository("The repository before", before)
         print_tasks(rows, rates, checksum)
         print_repository("The repository after", vm.images)
+        print_devices(upgrade_edges(vm, Path(home)))
 
 
 def prepare_upgrade(vm: Any, home: Path, image: Path, checksum: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -92,10 +112,36 @@ def prepare_upgrade(vm: Any, home: Path, image: Path, checksum: str) -> tuple[di
     return results(), rates
 
 
+def upgrade_edges(vm: Any, home: Path) -> list[dict[str, Any]]:
+    """Run the example of a maintenance window, and return the rows of its devices."""
+    if not any(image.version.startswith(EDGE_VERSION) for image in vm.images):
+        add_edge_images(vm, families=["c8000v"])
+    os.environ.update(VMANAGE_MINUTE=str(SECONDS_PER_MINUTE), VMANAGE_REPORTS=str(STATE))
+    say(f"Running example_dags/upgrade_devices.py: {EDGES} edges, a wave each; the demo approves")
+    arguments = (str(ROOT / "example_dags"), json.dumps({"version": EDGE_VERSION, "wave_sizes": [1]}))
+    run_python("-c", UPGRADE, *arguments, log=home / "upgrade.log", what="the upgrade")
+    rows: list[dict[str, Any]] = results()["upgrade"]["devices"]
+    return rows
+
+
+def dags_of(folder: str) -> Any:
+    """Return the DAGs of a folder."""
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 3.1
+        from airflow.models.dagbag import DagBag
+    return DagBag(folder)
+
+
 def airflow(*arguments: str, log: Path) -> dict[str, str]:
     """Run an Airflow command, show what is ours of its output, and return the rate of each upload."""
-    command = [sys.executable, "-m", "airflow", *arguments]
-    task, rates = "", {}
+    return run_python("-m", "airflow", *arguments, log=log, what=f"airflow {arguments[0]} {arguments[1]}")
+
+
+def run_python(*arguments: str, log: Path, what: str) -> dict[str, str]:
+    """Run Airflow in a process, show what is ours of its output, and return the rate of each upload."""
+    command = [sys.executable, *arguments]
+    task, rates, shown = "", {}, set()
     with (
         log.open("w") as kept,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as process,
@@ -104,13 +150,14 @@ def airflow(*arguments: str, log: Path) -> dict[str, str]:
             kept.write(line)
             if found := _TASK.search(line):
                 task = found["task"]
-            elif found := _OURS.match(line):
+            elif (found := _OURS.match(line)) and (task, found["text"]) not in shown:  # a task opens many sessions
+                shown.add((task, found["text"]))
                 console.print(f"   {task:17} {found['text']}", soft_wrap=True)
                 if rate := _SENT.search(found["text"]):
                     rates[task] = rate["rate"]
     if process.returncode or "state=failed" in log.read_text():
         shutil.copy(log, STATE / "failed.log")
-        raise ScriptError(f"airflow {arguments[0]} {arguments[1]} failed; its whole log is in .demo/failed.log")
+        raise ScriptError(f"{what} failed; its whole log is in .demo/failed.log")
     return rates
 
 
@@ -150,6 +197,14 @@ def print_tasks(rows: dict[str, Any], rates: dict[str, str], checksum: str) -> N
         what = row["file_name"] or f"version {row['version']}"
         table.append((task, row.get("action", "found"), what, size, rates.get(task, ""), verified))
     print_table("What ran", ("task", "did", "what", "MB", "MB/s", "verified"), table)
+
+
+def print_devices(rows: list[dict[str, Any]]) -> None:
+    """Show what each device runs now, and where the report is."""
+    columns = ("device", "wave", "action", "from_version", "running", "default")
+    print_table("The edges", columns, [[row[name] for name in columns] for row in rows])
+    (report, *_) = sorted(STATE.glob("manual__*.html"), key=lambda file: file.stat().st_mtime, reverse=True)
+    console.print(f"The report: {report.relative_to(ROOT)}", soft_wrap=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

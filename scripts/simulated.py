@@ -10,7 +10,7 @@ import random
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -109,10 +109,10 @@ def manager(
         yield vm
 
 
-def add_edge_images(vm: Simulator) -> None:
+def add_edge_images(vm: Simulator, families: Iterable[str] = EDGE_FAMILIES) -> None:
     """Put images for the edges of the fleet on a manager; that of the version they run cannot be deleted."""
     for version, days in EDGE_IMAGES.items():
-        for family in EDGE_FAMILIES:
+        for family in families:
             name = f"{family}-universalk9.{'.'.join(version.split('.')[:3])}.SPA.bin"
             updated_on = int((time.time() - days * 86400) * 1000)
             vm.add_image(name, name.encode(), version=version, updated_on=updated_on)
