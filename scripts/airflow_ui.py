@@ -125,6 +125,11 @@ class AirflowUI:
         """
         self.page.goto(f"{self._url}/dags/{dag_id}/runs/{run_id}/tasks/{task_id}{f'/{tab}' if tab else ''}")
 
+    def open_asset(self, ending: str) -> None:
+        """Show the asset whose name ends so: its graph and its events."""
+        self.page.goto(f"{self._url}/assets")
+        self.page.get_by_role("link").filter(has_text=re.compile(f"{re.escape(ending)}$")).first.click()
+
     def follow(self, link: str) -> Page:
         """Follow a task's link, and return the page that it opens."""
         with self.page.context.expect_page() as opened:

@@ -14,9 +14,9 @@ from airflow_provider_vmanage.reports.upgrade_report import render_html
 from scripts.airflow_ui import EXTRA, AirflowUI
 from scripts.browser import browser, find_browser, new_page
 from scripts.sample_report import sample_report
-from scripts.simulated import ROOT, ScriptError
+from scripts.simulated import ROOT, ScriptError, image_name
 from scripts.standalone import USER
-from scripts.up import MANAGERS, Site, say, site
+from scripts.up import MANAGERS, NEW, Site, say, site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -50,7 +50,10 @@ def take_all(started: Browser, running: Site) -> None:
     ui.sign_in(USER, running.airflow.password)
     connection_form(ui)
     page.set_viewport_size({"width": 1400, "height": 612})
+    running.airflow.unpause("inventory_export")  # which the upload starts
     grid_with_link(ui)
+    page.set_viewport_size({"width": 1400, "height": 700})
+    asset_graph(ui)
     page.goto(f"{running.managers['vmanage_default'].url}/")
     page.set_viewport_size({"width": 1200, "height": 400})
     take(page.locator("body"), "simulator-page")
@@ -86,6 +89,14 @@ def grid_with_link(ui: AirflowUI) -> None:
     ui.open_task(DAG, run, TASK, "details")
     ui.page.get_by_role("link", name="Software repository").wait_for()
     take(ui.page, "grid-with-link")
+
+
+def asset_graph(ui: AirflowUI) -> None:
+    """Show the asset that the run has uploaded: what makes it, and its event."""
+    ui.open_asset(image_name(NEW))
+    ui.page.locator(".react-flow__node").filter(has_text=DAG).first.wait_for()
+    ui.page.get_by_text("Triggered Dag Run").first.wait_for()
+    take(ui.page, "asset-graph")
 
 
 def take(what: Page | Locator, name: str) -> None:
