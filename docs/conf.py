@@ -36,7 +36,7 @@ html_theme_options = {
 #: by page: the pages below it, in order, under their captions
 CONTENTS = {
     "index": {
-        "Begin": ["quickstart", "connection", "examples", "recipes", "troubleshooting"],
+        "Begin": ["quickstart", "maintenance-window", "connection", "examples", "recipes", "troubleshooting"],
         "Tasks": [
             "operators/index",
             "sensors/image-version",
