@@ -241,7 +241,7 @@ class UpgradeDevicesOperator(VManageOperator):
         return run.records.result(replace(outcome, applied=False))
 
     def _resume(self, context: Context, event: Mapping[str, Any] | None) -> dict[str, Any]:
-        from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
+        from airflow_provider_vmanage.client.upgrade.packing import unpack
         from airflow_provider_vmanage.waiting.events import outcome_of, unknown
         from airflow_provider_vmanage.waiting.health_wait import verdicts_of
 
@@ -249,7 +249,7 @@ class UpgradeDevicesOperator(VManageOperator):
         payload = event.get("payload") if isinstance(event, Mapping) else None
         if not isinstance(payload, Mapping) or "state" not in payload:
             raise unknown(event)
-        state = run.state = UpgradeState.unpacked(payload["state"])
+        state = run.state = unpack(payload["state"], run.plan)
         try:
             outcome = outcome_of(event)
         except VManageError as err:
@@ -274,23 +274,25 @@ class UpgradeDevicesOperator(VManageOperator):
             if not self.deferrable:
                 state = steps.run(state)
             elif not (state := steps.advance(state, verdicts)).has_ended:
-                self._defer(steps, state)
+                self._defer(run, steps, state)
         except VManageError:
             run.records.write_page(run.outcome(steps.state or state, {}), has_ended=True)
             raise
         return self._end(context, run, state)
 
-    def _defer(self, steps: FleetUpgrade, state: UpgradeState) -> NoReturn:
+    def _defer(self, run: UpgradeRun, steps: FleetUpgrade, state: UpgradeState) -> NoReturn:
         deadline = state.until or time.time() + self.timeout
         net = timedelta(seconds=max(0.0, deadline - time.time()) + 3 * self.stable_for + _SAFETY_NET_S)
-        self.defer(trigger=self._trigger_for(steps, state, deadline), method_name="execute_complete", timeout=net)
+        trigger = self._trigger_for(steps, state, deadline, payload={"state": run.packed(state)})
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=net)
 
-    def _trigger_for(self, steps: FleetUpgrade, state: UpgradeState, deadline: float) -> BaseTrigger:
+    def _trigger_for(
+        self, steps: FleetUpgrade, state: UpgradeState, deadline: float, payload: dict[str, Any]
+    ) -> BaseTrigger:
         """Return the trigger of the next wait."""
         from airflow_provider_vmanage.triggers.software_upgrade import DeviceTaskTrigger, DeviceVersionTrigger
         from airflow_provider_vmanage.triggers.upgrade import DeviceHealthTrigger, PauseTrigger
 
-        payload = {"state": state.packed()}
         common: dict[str, Any] = {
             "vmanage_conn_id": self.vmanage_conn_id,
             "poll_interval": self.poll_interval,
@@ -304,7 +306,7 @@ class UpgradeDevicesOperator(VManageOperator):
             return DeviceVersionTrigger(**state.action.awaited_versions(), **common)
         if state.waits_for == "health":  # a device that is healthy at the deadline still has to stay so
             common["deadline"] = deadline + 3 * self.stable_for + self.poll_interval
-            return DeviceHealthTrigger(settling=steps.steps.settling(state).as_json(), **common)
+            return DeviceHealthTrigger(settling=steps.steps.settling(state).packed(), **common)
         return PauseTrigger(until=time.time() + steps.seconds_to_wait(state), payload=payload)
 
     def _end(self, context: Context, run: UpgradeRun, state: UpgradeState) -> dict[str, Any]:

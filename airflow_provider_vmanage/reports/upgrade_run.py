@@ -13,6 +13,7 @@ from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
 from airflow_provider_vmanage.client.upgrade.opening import read_devices
 from airflow_provider_vmanage.client.upgrade.outcome import UpgradeOutcome
+from airflow_provider_vmanage.client.upgrade.packing import pack, unpack
 from airflow_provider_vmanage.client.upgrade.planned import PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
 from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
@@ -117,17 +118,21 @@ class UpgradeRun:
     def keep(self, state: UpgradeState) -> None:
         """Store the state for the next try, and write the page after each wave."""
         self.state = state
-        self._store.write(state.packed())
+        self._store.write(self.packed(state))
         if state.wave > self._written_waves and not state.has_ended:
             self._written_waves = state.wave
             self.records.write_page(self.outcome(state, {}), has_ended=False)
+
+    def packed(self, state: UpgradeState) -> str:
+        """Return a state as text, for the store and for triggers."""
+        return pack(state, self.plan)
 
     def kept(self) -> UpgradeState | None:
         """Return the state that an earlier try has kept."""
         packed = self._store.read()
         try:
-            return None if packed is None else UpgradeState.unpacked(packed)
-        except (ValueError, KeyError, TypeError):  # of another release of this package
+            return None if packed is None else unpack(packed, self.plan)
+        except (ValueError, KeyError, TypeError, IndexError):  # of another release of this package, or plan
             log.warning("The state that an earlier try has kept cannot be read; the devices decide")
             return None
 

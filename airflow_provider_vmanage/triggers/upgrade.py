@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -25,7 +25,7 @@ class DeviceHealthTrigger(DeviceTrigger):
     Every argument has a default and is plain JSON, so that a wait that an older release began goes on.
 
     :param vmanage_conn_id: id of the connection.
-    :param settling: devices, their health before, and what decides; see ``Settling.as_json``.
+    :param settling: devices, their health before, and what decides; see ``Settling.packed``.
     :param poll_interval: seconds between two polls.
     :param deadline: seconds since 1970 at which the wait ends with a timeout; a restart does not move it.
     :param started_at: seconds since 1970 at which the wait began.
@@ -46,7 +46,7 @@ class DeviceHealthTrigger(DeviceTrigger):
     def __init__(
         self,
         vmanage_conn_id: str = "vmanage_default",
-        settling: Mapping[str, Any] | None = None,
+        settling: str = "",
         poll_interval: float = 30.0,
         deadline: float | None = None,
         started_at: float | None = None,
@@ -55,7 +55,7 @@ class DeviceHealthTrigger(DeviceTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.vmanage_conn_id = vmanage_conn_id
-        self.settling = dict(settling or {})
+        self.settling = settling
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.started_at = started_at
@@ -64,7 +64,7 @@ class DeviceHealthTrigger(DeviceTrigger):
 
     def new_waits(self) -> list[Wait]:
         """Return one wait for all devices."""
-        return [HealthWait(Settling.from_json(self.settling), *self.pace(), started_at=self.started_at)]
+        return [HealthWait(Settling.unpacked(self.settling), *self.pace(), started_at=self.started_at)]
 
 
 class PauseTrigger(BaseTrigger):

@@ -15,11 +15,11 @@ from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
 from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
 from airflow_provider_vmanage.client.upgrade.opening import open_upgrade, read_devices
 from airflow_provider_vmanage.client.upgrade.outcome import UpgradeOutcome
+from airflow_provider_vmanage.client.upgrade.packing import pack, unpack
 from airflow_provider_vmanage.client.upgrade.plan import make_plan, read_fleet
 from airflow_provider_vmanage.client.upgrade.plan_result import plan_result
 from airflow_provider_vmanage.client.upgrade.planned import parse_plan
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
-from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
 from airflow_provider_vmanage.client.upgrade.wish import parse_wish
 from airflow_provider_vmanage.simulator import Simulator
 
@@ -120,20 +120,24 @@ class World:
         session = session or self.connect()
         planned, allowed = parse_plan(plan), self.policy(**policy)
         notes = notes or NoNotes()
-        kept = UpgradeState.unpacked(self.kept[-1]) if from_kept and self.kept else None
+        kept = unpack(self.kept[-1], planned) if from_kept and self.kept else None
         state = open_upgrade(session, planned, allowed, kept=kept, notes=notes.read(), clock=self.clock)
-        steps = FleetUpgrade(session, notes, planned, allowed, keep=self.keep, clock=self.clock)
+
+        def new_steps() -> FleetUpgrade:
+            keep = lambda state: self.keep(pack(state, planned))  # noqa: E731
+            return FleetUpgrade(session, notes, planned, allowed, keep=keep, clock=self.clock)
+
+        steps = new_steps()
         while not (state := steps.advance(state)).has_ended:
             session.sleep(steps.seconds_to_wait(state))
             if is_deferred:
-                self.deferred.append(state.packed())
-                state = UpgradeState.unpacked(self.deferred[-1])
-                steps = FleetUpgrade(session, notes, planned, allowed, keep=self.keep, clock=self.clock)
+                self.deferred.append(pack(state, planned))
+                state, steps = unpack(self.deferred[-1], planned), new_steps()
         return UpgradeOutcome(planned, allowed, state, read_devices(session, planned.rows))
 
-    def keep(self, state: UpgradeState) -> None:
+    def keep(self, packed: str) -> None:
         """Keep a state as the task state store would."""
-        self.kept.append(state.packed())
+        self.kept.append(packed)
 
     def running(self) -> Counter[str]:
         """Return how many edges run which version."""

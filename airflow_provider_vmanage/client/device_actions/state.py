@@ -245,7 +245,8 @@ def _shorter(value: Any, excess: int) -> Any:
 
 
 def _work(value: Mapping[str, Any]) -> DeviceWork:
-    device = Device(**{**value["device"], "available": tuple(value["device"]["available"])})
+    known = value["device"]
+    device = Device(**{**known, **{name: tuple(known[name]) for name in ("available", "unreadable")}})
     fields = {**value, "device": device, "versions": tuple(value["versions"]), "target": Target(**value["target"])}
     return DeviceWork(**fields)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from airflow_provider_vmanage.client.device_actions.state import ActionState
@@ -157,33 +154,6 @@ class UpgradeState:
     def go(self, phase: str) -> UpgradeState:
         """Return the state at the beginning of a phase."""
         return replace(self, phase=phase, until=None, action=None, good_since={}, waits_for="")
-
-    def packed(self) -> str:
-        """Return the state as text: compressed, since a database may limit it to 64 KiB."""
-        plain = {one.name: getattr(self, one.name) for one in fields(self)}
-        plain["devices"] = {key: one.as_json() for key, one in self.devices.items()}
-        plain["waves"] = [asdict(one) for one in self.waves]
-        plain["action"] = self.action and self.action.as_json()
-        plain["baseline"] = {key: one.as_json() for key, one in self.baseline.items()}
-        return base64.b64encode(zlib.compress(json.dumps(plain).encode(), 9)).decode()
-
-    @classmethod
-    def unpacked(cls, text: str) -> UpgradeState:
-        """Return the state that :meth:`packed` has written."""
-        plain = json.loads(zlib.decompress(base64.b64decode(text)))
-        return cls(
-            **{
-                **plain,
-                "devices": {key: DeviceProgress.from_json(one) for key, one in plain["devices"].items()},
-                "waves": tuple(WaveProgress(**one) for one in plain["waves"]),
-                "action": plain["action"] and ActionState.from_json(plain["action"]),
-                "baseline": {key: DeviceHealth(**one) for key, one in plain["baseline"].items()},
-                "found": tuple(plain["found"]),
-                "under_way": tuple(plain["under_way"]),
-                "limits": plain["limits"] and tuple(plain["limits"]),
-                "warnings": tuple(plain["warnings"]),
-            }
-        )
 
 
 def _default(one: Any) -> Any:
