@@ -38,6 +38,7 @@ from airflow_provider_vmanage.operators.software_upgrade import (
     PlanUpgradeOperator,
     RemoveSoftwareOperator,
     SetDefaultSoftwareOperator,
+    UpgradeDevicesOperator,
 )
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.sensors.software_upgrade import DeviceTaskSensor, DeviceVersionSensor
@@ -164,6 +165,15 @@ def add_edge(vm: Simulator, operation: str) -> None:
             SoftwareUpgrade(session).submit(ActionRequest(ActionKind.ACTIVATE), [EDGE], [INSTALLED])
 
 
+def _plan(vm: Simulator) -> dict[str, Any]:
+    """Return a plan to activate the installed version on the edge."""
+    names = {"from_version": RUNNING, "version": INSTALLED, "step": "activate", "role": "vedge"}
+    edges = [one for one in vm.devices if one["host-name"] == EDGE]
+    return {
+        "waves": [[{"device": EDGE, "device_id": one["uuid"], "system_ip": one["system-ip"], **names}] for one in edges]
+    }
+
+
 def _process_id(vm: Simulator) -> str:
     return str(vm.actions[-1].process_id) if vm.actions else "none"
 
@@ -200,6 +210,7 @@ def _task(vm: Simulator, operation: str, store: str) -> Any:
         ),
         "delete": partial(DeleteImageOperator, file_name=OLD),
         "plan an upgrade": partial(PlanUpgradeOperator, version="20.12.3", device_type="vmanage", allow_downgrade=True),
+        "upgrade": partial(UpgradeDevicesOperator, plan=_plan(vm), timeout=120, poll_interval=1, stable_for=1),
         "wait": partial(ImageVersionSensor, version="20.12.3", timeout=0.01, poke_interval=0.001),
         "install": partial(InstallSoftwareOperator, version=NEWEST, **_ON_EDGE),
         "activate": partial(ActivateSoftwareOperator, version=INSTALLED, **_ON_EDGE),

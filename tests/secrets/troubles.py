@@ -47,6 +47,7 @@ OPERATIONS: dict[str, list[tuple[str, str]]] = {
     "watch": [LIST],
     "test": [LIST],
     "plan an upgrade": [("GET", "/dataservice/device/action/install/devices/vmanage"), LIST],
+    "upgrade": [DEVICES, ("GET", "/dataservice/device"), ("POST", f"{ACTION}/changepartition"), STATUS],
     "remote server": [("POST", "/dataservice/device/action/remote-server")],
     "install": [DEVICES, LIST, ("POST", f"{ACTION}/install"), STATUS],
     "activate": [DEVICES, ("POST", f"{ACTION}/changepartition"), STATUS],
