@@ -149,8 +149,8 @@ def table_file(output: str | os.PathLike[str] | ObjectStoragePath) -> TableFile:
 
     :param output: a path, ``file://…``, or what ``ObjectStoragePath`` opens; it ends in ``.jsonl``, ``.csv`` or
         ``.parquet``.
-    :raises VManageConfigurationError: another ending, a folder that is not there, a scheme that cannot be opened here,
-        a password or query in a URL, or Parquet without pyarrow.
+    :raises VManageConfigurationError: another ending, a missing folder, a scheme that cannot be opened here, a password
+        or query in a URL, or Parquet without pyarrow.
     """
     text = str(output).strip()
     shown = masked_url(text)

@@ -31,8 +31,8 @@ def parse_place(given: str | os.PathLike[str] | ObjectStoragePath, *, field: str
 
     :param given: a path, ``file://…``, or what ``ObjectStoragePath`` opens.
     :param field: name of the argument, for the error.
-    :raises VManageConfigurationError: a folder that is not there, a scheme that cannot be opened here, or a password or
-        query in a URL.
+    :raises VManageConfigurationError: a missing folder, a scheme that cannot be opened here, or a password or query in a
+        URL.
     """
     text = str(given).strip()
     shown = masked_url(text)
@@ -54,7 +54,9 @@ def _local_path(text: str, shown: str, field: str) -> Path:
         raise ValueError("a path holds no null character")
     path = Path(text).expanduser().absolute()
     if not path.parent.is_dir():
-        raise VManageConfigurationError(f"{field} {shown!r} is in a folder that is not there: make it on every worker")
+        raise VManageConfigurationError(
+            f"{field} {shown!r} is in a folder that does not exist: create it on every worker"
+        )
     if path.is_dir():
         raise VManageConfigurationError(f"{field} {shown!r} is a folder: name a file in it")
     return path

@@ -114,12 +114,12 @@ UNUSABLE = {
     "nope://bucket/images.csv": "has the scheme 'nope', unknown here: use a path",
     "https://example.com/images.csv": "has the scheme 'https', unknown here: use a path",
     "abfs://folder/images.csv": r"install airflow-provider-vmanage\[abfs\]",
-    "/nowhere/images.csv": "output '/nowhere/images.csv' is in a folder that is not there: make it",
+    "/nowhere/images.csv": "output '/nowhere/images.csv' is in a folder that does not exist: create it",
     "~no-user-of-this-name/images.csv": "output '~no-user-of-this-name/images.csv' cannot be used: ",
     "/tmp/a\0b.csv": "cannot be used: a path holds no null character",  # noqa: S108
     "s3://[bad/images.csv": "cannot be used: ",
     "{folder}": "is a folder: name a file in it",
-    "file:///nowhere/images.csv": "is in a folder that is not there: make it",
+    "file:///nowhere/images.csv": "is in a folder that does not exist: create it",
 }
 
 

@@ -337,5 +337,6 @@ def _refuse_too_many(decisions: dict[str, Decision], max_devices: int) -> None:
     count = sum(one.kind is not None for one in decisions.values())
     if count > max_devices:
         raise VManageTooManyDevicesError(
-            f"Nothing was sent: {count} devices would change, and max_devices is {max_devices}"
+            f"Nothing was sent: {count} devices would change, but max_devices is {max_devices}: "
+            "raise it, or choose fewer devices"
         )

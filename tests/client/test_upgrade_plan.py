@@ -116,7 +116,7 @@ def test_selection_narrows_the_fleet() -> None:
 @pytest.mark.parametrize(
     ("wish", "options", "error", "words"),
     [
-        ({"running": "16.*"}, {}, VManageNotFoundError, "No device fits"),
+        ({"running": "16.*"}, {}, VManageNotFoundError, "No device matches"),
         ({"sites": ["a", "nowhere"]}, {}, VManageNotFoundError, "sites: nowhere not found"),
         ({"exclude": ["ghost", "a"]}, {}, VManageNotFoundError, "exclude: ghost not found"),
         ({"version": "17.13.01"}, {}, VManageNotFoundError, "version 17.13.01 is neither in the repository nor on"),

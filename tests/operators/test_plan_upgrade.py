@@ -140,11 +140,11 @@ def test_device_that_a_task_works_on_is_blocked(vm: Simulator, plan: Callable[..
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"version": "17.13.01"}, "version 17.13.01 is neither in the repository nor on a device that fits"),
+        ({"version": "17.13.01"}, "version 17.13.01 is neither in the repository nor on a matching device"),
         ({"version": NEW, "devices": ["ghost"]}, "devices: ghost not found on the manager"),
         ({"version": NEW, "exclude": ["ghost"]}, "exclude: ghost not found on the manager"),
         ({"version": NEW, "sites": ["1", "99"]}, "sites: 99 not found on the manager"),
-        ({"version": NEW, "max_devices": 3}, "4 devices would change, and max_devices is 3"),
+        ({"version": NEW, "max_devices": 3}, "4 devices would change, but max_devices is 3"),
         ({"version": NEW, "devices": [{"device_id": "a-1", "version": OLD}]}, "they differ"),
     ],
 )

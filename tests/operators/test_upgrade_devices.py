@@ -124,7 +124,7 @@ def test_rows_go_to_a_file(vm: Simulator, plan: dict[str, Any], run: Callable[..
         ({"wave_minutes": -1}, "wave_minutes is -1"),
         ({"pause": -1}, "pause is -1"),
         ({"rollback": "perhaps"}, "rollback"),
-        ({"report": "/nowhere/at/all.html"}, "report '/nowhere/at/all.html' is in a folder that is not there"),
+        ({"report": "/nowhere/at/all.html"}, "report '/nowhere/at/all.html' is in a folder that does not exist"),
         ({"output": "rows.txt"}, "ends in '.txt'"),
     ],
 )

@@ -81,7 +81,7 @@ def test_accepted_failures_are_no_error(world: World) -> None:
     world.upgrade(world.plan(), max_failures=1, accept_failures=True).raise_unless_done()
 
 
-def test_failures_beyond_the_budget_in_the_last_wave_are_an_error(world: World) -> None:
+def test_too_many_failures_in_the_last_wave_are_an_error(world: World) -> None:
     world.edges(3)
     world.vm.behave("edge-1", fails_at="activation")
     outcome = world.upgrade(world.plan(wave_sizes=(3,)), accept_failures=True)

@@ -46,8 +46,8 @@ def open_upgrade(
     """
     if plan.manager and plan.manager != session.settings.base_url:
         raise VManageConfigurationError(
-            f"plan was made on {plan.manager}, and vmanage_conn_id leads to {session.settings.base_url}: "
-            "make a plan there"
+            f"plan was made on {plan.manager}, but vmanage_conn_id leads to {session.settings.base_url}: "
+            "use one vmanage_conn_id for both tasks"
         )
     state = kept if kept is not None and kept.digest == plan.digest else UpgradeState(plan.digest, int(clock()))
     if state.has_ended:

@@ -111,7 +111,9 @@ def make_plan(
     planned = [_plan_device(fleet, one, allow_downgrade) for one in chosen]
     needed = {one.device.device_id: one for one in planned if one.step}
     if len(needed) > max_devices:
-        raise VManageTooManyDevicesError(f"{len(needed)} devices would change, and max_devices is {max_devices}")
+        raise VManageTooManyDevicesError(
+            f"{len(needed)} devices would change, but max_devices is {max_devices}: raise it, or choose fewer devices"
+        )
     waves = make_waves([one.device for one in needed.values()], sizes, one_per_site=one_per_site)
     return UpgradePlan(
         waves=tuple(tuple(needed[device.device_id] for device in wave) for wave in waves),
@@ -182,6 +184,6 @@ def _refuse_missing_versions(chosen: Sequence[WantedDevice], images: Sequence[So
     missing = [version for version in wanted if not any(same_version(version, other) for other in known)]
     if missing:
         raise VManageNotFoundError(
-            f"version {', '.join(missing)} is neither in the repository nor on a device that fits: check the spelling, "
+            f"version {', '.join(missing)} is neither in the repository nor on a matching device: check the spelling, "
             "or upload the image first"
         )

@@ -35,7 +35,7 @@ def read_limits(session: ManagerSession) -> tuple[float, float]:
         pass
     raise VManageConfigurationError(
         "wave_minutes is missing, and the manager does not show its limits for software tasks: give wave_minutes, or "
-        "no not_after"
+        "leave out not_after"
     )
 
 
@@ -44,7 +44,7 @@ def seconds_of_wave(
 ) -> float:
     """Return how long a wave takes at most.
 
-    Of the first wave of a role the manager's limits say it, of later ones the longest wave so far and a quarter more.
+    For the first wave of a role: the manager's limits. For later ones: the longest wave so far, plus a quarter.
 
     :param rows: the devices of the wave.
     """

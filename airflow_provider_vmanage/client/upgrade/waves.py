@@ -42,7 +42,9 @@ def check_roles(devices: Sequence[Device]) -> None:
         )
     unknown = [f"{device.name} ({device.role})" for device in devices if device.role not in (*ROLES, MANAGER)]
     if unknown:
-        raise VManageConfigurationError(f"devices has roles with no known order: {', '.join(unknown[:10])}")
+        raise VManageConfigurationError(
+            f"devices has roles with no known order: {', '.join(unknown[:10])}. Leave these devices out"
+        )
 
 
 def make_waves(

@@ -73,7 +73,7 @@ def parse_wish(
     given = () if devices is None else tuple(parse_devices(devices))
     versions = _parse_versions(version)
     if not versions and not given:
-        raise VManageConfigurationError("version is missing: give a text, or a mapping from platform family to version")
+        raise VManageConfigurationError("version is missing: give one, or a mapping from platform family to version")
     wanted_sites = _parse_texts(sites, "sites")
     if not wanted_sites and sites not in (None, ""):
         raise VManageConfigurationError(f"sites is {sites!r}, which is empty: give site ids, or None for all sites")
@@ -105,7 +105,9 @@ def choose_devices(wish: UpgradeWish, devices: Sequence[Device]) -> list[WantedD
         named = [(None, device) for device in devices if device.device_type == wish.device_type]
     chosen = [WantedDevice(device, _versions(wish, one, device)) for one, device in named if _is_chosen(wish, device)]
     if not chosen:
-        raise VManageNotFoundError("No device fits devices, device_type, sites, platform_family, running and exclude")
+        raise VManageNotFoundError(
+            "No device matches devices, device_type, sites, platform_family, running and exclude"
+        )
     return chosen
 
 
