@@ -11,8 +11,8 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-vmanage",
         "name": "Cisco vManage",
         "description": (
-            "Software repository of Cisco vManage (Catalyst SD-WAN Manager): add, upload, await, list and delete "
-            "software images."
+            "Software of Cisco vManage (Catalyst SD-WAN Manager): upload, await, list and delete images, and "
+            "upgrade devices."
         ),
         "integrations": [
             {

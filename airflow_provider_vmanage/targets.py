@@ -31,8 +31,8 @@ def parse_place(given: str | os.PathLike[str] | ObjectStoragePath, *, field: str
 
     :param given: a path, ``file://…``, or what ``ObjectStoragePath`` opens.
     :param field: name of the argument, for the error.
-    :raises VManageConfigurationError: a missing folder, a scheme that cannot be opened here, or a password or query in a
-        URL.
+    :raises VManageConfigurationError: a missing folder, a scheme that cannot be opened here, or a URL with a password
+        or query.
     """
     text = str(given).strip()
     shown = masked_url(text)
