@@ -140,7 +140,7 @@ class FleetUpgrade:
             return self._skip_steps(state)
         if is_exceeded or not self._fits(state, rows):
             return self._close(state, rows, "failures" if is_exceeded else "window")
-        log.info("Wave %d of %d: %d devices", state.wave + 1, len(self._plan.waves), len(rows))
+        log.info("Wave %d of %d begins; devices: %d", state.wave + 1, len(self._plan.waves), len(rows))
         return self._record(state).go("install")
 
     def _skip_steps(self, state: UpgradeState) -> UpgradeState:
