@@ -23,11 +23,12 @@ DOCS = ROOT / "docs"
 BLOCK = re.compile(r"(<!-- pages: (\w+)(?: ([^>]*?))? -->\n).*?(\n<!-- pages: end -->)", re.DOTALL)
 MESSAGE = re.compile(r'^\| (?:<a id="[^"]*"></a>)?(?=[`*])(.+?) \|', re.MULTILINE)
 WORDS_OF_AN_ANCHOR = 7
+MARKERS = re.compile(r"^ *(?:#|--) \[(?:START|END) \w+\]\n", re.MULTILINE)
 LANGUAGES = {".py": "python", ".sql": "sql"}
 
 
 def file_example(what: str) -> str:
-    """Return a file, or what stands between ``[START name]`` and ``[END name]`` of it.
+    """Return a file, or what stands between ``[START name]`` and ``[END name]`` of it, without such marks.
 
     :param what: path from the root, and a name where only a part is wanted.
     :raises ValueError: the file has no such part.
@@ -41,6 +42,7 @@ def file_example(what: str) -> str:
         if found is None:
             raise ValueError(f"{path} has no part between [START {name}] and [END {name}]")
         text = textwrap.dedent(found.group(1))
+    text = MARKERS.sub("", text)
     return f"```{LANGUAGES[Path(path).suffix]}\n{text.rstrip()}\n```"
 
 

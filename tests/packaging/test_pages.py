@@ -39,6 +39,11 @@ def test_every_block_of_a_page_names_its_language(page: Path) -> None:
     assert {*fences[1::2]} <= {""}
 
 
+def test_example_is_shown_without_the_marks_of_its_parts() -> None:
+    assert "[START" in (ROOT / "docs/upgrade_fleet.py").read_text(encoding="utf-8")
+    assert not re.search(r"\[(START|END) ", file_example("docs/upgrade_fleet.py"))
+
+
 def test_part_that_a_file_lacks_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"upgrade_prep\.py has no part"):
         file_example("example_dags/upgrade_prep.py nothing_of_this_name")
