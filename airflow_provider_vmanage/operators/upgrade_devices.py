@@ -42,9 +42,9 @@ class UpgradeDevicesOperator(VManageOperator):
     """Bring the devices of a plan to its version, wave after wave, and confirm those that prove healthy.
 
     Each wave installs where the version is missing, activates, waits until every device runs the version and is as
-    healthy as before, and sets the default. Nothing begins where the plan does not hold any more, a wave could not end
-    inside the window, or too many devices have failed; a wave that runs is never broken off. A retry goes on where the
-    upgrade was: what was sent is taken over, never sent again. On Airflow 3.1 and 3.2, which have no task state store,
+    healthy as before, and sets the default. No wave begins if the plan is stale, the wave could not end inside the
+    window, or too many devices have failed; a wave that has begun is finished. A retry goes on where the upgrade was:
+    it waits for tasks that were sent, and sends nothing twice. On Airflow 3.1 and 3.2, which have no task state store,
     set ``retries=0``.
 
     Returns ``action``, ``changed``, ``version``, ``devices`` (a row for each), ``counts``, ``tasks`` (ids of the

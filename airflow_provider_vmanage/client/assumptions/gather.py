@@ -216,7 +216,7 @@ class Probe:
 
     @contextmanager
     def _within(self, seconds: float) -> Iterator[None]:
-        """Interrupt what is still read after so many seconds; timeouts of a socket restart with each byte."""
+        """Stop reading after this many seconds; a socket's own timeout restarts with each byte."""
         end = threading.Timer(seconds, self._connection.stop)
         end.daemon = True
         end.start()

@@ -56,7 +56,7 @@ def add_list(
 
 
 def all_rows(seen: Seen, responses: tuple[str, ...], key: str = "data") -> list[dict[str, Any]]:
-    """Return the rows of several lists; of those that are no lists, a check of their own reports that.
+    """Return the rows of several lists, without responses that are no list: another check reports those.
 
     :raises Unseen: no list has any row.
     """

@@ -92,7 +92,7 @@ class Redactor:
         return hashlib.blake2b(text.encode("utf-8", "replace"), key=self._salt).hexdigest()[:_DIGEST_CHARS]
 
     def _number(self, value: float, key: str) -> float:
-        """Return a count as it is; any other number as one of as many digits, so that milliseconds stay such."""
+        """Return a count as it is; replace any other number by one with as many digits, so that a time still shows."""
         if key in _COUNTS and abs(value) < 100_000:
             return value
         digits = len(str(abs(int(value))))

@@ -163,7 +163,7 @@ class FleetUpgrade:
         return self._clock() + seconds_of_wave(self._plan, self._policy, state, rows) <= self._policy.not_after
 
     def _close(self, state: UpgradeState, rows: Sequence[PlannedRow], because: str) -> UpgradeState:
-        """End the upgrade, but for devices that an earlier try has moved: they are checked and confirmed."""
+        """End the upgrade, except for devices that an earlier try has moved: they are checked and confirmed."""
         log.warning("Wave %d does not begin: %s", state.wave + 1, _NOT_BEGUN[because])
         state = replace(state, stopped_because=because)
         moved = [row for row in rows if row.device_id in state.under_way]

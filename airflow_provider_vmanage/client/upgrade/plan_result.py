@@ -65,7 +65,7 @@ def plan_result(
 
 
 def _version_warnings(chosen: list[PlannedDevice], fleet: Fleet) -> Iterator[str]:
-    """Yield what about the wanted versions a person has to judge."""
+    """Yield warnings about the wanted versions, for a person to judge."""
     for version in dict.fromkeys(one.version for one in chosen if one.device.role != MANAGER):
         release = _release_of(version)
         if fleet.release is not None and release is not None and release > fleet.release:

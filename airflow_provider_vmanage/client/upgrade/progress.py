@@ -116,7 +116,7 @@ class UpgradeState:
         return sum(one.action in FAILURES for one in self.devices.values())
 
     def counts(self, rows: Sequence[PlannedRow]) -> dict[str, int]:
-        """Return how many of the devices have ended how."""
+        """Return the number of devices by action."""
         return dict(Counter(self.of(row).action for row in rows))
 
     def of(self, row: PlannedRow) -> DeviceProgress:

@@ -33,10 +33,10 @@ class Settling:
     :param baseline: health before, by device id.
     :param failed: system IPs of the devices that have failed in this upgrade, by device id: their peers have lost
         sessions to them.
-    :param checks: that are made.
+    :param checks: names of the checks to make.
     :param stable_for: seconds for which a device has to stay healthy.
     :param deadline: when a device that is worse fails, by the clock of ``now``.
-    :param good_since: what an earlier instance has seen.
+    :param good_since: when each device became healthy, as an earlier instance has seen it.
     """
 
     def __init__(

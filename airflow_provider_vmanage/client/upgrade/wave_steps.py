@@ -26,7 +26,7 @@ _SET_DEFAULT = ActionRequest(ActionKind.SET_DEFAULT, allow_downgrade=True)
 
 
 class WaveSteps:
-    """The steps of the wave under way. A step that has to wait says so in ``waits_for``, and is made again then.
+    """The steps of the wave under way. A step that has to wait sets ``waits_for``, and is repeated after the wait.
 
     :param session: the session to use.
     :param actions: sends actions once, and verifies them.
@@ -214,7 +214,7 @@ class WaveSteps:
         return state
 
     def _take_failures(self, state: UpgradeState, works: Sequence[DeviceWork], what: str) -> UpgradeState:
-        """Return the state in which devices have ended whose action has failed, or that it could not be sent for."""
+        """Return the state in which a device has ended if its action has failed or could not be sent."""
         by_id = {row.device_id: row for row in self._plan.rows}
         for work in works:
             row = by_id[work.target.device_id]

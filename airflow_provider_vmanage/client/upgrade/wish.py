@@ -1,4 +1,4 @@
-"""What an upgrade is wanted for: which devices, and which version on each. Pure: nothing is read or sent here."""
+"""What an upgrade is to change: which devices, and to which version. Pure: nothing is read or sent here."""
 
 from __future__ import annotations
 
