@@ -12,7 +12,7 @@ so health is a comparison with a baseline. Traps of the responses (live captures
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +139,7 @@ def parse_checks(checks: Any) -> tuple[str, ...]:
 def compare(
     before: DeviceHealth | None,
     after: DeviceHealth | None,
-    checks: Iterable[str] = CHECKS,
+    checks: Sequence[str] = CHECKS,
     *,
     lost_tlocs: int = 0,
 ) -> list[Finding]:
@@ -147,25 +147,19 @@ def compare(
 
     :param before: the baseline; ``None`` where the device was not listed.
     :param after: the health now; ``None`` where the device is not listed, which is worse than anything.
+    :param checks: in the order of the findings.
     :param lost_tlocs: transports of devices that failed. Each may have taken one BFD session from every colour of this
         device, and the counters name no peers: losses up to that are ``cannot tell``.
     """
     if after is None:
         return [Finding("reachable", WORSE if before else SO_BEFORE, _shown(before and before.reachable), "not listed")]
     before = before or DeviceHealth()
-    found = [_reachable(before, after)]
-    if after.reachable is not False:  # the store keeps the last values of a device that is out of reach
-        found += [
-            *_control(before, after),
-            *_count("omp", before.omp_up, after.omp_up),
-            *_count("bfd", before.bfd_up, after.bfd_up, slack=lost_tlocs * len(before.colours or ("one",))),
-            *_colours(before, after, lost_tlocs),
-            *_text("state", before.state, after.state, "green"),
-            *_text("certificate", before.certificate, after.certificate, "Valid"),
-            *_text("config", before.config, after.config, "In Sync"),
-        ]
-    wanted = tuple(checks)
-    return [one for one in found if one.check in wanted]
+    if after.reachable is False:  # the store keeps the last values of a device that is out of reach
+        return [_reachable(before, after)] if "reachable" in checks else []
+    found: list[Finding] = []
+    for check in checks:
+        found += _CHECKS[check](before, after, lost_tlocs)
+    return found
 
 
 def worst(findings: Iterable[Finding]) -> str:
@@ -285,3 +279,17 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "unknown" if value is None else str(value)
+
+
+_CHECKS: dict[str, Callable[[DeviceHealth, DeviceHealth, int], list[Finding]]] = {
+    "reachable": lambda before, after, lost: [_reachable(before, after)],
+    "control": lambda before, after, lost: _control(before, after),
+    "omp": lambda before, after, lost: _count("omp", before.omp_up, after.omp_up),
+    "bfd": lambda before, after, lost: _count(
+        "bfd", before.bfd_up, after.bfd_up, slack=lost * len(before.colours or ("one",))
+    ),
+    "colour": lambda before, after, lost: _colours(before, after, lost),
+    "state": lambda before, after, lost: _text("state", before.state, after.state, "green"),
+    "certificate": lambda before, after, lost: _text("certificate", before.certificate, after.certificate, "Valid"),
+    "config": lambda before, after, lost: _text("config", before.config, after.config, "In Sync"),
+}

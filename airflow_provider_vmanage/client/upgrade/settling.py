@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_vmanage.client.health import WORSE, DeviceHealth, Finding, FleetHealth, compare, worst
@@ -97,13 +97,18 @@ class Settling:
         """
         is_over = now >= self._deadline
         own_checks = [one for one in self._checks if one not in _PEER_CHECKS]
-        missing = {one for one in self._addresses if self._is_worse(fleet, one, own_checks)}
+        own = {one: self._findings(fleet, one, own_checks) for one in self._addresses}
+        missing = {one for one, found in own.items() if worst(found) == WORSE}
         if missing and not is_over:
             self._note(set(self._addresses) - missing, now)
             return None
         lost = self._lost(fleet, missing)
         total = sum(lost.values())
-        findings = {one: self._findings(fleet, one, total - lost[one]) for one in self._addresses}
+        peer_checks = [one for one in self._checks if one in _PEER_CHECKS]
+        findings = {
+            one: [*found, *self._findings(fleet, one, peer_checks, total - lost[one])] if one not in missing else found
+            for one, found in own.items()
+        }
         good = {one for one, found in findings.items() if worst(found) != WORSE}
         self._note(good, now)
         stable = {one for one in good if now - self.good_since[one] >= self._stable_for}
@@ -112,19 +117,15 @@ class Settling:
             return {one: self._verdict(found, one in stable) for one, found in findings.items()}
         return None
 
-    def _is_worse(self, fleet: FleetHealth, device_id: str, checks: list[str]) -> bool:
-        before, after = self._baseline.get(device_id), self._health(fleet, self._addresses[device_id])
-        return worst(compare(before, after, checks)) == WORSE
-
     def _lost(self, fleet: FleetHealth, missing: set[str]) -> dict[str, int]:
         return {
             one: lost_transports(self._baseline.get(one), self._health(fleet, address), is_lost=one in missing)
             for one, address in {**self._failed, **self._addresses}.items()
         }
 
-    def _findings(self, fleet: FleetHealth, device_id: str, lost: int) -> list[Finding]:
+    def _findings(self, fleet: FleetHealth, device_id: str, checks: Sequence[str], lost: int = 0) -> list[Finding]:
         before, after = self._baseline.get(device_id), self._health(fleet, self._addresses[device_id])
-        return compare(before, after, self._checks, lost_tlocs=lost)
+        return compare(before, after, checks, lost_tlocs=lost)
 
     def _note(self, good: set[str], now: float) -> None:
         self.good_since = {one: self.good_since.get(one, now) for one in good}
