@@ -96,6 +96,7 @@ class Settling:
         :param now: time of the reading.
         """
         is_over = now >= self._deadline
+        peer_checks = [one for one in self._checks if one in _PEER_CHECKS]
         own_checks = [one for one in self._checks if one not in _PEER_CHECKS]
         own = {one: self._findings(fleet, one, own_checks) for one in self._addresses}
         missing = {one for one, found in own.items() if worst(found) == WORSE}
@@ -104,11 +105,8 @@ class Settling:
             return None
         lost = self._lost(fleet, missing)
         total = sum(lost.values())
-        peer_checks = [one for one in self._checks if one in _PEER_CHECKS]
-        findings = {
-            one: [*found, *self._findings(fleet, one, peer_checks, total - lost[one])] if one not in missing else found
-            for one, found in own.items()
-        }
+        peers = {one: self._findings(fleet, one, peer_checks, total - lost[one]) for one in self._addresses}
+        findings = {one: list(dict.fromkeys([*found, *peers[one]])) for one, found in own.items()}
         good = {one for one, found in findings.items() if worst(found) != WORSE}
         self._note(good, now)
         stable = {one for one in good if now - self.good_since[one] >= self._stable_for}
