@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 RELEASES = ("16.3.1", "20.9.4", "20.12.4", "20.18.2")
 """One release per preset of the simulator."""
 
+DEFAULT_RELEASE = "20.12.4"
+"""Of the simulator."""
+
 _SCRATCH = Path(tempfile.mkdtemp(prefix="airflow-provider-vmanage-"))
 
 AIRFLOW_SETTINGS = {
@@ -65,8 +68,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--release", choices=RELEASES, help="run the tests of each release for this one alone")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of other releases than ``--release``, if it is given."""
+    """Leave out the tests of other releases than ``--release``, and leave slow ones of others to the whole grid."""
+    for item in items:
+        if item.get_closest_marker("slow") and _release_of(item) not in (None, DEFAULT_RELEASE):
+            item.add_marker("whole_grid")
     if chosen := config.getoption("--release"):
         others = {*RELEASES} - {chosen}
         left_out = [item for item in items if _release_of(item) in others]
