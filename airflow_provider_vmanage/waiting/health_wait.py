@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_vmanage.client.health import Finding, FleetHealth, read_health
+from airflow_provider_vmanage.client.health import OK, Finding, FleetHealth, read_health
 from airflow_provider_vmanage.client.upgrade.settling import HealthVerdict, Settling
 from airflow_provider_vmanage.waiting.events import Event, succeeded, timed_out
 from airflow_provider_vmanage.waiting.pace import Pace, Patience, Wait
@@ -43,7 +43,7 @@ class HealthWait(Wait):
         """Return the event with the verdicts, or ``None`` to wait on."""
         verdicts = self._settling.take(result, time.time())
         if verdicts is not None:
-            return succeeded(verdicts={key: asdict(one) for key, one in verdicts.items()})
+            return succeeded(verdicts={key: _as_json(one) for key, one in verdicts.items()})
         self.last_state = f"{len(self._settling.good_since)} of {self._settling.size} devices are as healthy as before"
         return None
 
@@ -57,6 +57,12 @@ def verdicts_of(event: Mapping[str, Any]) -> dict[str, HealthVerdict] | None:
     waits = event.get("waits") or ()
     found = next((one["verdicts"] for one in waits if "verdicts" in one), None)
     return None if found is None else {key: _verdict(one) for key, one in found.items()}
+
+
+def _as_json(verdict: HealthVerdict) -> dict[str, Any]:
+    """Return the verdict as plain JSON without findings that are fine: an event is stored in the database."""
+    findings = [vars(one) for one in verdict.findings if one.verdict != OK]
+    return {"is_good": verdict.is_good, "reason": verdict.reason, "findings": findings}
 
 
 def _verdict(value: Mapping[str, Any]) -> HealthVerdict:
