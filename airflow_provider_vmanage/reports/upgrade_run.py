@@ -12,7 +12,7 @@ from airflow_provider_vmanage.client.device_actions.notes import now_text
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
 from airflow_provider_vmanage.client.upgrade.opening import read_devices
-from airflow_provider_vmanage.client.upgrade.outcome import UpgradeOutcome
+from airflow_provider_vmanage.client.upgrade.outcome import AS_PLANNED, UpgradeOutcome
 from airflow_provider_vmanage.client.upgrade.packing import pack, unpack
 from airflow_provider_vmanage.client.upgrade.planned import PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from airflow_provider_vmanage.hooks.vmanage import VManageHook
 
 log = logging.getLogger(__name__)
-
-#: rows that an XCom leaves out where all of them are in a file
-_WELL_ENDED = ("upgraded", "default_set", "unchanged")
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class UpgradeRecords:
         result["markdown"] = render_markdown(self.write_page(outcome, has_ended=True))
         if self.table is not None:
             written = self.table.write(outcome.plan.manager, result["devices"], UPGRADE_COLUMNS)
-            left = [row for row in result["devices"] if row["action"] not in _WELL_ENDED]
+            left = [row for row in result["devices"] if row["action"] not in AS_PLANNED]
             result.update(devices=left, output=written["path"])
         return result
 

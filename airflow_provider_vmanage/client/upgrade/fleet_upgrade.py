@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 #: nothing was sent, or nothing was changed: the step is made again when the manager is back
 _UNAVAILABLE = (VManageUnavailableError, VManageSessionExpiredError, VManageProtocolError)
 
-
 #: why devices were left as they were, by what has stopped the upgrade
 _NOT_BEGUN = {
     "failures": "too many devices have failed",

@@ -17,7 +17,7 @@ from airflow_provider_vmanage.client.upgrade.progress import FAILURES, DevicePro
 from airflow_provider_vmanage.client.versions import same_version
 
 #: what ends a device as the plan wants it
-_AS_PLANNED = ("upgraded", "default_set", "unchanged")
+AS_PLANNED = ("upgraded", "default_set", "unchanged")
 
 _NO_CHANGE = ("unchanged", "failed", "skipped", "pending")
 
@@ -39,9 +39,7 @@ class UpgradeOutcome:
     @property
     def is_as_planned(self) -> bool:
         """Return whether every device is as the plan wants it."""
-        return not self.state.stopped_because and all(
-            self.state.of(row).action in _AS_PLANNED for row in self.plan.rows
-        )
+        return not self.state.stopped_because and all(self.state.of(row).action in AS_PLANNED for row in self.plan.rows)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one flat row for each device of the waves; at most 800 bytes each as JSON."""
@@ -114,7 +112,7 @@ class UpgradeOutcome:
             return
         rows = self.rows()
         failed = [row for row in rows if row["action"] in FAILURES]
-        left = [row["device"] for row in rows if row["action"] not in (*FAILURES, *_AS_PLANNED)]
+        left = [row["device"] for row in rows if row["action"] not in (*FAILURES, *AS_PLANNED)]
         shown = "; ".join(f"{row['device']}: {row['reason']}" for row in failed[:10])
         more = f"; and {len(failed) - 10} more" if len(failed) > 10 else ""
         stopped = f", stopped because of {self.state.stopped_because}" if self.state.stopped_because else ""

@@ -52,6 +52,7 @@ class WaveSteps:
         self._policy = policy
         self._keep = keep
         self._clock = clock
+        self._rows = {row.device_id: row for row in plan.rows}
 
     def open(self, state: UpgradeState) -> list[PlannedRow]:
         """Return the devices of the wave that have not ended, and are not on their way back."""
@@ -143,9 +144,8 @@ class WaveSteps:
                 return state
             state = self._take_failures(state, works, "it runs the version and is healthy, but the default was not set")
             done = [work for work in works if work.action == "default_set"]
-            by_id = {row.device_id: row for row in rows}
             for work in done:
-                state = state.set(by_id[work.target.device_id], confirmed=True)
+                state = state.set(self._rows[work.target.device_id], confirmed=True)
         for row in self.open(state):
             one = state.of(row)
             state = state.end([row], "upgraded" if one.moved else "default_set" if one.confirmed else "unchanged", None)
@@ -157,9 +157,8 @@ class WaveSteps:
         state, works = self._act(state, "roll_back", _ACTIVATE, rows, {row.device_id: row.from_version for row in rows})
         if works is None:
             return state
-        by_id = {row.device_id: row for row in rows}
         for work in works:
-            row = by_id[work.target.device_id]
+            row = self._rows[work.target.device_id]
             ill = state.of(row).ill
             is_back = work.action in ("activated", "unchanged")
             reason = ill if is_back else f"{ill}; it could not be brought back to {row.from_version}: {work.reason}"
@@ -200,9 +199,8 @@ class WaveSteps:
         return replace(state, action=None, waits_for=""), action.works
 
     def _with_outcome(self, state: UpgradeState, step: str, action: ActionState) -> UpgradeState:
-        by_id = {row.device_id: row for row in self._plan.rows}
         for work in action.works:
-            row = by_id[work.target.device_id]
+            row = self._rows[work.target.device_id]
             one = state.of(row)
             changes: dict[str, Any] = {"activity": work.activity or one.activity}
             if work.process_id and (step in ("activate", "roll_back") or not one.process_id):
@@ -215,9 +213,8 @@ class WaveSteps:
 
     def _take_failures(self, state: UpgradeState, works: Sequence[DeviceWork], what: str) -> UpgradeState:
         """Return the state in which a device has ended if its action has failed or could not be sent."""
-        by_id = {row.device_id: row for row in self._plan.rows}
         for work in works:
-            row = by_id[work.target.device_id]
+            row = self._rows[work.target.device_id]
             if work.action == "failed":
                 state = state.end([row], "failed", f"{what}: {work.reason}")
             elif work.action == "skipped":
