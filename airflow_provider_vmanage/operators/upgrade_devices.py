@@ -55,8 +55,8 @@ class UpgradeDevicesOperator(VManageOperator):
     :param max_failures: devices that may fail before no further wave begins (templated): a number, or a percentage of
         all such as ``"5%"``. Even within it the task fails at the end, unless ``accept_failures``.
     :param not_after: moment by which the last wave has to end (templated): ISO 8601 with a time zone.
-    :param wave_minutes: minutes that a wave takes at most. Without it the manager's own limits count for the first wave
-        of a role, and then the longest wave so far and a quarter more.
+    :param wave_minutes: minutes that a wave takes at most. Without it the manager's own limits count until a wave of
+        the role has upgraded a device, and then the longest such wave and a quarter more.
     :param checks: health checks: ``reachable``, ``control``, ``omp``, ``bfd``, ``colour``, ``state``, ``certificate``,
         ``config`` (templated). What the manager does not show is *cannot tell*, and no failure.
     :param settle_timeout: seconds that a wave may take to become as healthy as before.

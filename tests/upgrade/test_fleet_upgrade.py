@@ -179,3 +179,40 @@ def test_sessions_lost_to_failed_peers_fail_no_device(world: World) -> None:
     world.vm.behave("edge-1", loses_colour=COLOUR)
     outcome = world.upgrade(world.plan(), max_failures=1)
     assert Counter(actions_of(outcome).values()) == {"failed": 1, "upgraded": 3}
+
+
+def test_wave_without_a_reboot_predicts_no_later_one(world: World) -> None:
+    """The first edge has moved already, so its wave takes minutes; the manager's limits count for the second."""
+    world.edges(2)
+    plan = world.plan(wave_sizes=(1,))
+    moved = next(one for one in world.vm.devices if one["host-name"] == "edge-1")
+    moved.update({"version": NEW, "current-partition": NEW, "availableVersions": [OLD]})
+    outcome = world.upgrade(plan, window=107)
+    assert actions_of(outcome) == {"edge-1": "default_set", "edge-2": "skipped"}
+    assert outcome.state.stopped_because == "window"
+
+
+def test_wave_that_failed_early_predicts_no_later_one(world: World) -> None:
+    world.edges(2)
+    world.vm.behave("edge-1", fails_at="download")
+    outcome = world.upgrade(world.plan(wave_sizes=(1,)), window=107, max_failures=1)
+    assert actions_of(outcome) == {"edge-1": "failed", "edge-2": "skipped"}
+
+
+def test_activation_alone_predicts_no_installation(world: World) -> None:
+    world.edges(2)
+    first = next(one for one in world.vm.devices if one["host-name"] == "edge-1")
+    first["availableVersions"] = [NEW]
+    outcome = world.upgrade(world.plan(wave_sizes=(1,)), window=107)
+    assert actions_of(outcome) == {"edge-1": "upgraded", "edge-2": "skipped"}
+
+
+@pytest.mark.parametrize(("role", "window", "begun"), [("vsmart", 95, 1), ("vedge", 95, 4)])
+def test_controllers_of_a_wave_count_one_after_another(world: World, role: str, window: float, begun: int) -> None:
+    """The first wave takes 11 minutes; 24 are left for three controllers, which take 26, or for three edges."""
+    devices = {"vsmart": "controller", "vedge": "vedge"}[role]
+    for number in range(1, 5):
+        world.vm.add_device(f"one-{number}", role, OLD, site_id=str(number), availableVersions=[NEW])
+    plan = world.plan(wave_sizes=(1, 3), device_type=devices)
+    outcome = world.upgrade(plan, window=window, pause=3600)
+    assert Counter(actions_of(outcome).values())["upgraded"] == begun
