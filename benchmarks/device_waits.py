@@ -66,7 +66,8 @@ def task_trigger(session: ManagerSession, devices: int) -> BaseTrigger:
 
 def health_trigger(session: ManagerSession, devices: int) -> BaseTrigger:
     """Return the trigger that waits until all devices have been as healthy as now for ten seconds."""
-    from airflow_provider_vmanage.client.health import CHECKS, read_health
+    from airflow_provider_vmanage.client.health import CHECKS
+    from airflow_provider_vmanage.client.upgrade.fleet_health import read_health
     from airflow_provider_vmanage.client.upgrade.settling import Settling
     from airflow_provider_vmanage.triggers.upgrade import DeviceHealthTrigger
 

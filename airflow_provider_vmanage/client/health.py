@@ -1,12 +1,12 @@
-"""Whether a device is as healthy as it was before an upgrade, from three fleet-wide calls.
+"""Whether a device is as healthy as it was before an upgrade. Pure: nothing is read here.
 
-``/device``, ``/device/counters`` and ``/device/tloc`` come from the manager's own store, for all devices at once; what
-asks the devices themselves is far more expensive. There are no thresholds: expected counts are only known from before,
-so health is a comparison with a baseline. Traps of the responses (live captures of releases 18.3 to 20.18):
+There are no thresholds: expected counts are only known from before, so health is a comparison with a baseline. Traps of
+the responses (live captures of releases 18.3 to 20.18):
 
 * an unreachable edge still says ``status: normal`` and ``state: green``, so reachability comes first;
 * ``--`` is a value, an absent field is another, and neither is 0;
 * numbers are text in one response and integers in another;
+* release 20.12 counts no OMP peers and BFD sessions of an edge in ``/device/counters``, but in ``/device``;
 * the boot time wobbles by a minute without a reboot.
 """
 
@@ -14,12 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageRejectedError
-
-if TYPE_CHECKING:
-    from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.errors import VManageConfigurationError
 
 #: every check, in the order in which findings are listed
 CHECKS = ("reachable", "control", "omp", "bfd", "colour", "state", "certificate", "config")
@@ -89,38 +86,39 @@ class FleetHealth:
 
     :param devices: by system IP.
     :param problems: calls that the user may not make, or that failed; their values are ``None``.
+    :param is_listed: whether the user may list the devices; if not, nothing is known of any of them.
     """
 
     devices: Mapping[str, DeviceHealth] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    is_listed: bool = True
 
-
-def read_health(session: ManagerSession) -> FleetHealth:
-    """Return the health of all devices; three calls.
-
-    A call that is refused leaves its values unknown: a missing role says nothing about a device.
-
-    :raises VManageError: the devices cannot be listed, or a call failed in a way that a retry may remedy.
-    """
-    devices = session.request("GET", "device").rows
-    counters, problem = _rows(session, "device/counters")
-    tlocs, other = _rows(session, "device/tloc")
-    return FleetHealth(parse_health(devices, counters, tlocs), tuple(one for one in (problem, other) if one))
+    def of(self, system_ip: str | None) -> DeviceHealth | None:
+        """Return the health of a device, or ``None`` where the manager does not list it."""
+        return self.devices.get(system_ip or "") if self.is_listed else DeviceHealth()
 
 
 def parse_health(
     devices: Iterable[Mapping[str, Any]],
     counters: Iterable[Mapping[str, Any]],
     tlocs: Iterable[Mapping[str, Any]],
+    inventory: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, DeviceHealth]:
-    """Return the health by system IP. Rows are joined by ``system-ip`` only: host names repeat."""
+    """Return the health by system IP. Rows are joined by ``system-ip`` only: host names repeat.
+
+    :param devices: rows of ``/device``.
+    :param counters: of ``/device/counters``.
+    :param tlocs: of ``/device/tloc``.
+    :param inventory: of ``/system/device/vedges`` and ``controllers``.
+    """
+    configs = {str(row.get("system-ip")): row.get("configStatusMessage") for row in inventory}
     counted = {str(row.get("system-ip")): row for row in counters}
     colours: dict[str, dict[str, int | None]] = {}
     for row in tlocs:
         if row.get("color") and "bfdSessionsUp" in row:
             colours.setdefault(str(row.get("system-ip")), {})[str(row["color"])] = _number(row.get("bfdSessionsUp"))
     return {
-        ip: _health(row, counted.get(ip, {}), colours.get(ip))
+        ip: _health({"configStatusMessage": configs.get(ip), **row}, counted.get(ip, {}), colours.get(ip))
         for row in devices
         if (ip := str(row.get("system-ip") or ""))
     }
@@ -175,15 +173,6 @@ def rebooted(before: DeviceHealth, after: DeviceHealth) -> bool | None:
     return after.booted_at - before.booted_at > REBOOT_SHIFT_S * 1000
 
 
-def _rows(session: ManagerSession, path: str) -> tuple[list[dict[str, Any]], str]:
-    try:
-        return session.request("GET", path).rows, ""
-    except VManageRejectedError as err:
-        if err.retryable:
-            raise
-        return [], f"{path}: {err}"
-
-
 def _health(
     row: Mapping[str, Any], counters: Mapping[str, Any], colours: Mapping[str, int | None] | None
 ) -> DeviceHealth:
@@ -191,9 +180,9 @@ def _health(
         reachable=_is_reachable(row),
         control=_number(counters.get("number-vsmart-control-connections")),
         control_expected=_number(counters.get("expectedControlConnections")),
-        omp_up=_number(counters.get("ompPeersUp")),
+        omp_up=_number(counters.get("ompPeersUp", row.get("ompPeers"))),
         omp_down=_number(counters.get("ompPeersDown")),
-        bfd_up=_number(counters.get("bfdSessionsUp")),
+        bfd_up=_number(counters.get("bfdSessionsUp", row.get("bfdSessionsUp"))),
         colours=colours,
         state=_words(row.get("state")),
         certificate=_words(row.get("certificate-validity")),

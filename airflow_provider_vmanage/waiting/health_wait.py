@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_vmanage.client.health import OK, Finding, FleetHealth, read_health
+from airflow_provider_vmanage.client.health import OK, Finding, FleetHealth
+from airflow_provider_vmanage.client.upgrade.fleet_health import read_health
 from airflow_provider_vmanage.client.upgrade.settling import HealthVerdict, Settling
 from airflow_provider_vmanage.waiting.events import Event, succeeded, timed_out
 from airflow_provider_vmanage.waiting.pace import Pace, Patience, Wait
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HealthQuestion:
-    """The health of all devices: three requests per interval for all who wait for any of them."""
+    """The health of all devices: three or more requests per interval for all who wait for any of them."""
+
+    inventories: tuple[str, ...] = ()
 
     def ask(self, hook: VManageHook) -> FleetHealth:
         """Return the health."""
-        return read_health(hook.get_conn())
+        return read_health(hook.get_conn(), self.inventories)
 
     def __str__(self) -> str:
         """Return the name that logs use."""
@@ -36,7 +39,7 @@ class HealthWait(Wait):
     """
 
     def __init__(self, settling: Settling, pace: Pace, patience: Patience, *, started_at: float | None = None) -> None:
-        super().__init__(HealthQuestion(), pace, patience, started_at=started_at)
+        super().__init__(HealthQuestion(settling.inventories), pace, patience, started_at=started_at)
         self._settling = settling
 
     def event_of(self, result: FleetHealth) -> Event | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client.device_actions.notes import NoNotes
-from airflow_provider_vmanage.client.health import read_health
+from airflow_provider_vmanage.client.upgrade.fleet_health import read_health
 from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
 from airflow_provider_vmanage.client.upgrade.opening import open_upgrade
 from airflow_provider_vmanage.client.upgrade.packing import pack, unpack

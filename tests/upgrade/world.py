@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from airflow_provider_vmanage.client.device_actions.notes import ActionNotes, NoNotes
-from airflow_provider_vmanage.client.health import read_health
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
+from airflow_provider_vmanage.client.upgrade.fleet_health import read_health
 from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
 from airflow_provider_vmanage.client.upgrade.opening import open_upgrade, read_devices
 from airflow_provider_vmanage.client.upgrade.outcome import UpgradeOutcome

@@ -12,10 +12,11 @@ from airflow_provider_vmanage.client.device_actions.notes import ActionNote
 from airflow_provider_vmanage.client.device_actions.running_tasks import RunningTasks
 from airflow_provider_vmanage.client.devices import DEVICE_TYPES, Device, list_devices_of_type
 from airflow_provider_vmanage.client.errors import VManageConfigurationError
-from airflow_provider_vmanage.client.health import DeviceHealth, read_health
+from airflow_provider_vmanage.client.health import DeviceHealth
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
+from airflow_provider_vmanage.client.upgrade.fleet_health import inventories_for, read_health
 from airflow_provider_vmanage.client.upgrade.freshness import refuse_stale, runs
 from airflow_provider_vmanage.client.upgrade.planned import CONTROLLERS, PlannedRow, PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
@@ -75,7 +76,7 @@ def open_upgrade(
     found = tuple(
         row.device_id for row in plan.rows if runs(devices.get(row.device_id), row.version) and not state.of(row).moved
     )
-    baseline, problems = _baseline(session, plan, state, devices)
+    baseline, problems = _baseline(session, plan, state, devices, policy.checks)
     limits = state.limits
     if policy.not_after is not None and policy.wave_seconds is None and limits is None:
         limits = read_limits(session)
@@ -137,7 +138,11 @@ def _at_work(
 
 
 def _baseline(
-    session: ManagerSession, plan: PlannedUpgrade, state: UpgradeState, devices: Mapping[str | None, Device]
+    session: ManagerSession,
+    plan: PlannedUpgrade,
+    state: UpgradeState,
+    devices: Mapping[str | None, Device],
+    checks: Sequence[str],
 ) -> tuple[dict[str, DeviceHealth], tuple[str, ...]]:
     """Return the health before, by device id: what an earlier try has kept, or as it is now, or the plan's.
 
@@ -145,7 +150,7 @@ def _baseline(
     """
     if state.baseline:
         return dict(state.baseline), ()
-    now = read_health(session)
+    now = read_health(session, inventories_for((row.role for row in plan.rows), checks))
     baseline = dict(plan.baseline)
     for row in plan.rows:
         device = devices.get(row.device_id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_provider_vmanage.client.health import OK, FleetHealth, compare, read_health
+from airflow_provider_vmanage.client.health import CHECKS, OK, FleetHealth, compare
 from airflow_provider_vmanage.client.session import ManagerSession
+from airflow_provider_vmanage.client.upgrade.fleet_health import inventories_for, read_health
 from airflow_provider_vmanage.client.upgrade.plan import Fleet, PlannedDevice, UpgradePlan, make_plan, read_fleet
 from airflow_provider_vmanage.client.upgrade.waves import MANAGER, parse_wave_sizes
 from airflow_provider_vmanage.client.upgrade.wish import UpgradeWish
@@ -26,7 +27,8 @@ def plan_upgrade(session: ManagerSession, wish: UpgradeWish, *, wave_sizes: Any,
     parse_wave_sizes(wave_sizes)  # bad input is refused before anything is read
     fleet = read_fleet(session, wish)
     plan = make_plan(wish, fleet, wave_sizes=wave_sizes, **options)
-    health = read_health(session) if plan.waves else FleetHealth()
+    roles = [one.device.role for wave in plan.waves for one in wave]
+    health = read_health(session, inventories_for(roles, CHECKS)) if roles else FleetHealth()
     return plan_result(plan, fleet, health, manager=session.settings.base_url, version=wish.version)
 
 
@@ -58,7 +60,7 @@ def plan_result(
             *_first(_health_warnings(chosen, health)),
         ],
         "baseline": baseline,
-        "baseline_problems": [*health.problems, *_missing(chosen, baseline)],
+        "baseline_problems": [*health.problems, *(_missing(chosen, baseline) if health.is_listed else ())],
         "applied": False,
         "changed": False,
     }

@@ -37,6 +37,7 @@ class Settling:
     :param stable_for: seconds for which a device has to stay healthy.
     :param deadline: when a device that is worse fails, by the clock of ``now``.
     :param good_since: when each device became healthy, as an earlier instance has seen it.
+    :param inventories: of the manager, to read for the configuration.
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class Settling:
         stable_for: float,
         deadline: float,
         good_since: Mapping[str, float] | None = None,
+        inventories: Sequence[str] = (),
     ) -> None:
+        self.inventories = tuple(inventories)
         self.good_since = dict(good_since or {})
         self._addresses = addresses
         self._baseline = baseline
@@ -72,7 +75,12 @@ class Settling:
                     [one, ip, health.get(one), self.good_since.get(one)] for one, ip in self._addresses.items()
                 ],
                 "failed": [[one, ip, health.get(one), None] for one, ip in self._failed.items()],
-                "options": {"checks": self._checks, "stable_for": self._stable_for, "deadline": self._deadline},
+                "options": {
+                    "checks": self._checks,
+                    "stable_for": self._stable_for,
+                    "deadline": self._deadline,
+                    "inventories": self.inventories,
+                },
             }
         )
 
@@ -117,12 +125,12 @@ class Settling:
 
     def _lost(self, fleet: FleetHealth, missing: set[str]) -> dict[str, int]:
         return {
-            one: lost_transports(self._baseline.get(one), self._health(fleet, address), is_lost=one in missing)
+            one: lost_transports(self._baseline.get(one), fleet.of(address), is_lost=one in missing)
             for one, address in {**self._failed, **self._addresses}.items()
         }
 
     def _findings(self, fleet: FleetHealth, device_id: str, checks: Sequence[str], lost: int = 0) -> list[Finding]:
-        before, after = self._baseline.get(device_id), self._health(fleet, self._addresses[device_id])
+        before, after = self._baseline.get(device_id), fleet.of(self._addresses[device_id])
         return compare(before, after, checks, lost_tlocs=lost)
 
     def _note(self, good: set[str], now: float) -> None:
@@ -133,10 +141,6 @@ class Settling:
         if not worse and not is_stable:
             worse = [f"it did not stay healthy for {self._stable_for:.0f} s"]
         return HealthVerdict(not worse, tuple(findings), "; ".join(worse))
-
-    @staticmethod
-    def _health(fleet: FleetHealth, address: str | None) -> DeviceHealth | None:
-        return fleet.devices.get(address or "")
 
 
 def lost_transports(before: DeviceHealth | None, after: DeviceHealth | None, *, is_lost: bool = False) -> int:

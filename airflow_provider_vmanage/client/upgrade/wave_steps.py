@@ -10,9 +10,9 @@ from typing import Any
 from airflow_provider_vmanage.client.device_actions.actions import ActionKind
 from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
 from airflow_provider_vmanage.client.device_actions.state import ActionState, DeviceWork
-from airflow_provider_vmanage.client.health import read_health
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
+from airflow_provider_vmanage.client.upgrade.fleet_health import inventories_for, read_health
 from airflow_provider_vmanage.client.upgrade.planned import PlannedRow, PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
 from airflow_provider_vmanage.client.upgrade.progress import FAILURES, UpgradeState
@@ -99,7 +99,7 @@ class WaveSteps:
             until = self._clock() + self._policy.settle_timeout
             state = replace(state.begin_step(rows, "health", self._now()), until=until)
         settling = self.settling(state)
-        verdicts = settling.take(read_health(self._session), self._clock())
+        verdicts = settling.take(read_health(self._session, settling.inventories), self._clock())
         if verdicts is None:
             return replace(state, good_since=settling.good_since, waits_for="health")
         return self.judge(state, verdicts)
@@ -116,6 +116,7 @@ class WaveSteps:
             stable_for=self._policy.stable_for,
             deadline=state.until or self._clock(),
             good_since=state.good_since,
+            inventories=inventories_for((row.role for row in rows), self._policy.checks),
         )
 
     def judge(self, state: UpgradeState, verdicts: Mapping[str, HealthVerdict]) -> UpgradeState:
