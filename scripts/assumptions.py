@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from airflow_provider_vmanage.client.assumptions.all import ASSUMPTIONS, SUBJECTS
-from airflow_provider_vmanage.client.assumptions.table import EXPIRY, MARKS, WRITE, Assumption
+from airflow_provider_vmanage.client.assumptions.table import ACTION, EXPIRY, MARKS, WRITE, Assumption
 
-_OPTIONS = {WRITE: "`--write`", EXPIRY: "`--expiry`"}
+_SEEN_BY = {WRITE: "`--write`", EXPIRY: "`--expiry`", ACTION: "an action only"}
 
 
 def assumption_tables() -> str:
@@ -26,6 +26,6 @@ def _section(title: str, rows: Iterable[Assumption]) -> list[str]:
 
 
 def _row(one: Assumption) -> str:
-    needs = f" (seen by {_OPTIONS[one.needs]})" if one.needs in _OPTIONS else ""
+    needs = f" (seen by {_SEEN_BY[one.needs]})" if one.needs in _SEEN_BY else ""
     cells = (f'<a id="{one.id}"></a>{one.sentence}{needs}', one.mark, one.source, one.otherwise)
     return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace('<VM', '&lt;VM') for cell in cells)} |"

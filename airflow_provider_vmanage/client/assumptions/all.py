@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_vmanage.client.assumptions.actions import ACTIONS
 from airflow_provider_vmanage.client.assumptions.changes import CHANGES
 from airflow_provider_vmanage.client.assumptions.devices import DEVICES
 from airflow_provider_vmanage.client.assumptions.login import LOGIN
@@ -12,6 +13,7 @@ SUBJECTS: dict[str, tuple[Assumption, ...]] = {
     "Login, errors and the end of a session": tuple(LOGIN.rows),
     "Software repository and remote servers": tuple(REPOSITORY.rows),
     "Devices, health and tasks": tuple(DEVICES.rows),
+    "Actions on devices": tuple(ACTIONS.rows),
     "Changes": tuple(CHANGES.rows),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 from airflow_provider_vmanage.client.assumptions.fields import (
@@ -30,6 +31,7 @@ _LISTS = ("edges", "controllers", "managers")
 _OPENAPI = "Cisco, OpenAPI of release 26.1"
 _CAPTURES = "live captures of releases 18.3 to 20.18"
 _REACHABILITY = ("reachable", "unreachable", "auth-failed", "staging", None)
+_YEAR_2010_MS, _DAY_MS = 1_262_304_000_000, 86_400_000
 _ROLES = ("vedge", "vsmart", "vbond", "vmanage")
 
 add_list(
@@ -177,6 +179,32 @@ def health_shows_every_device(seen: Seen) -> str | None:
 
 
 @DEVICES.add(
+    "I",
+    "public clients join rows by it",
+    otherwise="The last of them counts.",
+)
+def health_rows_have_distinct_addresses(seen: Seen) -> str | None:
+    """No two rows of /device have the same system-ip."""
+    addresses = [row["system-ip"] for row in seen.some_rows("devices") if row.get("system-ip")]
+    repeated = len(addresses) - len({*map(str, addresses)})
+    return f"{repeated} repeated" if repeated else None
+
+
+@DEVICES.add(
+    "L",
+    _CAPTURES,
+    otherwise="Whether a device has rebooted stays unknown.",
+)
+def boot_times_are_milliseconds(seen: Seen) -> str | None:
+    """The uptime-date of a device in /device is the time of its boot, in milliseconds since 1970."""
+    times = [row["uptime-date"] for row in seen.some_rows("devices") if row.get("uptime-date") is not None]
+    if not times:
+        raise Unseen("no device shows an uptime-date")
+    odd = sum(not (str(one).isdecimal() and _YEAR_2010_MS < int(one) < time.time() * 1000 + _DAY_MS) for one in times)
+    return f"not so for {odd} of {len(times)}" if odd else None
+
+
+@DEVICES.add(
     "L",
     _CAPTURES,
     otherwise="The count stays unknown.",
@@ -256,7 +284,7 @@ def limits_of_tasks_are_minutes(seen: Seen) -> str | None:
 @DEVICES.add(
     "U",
     "searched, not found",
-    otherwise="While a task is awaited, any refusal is polled again until the limit of the wait.",
+    otherwise="After three refusals of a task that is awaited, the versions of the devices alone decide.",
 )
 def unknown_task_is_refused(seen: Seen) -> str | None:
     """The status of an unknown task is refused with an error object."""

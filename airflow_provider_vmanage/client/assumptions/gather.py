@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from airflow_provider_vmanage.client.assumptions.seen import Observed, Seen
 from airflow_provider_vmanage.client.auth import Credentials, login_for
+from airflow_provider_vmanage.client.device_actions.actions import ActionKind
 from airflow_provider_vmanage.client.errors import (
     VManageAuthenticationError,
     VManageConfigurationError,
@@ -131,9 +132,9 @@ class Probe:
                 self.read(name, path, params)
             if self.seen.server.user_mode == "provider":
                 self.read("tenants", "tenant")
-            image = self._first("software", "data", "versionId")
+            image = next(iter(self._ids("software", "data", "versionId")), None)
             self._read_one("metadata", image, f"{SOFTWARE}/package/{{id}}/metadata")
-            self._read_one("task", self._first("running_tasks", "runningTasks", "processId"), f"{_TASKS}/{{id}}")
+            self._read_one("task", self._running_task(), f"{_TASKS}/{{id}}")
 
     def read(self, name: str, path: str, params: dict[str, str] | None = None) -> Observed:
         """Send a GET below ``/dataservice`` and keep the response under a name."""
@@ -188,12 +189,17 @@ class Probe:
         if found is not None:
             self.send(name, "GET", path.format(id=quote(found, safe="")), shown=path)
 
-    def _first(self, name: str, key: str, field: str) -> str | None:
-        """Return an id of the first row that has one."""
+    def _running_task(self) -> str | None:
+        """Return the id of a running action on devices, or else of another running task."""
+        ids = self._ids("running_tasks", "runningTasks", "processId")
+        starts = tuple(f"{kind.id_prefix}-" for kind in ActionKind)
+        return next(iter(sorted(ids, key=lambda one: not one.startswith(starts))), None)
+
+    def _ids(self, name: str, key: str, field: str) -> list[str]:
         body = self.seen.responses[name].body
         rows = body.get(key) if isinstance(body, dict) else None
-        ids = (row.get(field) for row in rows if isinstance(row, dict)) if isinstance(rows, list) else iter(())
-        return next((one for one in ids if isinstance(one, str) and one), None)
+        ids = [row.get(field) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return [one for one in ids if isinstance(one, str) and one]
 
     def _recording(self, name: str | None = None, *, shown: str | None = None) -> Callable[..., requests.Response]:
         def send(call: Call, **options: Any) -> requests.Response:

@@ -9,7 +9,7 @@ from airflow_provider_vmanage.client.assumptions.all import ASSUMPTIONS
 from airflow_provider_vmanage.client.assumptions.gather import READS_S, Probe
 from airflow_provider_vmanage.client.assumptions.report import Report
 from airflow_provider_vmanage.client.assumptions.scratch import try_changes
-from airflow_provider_vmanage.client.assumptions.table import EXPIRY, READ, WRITE, judge
+from airflow_provider_vmanage.client.assumptions.table import ACTION, EXPIRY, READ, WRITE, judge
 from airflow_provider_vmanage.client.settings import ManagerSettings
 
 
@@ -32,7 +32,7 @@ def check_manager(
     :raises VManageError: the manager is out of reach.
     """
     began = time.monotonic()
-    needs = {READ}
+    needs = {READ, ACTION}
     with Probe(settings, seconds=reads_s) as probe:
         probe.read_all()
         if write:

@@ -21,8 +21,8 @@ MARKS = {
     "U": "unknown: no source was found, and the simulator's behaviour is invented",
 }
 
-#: what has to be asked for beside the reads
-READ, WRITE, EXPIRY = "read", "write", "expiry"
+#: what shows it: the reads, an option of the check, or an action on a device, which no check sends
+READ, WRITE, EXPIRY, ACTION = "read", "write", "expiry", "action"
 
 #: returns what differs, in words that name no value of the manager; empty text or ``None`` if nothing does
 Check = Callable[[Seen], "str | None"]
@@ -37,7 +37,7 @@ class Assumption:
     :param mark: one of :data:`MARKS`.
     :param source: where the fact comes from.
     :param otherwise: what the code does if a manager behaves in another way.
-    :param needs: ``read``, ``write`` or ``expiry``: the part of the check that can see it.
+    :param needs: ``read``, ``write`` or ``expiry``: the part of the check that can see it; ``action``: none can.
     :param check: compares it with what was seen.
     """
 
