@@ -111,7 +111,7 @@ fuzz: $(STAMP) ## ten minutes of a coverage-guided fuzzer on responses (FUZZ_SEC
 	@scripts/fuzz.sh
 
 .PHONY: soak
-soak: $(STAMP) ## ten minutes of mixed tasks and random faults (SOAK_SECONDS=60 is quicker, SOAK_SEED=2 another run)
+soak: $(STAMP) ## ten minutes of mixed tasks, upgrades, kills and faults (SOAK_SECONDS=60 is quicker, SOAK_SEED=2 another run)
 	@scripts/soak.sh
 
 .PHONY: fleet

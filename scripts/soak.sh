@@ -1,5 +1,6 @@
 #!/bin/sh
-# Mixed tasks in worker processes against managers that fail at random, for SOAK_SECONDS (600); SOAK_SEED repeats a run.
+# Tasks on repositories and fleets, in processes that are killed, against managers that fail at random,
+# for SOAK_SECONDS (600). SOAK_SEED chooses another run; SOAK_LOGS=folder keeps the logs of a run that fails.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
@@ -7,4 +8,4 @@ cd "$(dirname "$0")/.."
 AIRFLOW_HOME=$(mktemp -d)
 export AIRFLOW_HOME AIRFLOW__CORE__LOAD_EXAMPLES=False AIRFLOW__LOGGING__LOGGING_LEVEL=WARNING
 trap 'rm -rf "$AIRFLOW_HOME"' EXIT
-PYTHONPATH=. .venv/bin/python tests/soak/soak.py --seconds "${SOAK_SECONDS:-600}" --seed "${SOAK_SEED:-1}" "$@"
+PYTHONPATH=. .venv/bin/python -m tests.soak.soak --seconds "${SOAK_SECONDS:-600}" --seed "${SOAK_SEED:-1}" "$@"

@@ -299,7 +299,10 @@ def test_action_on_a_busy_device_can_be_refused(simulate, connect):
     task = start(client, "changepartition", [edge])
     refused = post(client, "changepartition", [edge])
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "SIM-DEVICE-BUSY")
-    assert [one.process_id for one in vm.actions] == [task, None]
+    assert [(one.process_id, one.busy_with, one.reboots) for one in vm.actions] == [
+        (task, (), True),
+        (None, (task,), True),
+    ]
     finish(client, task)
     assert post(client, "reboot", [edge]).status_code == 200
 
@@ -317,6 +320,7 @@ def test_actions_are_counted_by_device_despite_a_lost_reply(vm, client):
         ("removepartition", edges[0]["uuid"]): 1,
     }
     assert vm.actions[-1].version == ["20.9.4"]
+    assert vm.actions[-1].found["availableVersions"] == [NEW]
 
 
 @pytest.mark.parametrize("by_device", [True, False])

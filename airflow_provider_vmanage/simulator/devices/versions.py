@@ -6,6 +6,9 @@ from typing import Any
 
 Record = dict[str, Any]
 
+#: of a record: what the device runs, what it boots, what it has beside that
+VERSION_KEYS = ("version", "defaultVersion", "availableVersions")
+
 
 def install_version(record: Record, version: str) -> str:
     """Make a version available on a device, and return how the device names it."""

@@ -91,6 +91,11 @@ def form_of(action: str, body: dict[str, Any]) -> str | None:
     return "list" if "data" in body["input"] else "flat"
 
 
+def reboots(action: str, body: dict[str, Any]) -> bool:
+    """Whether the devices of a body are to reboot."""
+    return action in ("changepartition", "reboot") or (action == "install" and body["input"].get("reboot") is True)
+
+
 def _one(action: str, one: dict[str, Any]) -> Wanted:
     if action == "reboot":
         return Wanted(one["deviceId"], None, course.reboot)

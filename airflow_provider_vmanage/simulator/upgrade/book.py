@@ -22,6 +22,9 @@ class ReceivedAction:
     :param version: The version as sent, or the list of versions; None for a reboot.
     :param form: ``flat`` or ``list``: how the ``input`` of an install names its version; None for other actions.
     :param process_id: The task; None where the POST was refused.
+    :param reboots: Whether the device is to reboot.
+    :param found: What the device ran, booted and had at hand when the POST arrived, by the keys of its record.
+    :param busy_with: The tasks that were at work on the device then, or waited for it.
     """
 
     action: str
@@ -29,6 +32,9 @@ class ReceivedAction:
     version: Any
     form: str | None
     process_id: str | None
+    reboots: bool
+    found: dict[str, Any]
+    busy_with: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,10 @@ class TaskBook:
         self._tasks[task.process_id] = task
         self._running.append(task)
         return task.process_id
+
+    def at_work_on(self, device: str) -> tuple[str, ...]:
+        """The ids of the running tasks that have the device."""
+        return tuple(task.process_id for task in self.running if device in task.devices)
 
     def advance(self) -> None:
         """Let every task go on up to now; a device has one task at a time."""

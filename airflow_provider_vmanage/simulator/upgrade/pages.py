@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_vmanage.simulator import responses
+from airflow_provider_vmanage.simulator.devices.versions import VERSION_KEYS
 from airflow_provider_vmanage.simulator.manager import Manager
 from airflow_provider_vmanage.simulator.upgrade.bodies import (
     KINDS,
@@ -20,6 +22,7 @@ from airflow_provider_vmanage.simulator.upgrade.bodies import (
     objects,
     read_action,
     read_body,
+    reboots,
     text,
 )
 from airflow_provider_vmanage.simulator.upgrade.book import DeviceBusy, ReceivedAction
@@ -108,6 +111,7 @@ class ActionPages:
         return start
 
     def _submit(self, action: str, body: dict[str, Any], wanted: list[Wanted], task: Task) -> Response:
+        received = self._received(action, body, wanted)
         process_id = None
         try:
             process_id = self._manager.tasks.start(task)
@@ -115,11 +119,25 @@ class ActionPages:
             details = f"Another task is at work on {exc}"
             return responses.error(400, f"Failed to process {action}", details, "SIM-DEVICE-BUSY")
         finally:
-            form = form_of(action, body)
-            self._manager.tasks.received += [
-                ReceivedAction(action, one.device_id, one.version, form, process_id) for one in wanted
-            ]
+            self._manager.tasks.received += [replace(one, process_id=process_id) for one in received]
         return responses.plain_json({"id": process_id})
+
+    def _received(self, action: str, body: dict[str, Any], wanted: list[Wanted]) -> list[ReceivedAction]:
+        """What has arrived, and what it has found."""
+        known = {device.record["uuid"]: device.record for device in self._manager.devices.of_list(body["deviceType"])}
+        return [
+            ReceivedAction(
+                action,
+                one.device_id,
+                one.version,
+                form_of(action, body),
+                process_id=None,
+                reboots=reboots(action, body),
+                found={key: known.get(one.device_id, {}).get(key) for key in VERSION_KEYS},
+                busy_with=self._manager.tasks.at_work_on(one.device_id),
+            )
+            for one in wanted
+        ]
 
     def _task(self, action: str, device_type: str, wanted: list[Wanted], request: Request) -> Task:
         known = {device.record["uuid"]: device for device in self._manager.devices.of_list(device_type)}
