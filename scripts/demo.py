@@ -13,13 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 
 from airflow_provider_vmanage.reports.text_table import count_of, text_table
+from airflow_provider_vmanage.simulator import Simulator
+from scripts.demo_dags import ENDED, SAY
 from scripts.simulated import (
     MEGABYTE,
     ROOT,
@@ -38,21 +40,16 @@ STATE = ROOT / ".demo"
 IMAGE_SIZE = 256 * MEGABYTE
 NEW, OLD = "20.12.4", "20.12.3"
 EDGES, EDGE_VERSION, SECONDS_PER_MINUTE = 2, "17.12.04.0.6740", 0.2
+DAGS = "example_dags"
 TASKS = ("add_repository", "upload_image", "wait_for_version", "delete_previous", "list_images")
-
-#: dag.test of Airflow 3.3.2 fails with a deadline, and no one is there to approve
-UPGRADE = """
-import json, sys
-from scripts.demo import dags_of
-dag = dags_of(sys.argv[1]).dags["upgrade_devices"]
-dag.deadline = None
-dag.test(run_conf=json.loads(sys.argv[2]), mark_success_pattern="approve")
-"""
 
 #: what a person wants to see of Airflow's log: the lines of this provider, and the beginning of each task
 _OURS = re.compile(r"^\S+ \[(?P<level>\w+) *\] (?P<text>.*?) +\[(?:airflow\.[\w.]*)?airflow_provider_vmanage[\w.]*\]")
 _TASK = re.compile(r"\[DAG TEST\] starting task_id=(?P<task>\w+)")
 _SENT = re.compile(r"sent in [\d.]+ s \((?P<rate>[\d.]+) MB/s\)")
+
+#: id of a DAG, its results by task, and the rates of its uploads
+Ended = tuple[str, dict[str, Any], dict[str, str]]
 
 console = Console(highlight=False, width=max(100, Console().width))
 
@@ -65,6 +62,9 @@ def main() -> int:
     except (ScriptError, OSError) as err:
         print(f"make demo: {err}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("make demo: stopped", file=sys.stderr)
+        return 130
     took = time.monotonic() - started
     console.print(f"Done in {took:.0f} s. Run it again: the repository stays as it is, and the edges begin as before.")
     return 0
@@ -88,88 +88,69 @@ def run(port: int) -> None:
         tempfile.TemporaryDirectory(prefix="vmanage-demo-") as home,
     ):
         say(f"A simulated vManage {vm.version} serves {vm.url}, certified by an authority of its own")
+        if not any(held.version.startswith(EDGE_VERSION) for held in vm.images):
+            add_edge_images(vm, families=["c8000v"])
         before = list(vm.images)
-        rows, rates = prepare_upgrade(vm, Path(home), image, checksum)
-        print_repository("The repository before", before)
-        print_tasks(rows, rates, checksum)
-        print_repository("The repository after", vm.images)
-        print_devices(upgrade_edges(vm, Path(home)))
+        for dag_id, rows, rates in run_dags(vm, Path(home), image, checksum):
+            if dag_id == "upgrade_prep":
+                print_repository("The repository before", before)
+                print_tasks(rows, rates, checksum)
+                print_repository("The repository after", vm.images)
+            else:
+                print_devices(rows["upgrade"]["devices"])
 
 
-def prepare_upgrade(vm: Any, home: Path, image: Path, checksum: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Run the example DAG in an Airflow of its own; return each task's result and rate."""
-    os.environ.update(
-        AIRFLOW_HOME=str(home),
-        AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "example_dags"),
-        AIRFLOW__CORE__LOAD_EXAMPLES="False",
-        AIRFLOW_CONN_VMANAGE_DEFAULT=json.dumps(connection_to(vm)),
-    )
-    say("Creating the database of a temporary Airflow")
-    airflow("db", "migrate", log=home / "migrate.log")
-    say("Running example_dags/upgrade_prep.py")
-    conf = {"image": str(image), "checksum": checksum, "version": NEW, "previous_version": OLD}
-    rates = airflow("dags", "test", "upgrade_prep", "--conf", json.dumps(conf), log=home / "dag.log")
-    return results(), rates
-
-
-def upgrade_edges(vm: Any, home: Path) -> list[dict[str, Any]]:
-    """Run the example of a maintenance window, and return the rows of its devices."""
-    if not any(image.version.startswith(EDGE_VERSION) for image in vm.images):
-        add_edge_images(vm, families=["c8000v"])
-    os.environ.update(VMANAGE_MINUTE=str(SECONDS_PER_MINUTE), VMANAGE_REPORTS=str(STATE))
-    say(f"Running example_dags/upgrade_devices.py: {EDGES} edges, a wave each; the demo approves")
-    arguments = (str(ROOT / "example_dags"), json.dumps({"version": EDGE_VERSION, "wave_sizes": [1]}))
-    run_python("-c", UPGRADE, *arguments, log=home / "upgrade.log", what="the upgrade")
-    rows: list[dict[str, Any]] = results()["upgrade"]["devices"]
-    return rows
-
-
-def dags_of(folder: str) -> Any:
-    """Return the DAGs of a folder."""
-    try:
-        from airflow.dag_processing.dagbag import DagBag
-    except ImportError:  # Airflow 3.1
-        from airflow.models.dagbag import DagBag
-    return DagBag(folder)
-
-
-def airflow(*arguments: str, log: Path) -> dict[str, str]:
-    """Run an Airflow command, show what is ours of its output, and return the rate of each upload."""
-    return run_python("-m", "airflow", *arguments, log=log, what=f"airflow {arguments[0]} {arguments[1]}")
-
-
-def run_python(*arguments: str, log: Path, what: str) -> dict[str, str]:
-    """Run Airflow in a process, show what is ours of its output, and return the rate of each upload."""
-    command = [sys.executable, *arguments]
-    task, rates, shown = "", {}, set()
+def run_dags(vm: Simulator, home: Path, image: Path, checksum: str) -> Iterator[Ended]:
+    """Run both example DAGs in an Airflow of its own; yield each when it has ended."""
+    prepare = {"image": str(image), "checksum": checksum, "version": NEW, "previous_version": OLD}
+    upgrade = {"version": EDGE_VERSION, "wave_sizes": [1]}
+    settings = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": DAGS,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_VMANAGE_DEFAULT": json.dumps(connection_to(vm)),
+        "VMANAGE_MINUTE": str(SECONDS_PER_MINUTE),
+        "VMANAGE_REPORTS": str(STATE),
+    }
+    about = f": {EDGES} edges, a wave each; the demo approves"
+    wanted = json.dumps([("upgrade_prep", "", prepare), ("upgrade_devices", about, upgrade)])
+    log = home / "dags.log"
     with (
         log.open("w") as kept,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as process,
+        subprocess.Popen(
+            [sys.executable, "-m", "scripts.demo_dags", DAGS, wanted],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
     ):
-        for line in process.stdout or ():
-            kept.write(line)
-            if found := _TASK.search(line):
-                task = found["task"]
-            elif (found := _OURS.match(line)) and (task, found["text"]) not in shown:  # a task opens many sessions
-                shown.add((task, found["text"]))
-                console.print(f"   {task:17} {found['text']}", soft_wrap=True)
-                if rate := _SENT.search(found["text"]):
-                    rates[task] = rate["rate"]
-    if process.returncode or "state=failed" in log.read_text():
+        yield from ended_dags(process.stdout or (), kept)
+    if process.returncode:
         shutil.copy(log, STATE / "failed.log")
-        raise ScriptError(f"{what} failed; its whole log is in .demo/failed.log")
-    return rates
+        raise ScriptError("a DAG failed; its whole log is in .demo/failed.log")
 
 
-def results() -> dict[str, Any]:
-    """Return the XCom of each task of the only run."""
-    from airflow.models.xcom import XComModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with create_session() as session:
-        found = session.scalars(select(XComModel).where(XComModel.key == "return_value"))
-        return {xcom.task_id: xcom.value for xcom in found}
+def ended_dags(lines: Iterable[str], kept: TextIO) -> Iterator[Ended]:
+    """Show what is ours of Airflow's output, keep all of it, and yield each DAG that has succeeded."""
+    task, shown = "", set()
+    rates: dict[str, str] = {}
+    for line in lines:
+        kept.write(line)
+        if line.startswith(SAY):
+            console.print(line.rstrip(), markup=False, soft_wrap=True)
+        elif line.startswith(ENDED):
+            ended = json.loads(line.removeprefix(ENDED))
+            if ended["state"] == "success":
+                yield ended["dag"], ended["results"], rates
+        elif found := _TASK.search(line):
+            task = found["task"]
+        elif (found := _OURS.match(line)) and (task, found["text"]) not in shown:  # a task opens many sessions
+            shown.add((task, found["text"]))
+            console.print(f"   {task:17} {found['text']}", markup=False, soft_wrap=True)
+            if rate := _SENT.search(found["text"]):
+                rates[task] = rate["rate"]
 
 
 def print_repository(title: str, images: list[Any]) -> None:
@@ -214,7 +195,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
 
 def say(text: str) -> None:
     """Print what happens now."""
-    console.print(f"== {text}")
+    console.print(f"{SAY}{text}")
 
 
 if __name__ == "__main__":
