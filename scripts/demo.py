@@ -27,6 +27,7 @@ from scripts.simulated import (
     ROOT,
     ScriptError,
     add_edge_images,
+    alone,
     check_disk,
     chosen_ports,
     connection_to,
@@ -58,7 +59,8 @@ def main() -> int:
     """Run the demo; return the exit code."""
     started = time.monotonic()
     try:
-        run(*chosen_ports("DEMO_PORT"))
+        with alone(STATE):
+            run(*chosen_ports("DEMO_PORT"))
     except (ScriptError, OSError) as err:
         print(f"make demo: {err}", file=sys.stderr)
         return 1

@@ -10,6 +10,9 @@ from typing import Any
 
 import requests
 
+#: seconds that Airflow may take for one response: two busy cores run all of its parts
+PATIENCE = 120
+
 
 class RestApi:
     """The API of an Airflow on this machine.
@@ -63,7 +66,7 @@ class RestApi:
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """Call the REST API."""
-        response = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, headers=headers, timeout=30)
+        response = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, headers=headers, timeout=PATIENCE)
         response.raise_for_status()
         return response.json()
 
@@ -74,7 +77,7 @@ class RestApi:
             if found := check():
                 return found
             if self.has_ended():
-                break
+                raise TimeoutError(f"no {what}, since Airflow has ended by itself:\n{self.log_tail()}")
             time.sleep(0.2)
         raise TimeoutError(f"no {what} within {seconds:.0f} s:\n{self.log_tail()}")
 

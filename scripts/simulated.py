@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -34,23 +35,42 @@ def chosen_ports(variable: str, count: int = 1) -> list[int]:
 
     :raises ScriptError: One of them cannot be had.
     """
-    text = os.environ.get(variable, "0")
-    try:
-        first = int(text)
-        ports = [first and first + number for number in range(count)]
-        for port in ports:
+    text = os.environ.get(variable) or "0"
+    highest = 65536 - count
+    instead = f"or leave it out to take {'a free one' if count == 1 else 'free ones'}"
+    if not text.isdecimal() or int(text) > highest:
+        raise ScriptError(f"{variable}={text} names no port: give a number from 1 to {highest}, {instead}")
+    first = int(text)
+    ports = [first and first + number for number in range(count)]
+    for port in ports:
+        try:
             check_port(port)
-    except (OSError, ValueError, OverflowError) as err:
-        which = f"{text} (or one of the {count - 1} after it)" if count > 1 else text
-        raise ScriptError(f"port {which} cannot be had ({err}): leave {variable} out to take any free one") from err
+        except OSError as err:
+            raise ScriptError(
+                f"port {port} cannot be had ({err.strerror}): let {variable} name another, {instead}"
+            ) from err
     return ports
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Lock the folder against other processes.
+
+    :raises ScriptError: One has it.
+    """
+    state.mkdir(exist_ok=True)
+    with (state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as err:
+            raise ScriptError("runs already in this clone: end that first") from err
+        yield
 
 
 def check_port(port: int) -> None:
     """Raise OSError if a port of 127.0.0.1 is taken.
 
     :raises OSError: It is taken.
-    :raises OverflowError: There is no such port.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -62,7 +82,7 @@ def check_disk(folder: Path, needed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise ScriptError(f"disk full: {free // MEGABYTE} MB are free in {ROOT}, and {needed // MEGABYTE} are needed")
+        raise ScriptError(f"disk full: {free // MEGABYTE} MB are free in {folder}, and {needed // MEGABYTE} are needed")
 
 
 def sample_image(folder: Path, version: str, size: int) -> Path:

@@ -34,7 +34,10 @@ exec "{sys.executable}" -m airflow "$@"
 """
 
 #: seconds for everything to come up on two busy cores
-START = 180.0
+START = 300.0
+
+#: what Airflow writes, in its folder
+LOG = "standalone.log"
 
 #: who signs in; the password is made when the folder is new, and kept there
 USER = "admin"
@@ -63,7 +66,7 @@ class Standalone(RestApi):
         port = port or free_port()
         super().__init__(f"http://127.0.0.1:{port}")
         self.password = _password_in(home)
-        self.log = home / "standalone.log"
+        self.log = home / LOG
         self._triggerer: subprocess.Popen[bytes] | None = None
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
@@ -96,7 +99,7 @@ class Standalone(RestApi):
             start_new_session=True,
         )
         try:
-            self.wait(self.healthy, START, "a healthy Airflow")
+            self.wait(self.healthy, START, "healthy Airflow")
             self.sign_in(USER, self.password)
         except BaseException:
             self._stop()

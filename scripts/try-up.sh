@@ -26,7 +26,7 @@ trap 'kill -TERM "-$group" 2>/dev/null || :' EXIT
 seconds=0
 until is_up; do
   kill -0 "$group" 2>/dev/null || fail "has ended by itself"
-  [ "$seconds" -lt 300 ] || fail "nothing responds after $seconds s"
+  [ "$seconds" -lt 420 ] || fail "nothing responds after $seconds s"
   sleep 1
   seconds=$((seconds + 1))
 done

@@ -5,7 +5,6 @@ What was done is kept in ``.up`` of the clone, so that the next time goes on fro
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -23,6 +22,7 @@ from scripts.simulated import (
     ROOT,
     ScriptError,
     add_edge_images,
+    alone,
     check_disk,
     check_port,
     chosen_ports,
@@ -32,7 +32,7 @@ from scripts.simulated import (
     sample_image,
     sha512_of,
 )
-from scripts.standalone import USER, Standalone
+from scripts.standalone import LOG, USER, Standalone
 
 STATE = ROOT / ".up"
 IMAGE_SIZE = 64 * MEGABYTE
@@ -71,6 +71,10 @@ def main() -> int:
             wait(running.airflow)
     except KeyboardInterrupt:
         pass  # before all of it ran
+    except TimeoutError as err:
+        what = str(err).splitlines()[0].rstrip(":")  # the end of the log follows
+        print(f"make up: {what}: see {os.path.relpath(STATE / 'airflow' / LOG)}", file=sys.stderr)
+        return 1
     except (ScriptError, OSError) as err:
         print(f"make up: {err}", file=sys.stderr)
         return 1
@@ -174,18 +178,6 @@ def write(airflow: Standalone, what: str, entities: list[dict[str, Any]]) -> Non
         raise ScriptError(f"Airflow takes no {what}: {errors}")
 
 
-@contextmanager
-def alone(state: Path) -> Iterator[None]:
-    """Lock the folder against other processes."""
-    state.mkdir(exist_ok=True)
-    with (state / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            raise ScriptError("runs already in this clone: end that first") from err
-        yield
-
-
 def ports(state: Path) -> list[int]:
     """Return those that UP_PORT asks for, or those of the last time, so that open pages stay good, or any free ones."""
     wanted = chosen_ports("UP_PORT", 1 + len(MANAGERS))
@@ -230,7 +222,7 @@ def wait(airflow: Standalone) -> None:
     except KeyboardInterrupt:
         say("Ending Airflow and the managers")
         return
-    raise ScriptError(f"Airflow has ended by itself: see {airflow.log}")
+    raise ScriptError(f"Airflow has ended by itself: see {os.path.relpath(airflow.log)}")
 
 
 def _end(number: int, frame: object) -> None:

@@ -72,4 +72,5 @@ if install; then
   exit 0
 fi
 [ "$(free_mib .)" -ge 50 ] || fail "disk full: $(free_mib .) MiB free in $PWD"
-fail "install failed (see above): is the package registry within reach?"
+proxy=${https_proxy:-${HTTPS_PROXY:-${all_proxy:-${ALL_PROXY:-}}}}
+fail "install failed (see above): is the package registry within reach${proxy:+, through the proxy ${proxy##*@}}?"

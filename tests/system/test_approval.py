@@ -47,7 +47,7 @@ def choose(airflow: Standalone, run: str, option: str) -> str:
     def asked() -> Any:
         return airflow.task(DAG, run, "approve")["state"] in ("deferred", "awaiting_input")
 
-    airflow.wait(asked, 180, "a request for approval")
+    airflow.wait(asked, 180, "request for approval")
     airflow.wait_paused(DAG, run, "approve")
     shown = airflow.call("GET", f"{path}/-1/hitlDetails")
     airflow.call("PATCH", f"{path}/-1/hitlDetails", {"chosen_options": [option], "params_input": {}})

@@ -54,7 +54,7 @@ def choose(airflow: Standalone, run: str, option: str) -> str:
     def asked() -> Any:
         return airflow.task(DAG, run, "approve")["state"] in ("deferred", "awaiting_input")
 
-    airflow.wait(asked, 240, "a request for approval")
+    airflow.wait(asked, 240, "request for approval")
     airflow.wait_paused(DAG, run, "approve")
     shown = airflow.call("GET", path)
     airflow.call("PATCH", path, {"chosen_options": [option], "params_input": {}})

@@ -76,14 +76,14 @@ def test_thirty_waits_and_a_watcher_survive_a_bad_night(
 
     # An image starts one run; the triggerer is killed, another image comes, and starts one run of the next triggerer.
     a.add_image("first.bin", version="99.1.1")
-    airflow.wait(lambda: started(airflow) == ["first.bin"], 120, "a run for the first image")
+    airflow.wait(lambda: started(airflow) == ["first.bin"], 120, "run for the first image")
     polls(airflow, a, 4)  # the event is handed over, and noted as seen
     airflow.kill_triggerer()
     a.add_image("second.bin", version="99.1.2")
     for vm in managers.values():
         vm.expire_sessions()  # those of the dead triggerer too: it could not log out
     airflow.start_triggerer()
-    airflow.wait(lambda: started(airflow) == ["first.bin", "second.bin"], 180, "a run for the second image")
+    airflow.wait(lambda: started(airflow) == ["first.bin", "second.bin"], 180, "run for the second image")
 
     # One manager stops and starts again, sessions die, and then the images are there.
     b.stop()
