@@ -102,8 +102,12 @@ class Gate:
     """Every request passes here: it is recorded, hit by a fault if one is switched on, then gets its response."""
 
     def __init__(self, manager: Manager, faults: FaultBook, log: RequestLog, transports: Transports) -> None:
-        self._manager, self._faults, self._log, self._transports = manager, faults, log, transports
-        self._router = build_router(manager)
+        self._faults, self._transports = faults, transports
+        self.serve(manager, log)
+
+    def serve(self, manager: Manager, log: RequestLog) -> None:
+        """Pass requests to this manager from now on; what has begun ends with the one before."""
+        self._manager, self._log, self._router = manager, log, build_router(manager)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request; a stop of the server cancels it silently."""

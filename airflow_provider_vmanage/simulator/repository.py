@@ -154,6 +154,14 @@ class Repository:
                 shutil.rmtree(image.path.parent, ignore_errors=True)
         return bool(gone or raw)
 
+    def clear(self) -> None:
+        """Remove all images, records, metadata and remote servers."""
+        with self._lock:
+            self._images = []
+            self.raw_records, self.remote_servers, self.metadata = [], {}, {}
+            self.save()
+        shutil.rmtree(self.folder / "images", ignore_errors=True)
+
     def save(self) -> None:
         """Write the state next to the images, in one step."""
         images = [{**asdict(i), "path": i.path and str(i.path.relative_to(self.folder))} for i in self._images]

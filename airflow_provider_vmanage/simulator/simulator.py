@@ -114,25 +114,32 @@ class Simulator(RepositoryControls, DeviceControls):
         self.faults = FaultBook()
         self._log, self._transports = RequestLog(), Transports()
         self._folder, self._remove_folder = self._own(storage)
-        sessions = SessionStore(max_sessions, idle)
-        lock = Lockout(lockout and release.locks_accounts)
-        devices = DeviceStore(version, lists_itself=lists_itself, scale=seconds_per_minute or 0.0, clock=clock)
-        outage = Outage(*restart, clock, self._refuse_for, sessions.expire_all)
-        devices.own.outage = outage.begin
-        if fleet:
-            add_fleet(devices, fleet)
-        self._manager = Manager(
-            release=release,
-            username=username,
-            sessions=sessions,
-            login=Login(release, sessions, lock, username, password, dead_session),
-            repository=Repository(self._folder, group_by_version, release.six_fields, duplicates == "reject"),
-            devices=devices,
-            tenants=tenants_from(tenants),
-            tasks=TaskBook(settings, clock, lambda: outage.active),
-            outage=outage,
-            ranges=ranges,
-        )
+        given_tenants = list(tenants)
+
+        def new_manager() -> Manager:
+            sessions = SessionStore(max_sessions, idle)
+            lock = Lockout(lockout and release.locks_accounts)
+            devices = DeviceStore(version, lists_itself=lists_itself, scale=seconds_per_minute or 0.0, clock=clock)
+            outage = Outage(*restart, clock, self._refuse_for, sessions.expire_all)
+            devices.own.outage = outage.begin
+            if fleet:
+                add_fleet(devices, fleet)
+            return Manager(
+                release=release,
+                username=username,
+                sessions=sessions,
+                login=Login(release, sessions, lock, username, password, dead_session),
+                repository=Repository(self._folder, group_by_version, release.six_fields, duplicates == "reject"),
+                devices=devices,
+                tenants=tenants_from(given_tenants),
+                tasks=TaskBook(settings, clock, lambda: outage.active),
+                outage=outage,
+                ranges=ranges,
+            )
+
+        self._new_manager = new_manager
+        self._manager = new_manager()
+        self._gate: Gate | None = None
         self._context: ssl.SSLContext | None = server_context(self._folder, host) if tls else None
         self._port = port
         self._server: ServerThread | None = None
@@ -156,14 +163,28 @@ class Simulator(RepositoryControls, DeviceControls):
         :raises OSError: The port is taken.
         """
         if self._server is None:
-            gate = Gate(self._manager, self.faults, self._log, self._transports)
-            self._server = ServerThread(gate, self._host, self._port, self._context, self._transports)
+            self._gate = Gate(self._manager, self.faults, self._log, self._transports)
+            self._server = ServerThread(self._gate, self._host, self._port, self._context, self._transports)
         self._server.start()
 
     def stop(self) -> None:
         """Stop serving: open connections end, new ones are refused. Sessions and images stay."""
         if self._server is not None:
             self._server.stop()
+
+    def reset(self) -> None:
+        """Begin again without images, devices, tasks, sessions, faults and requests; address and CA stay.
+
+        Much quicker than another simulator: for one that many tests share.
+        """
+        if self._returning is not None:
+            self._returning.join()
+        self.faults.clear()
+        self.repository.clear()
+        self._manager, self._log = self._new_manager(), RequestLog()
+        if self._gate is not None:
+            self._gate.serve(self._manager, self._log)
+        self.start()
 
     def close(self) -> None:
         """Stop for good, and remove the private folder."""

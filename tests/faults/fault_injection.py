@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 LOGIN = "/j_security_check"
 
+#: extras of the connection: an image that is not listed after a minute is no more likely to be after half an hour
+PATIENCE = {"upload_read_timeout": 60}
+
 
 class FaultInjection:
     """One cell's fault: prepared before its operation, injected once its request is about to be sent.
@@ -38,7 +41,7 @@ class FaultInjection:
     def __init__(self, row: Row, operation: str, vm: Simulator, stack: ExitStack) -> None:
         self.row, self.operation, self.vm, self._stack = row, OPERATIONS[operation], vm, stack
         self.host = vm.url
-        self.extra: dict[str, Any] = {"ca_bundle": vm.ca_bundle, **row.extra}
+        self.extra: dict[str, Any] = {"ca_bundle": vm.ca_bundle, **PATIENCE, **row.extra}
         self.injected = False
         self.nodes = [vm]
         self.wake: Callable[[], None] = lambda: None
@@ -70,7 +73,7 @@ class FaultInjection:
         self.vm.faults.clear()
         self.vm.start()
         self.vm.repository.raw_records.clear()
-        self.host, self.extra = self.vm.url, {"ca_bundle": self.vm.ca_bundle}
+        self.host, self.extra = self.vm.url, {"ca_bundle": self.vm.ca_bundle, **PATIENCE}
         self._act = lambda: None
 
     def _check(self, call: Call) -> None:
@@ -118,7 +121,7 @@ class FaultInjection:
 
     def _prepare_other_node(self) -> None:
         shared = self.vm.storage / "other"
-        shared.mkdir()
+        shared.mkdir(exist_ok=True)
         for name in ("ca.pem", "ca-key.pem"):
             shutil.copy(self.vm.storage / name, shared / name)
         other = Simulator(storage=shared)

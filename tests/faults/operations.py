@@ -218,7 +218,7 @@ class _BriefWait(TaskWait):
     def take(self, result: Any) -> None:
         super().take(result)
         self.polls += 1
-        if self.polls == 8 and not self.outcome.done():
+        if self.polls == 5 and not self.outcome.done():
             self.outcome.set_result(timed_out(self.last_state))
 
 

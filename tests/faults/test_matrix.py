@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,18 +13,36 @@ import pytest
 
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.simulator import Simulator
-from tests.faults.fault_injection import FaultInjection
+from tests.conftest import AIRFLOW_SETTINGS
+from tests.faults.fault_injection import PATIENCE, FaultInjection
 from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, Row, cells
 from tests.faults.operations import Operations
 
 LARGE = 24 * 1024 * 1024
 
 
-@pytest.fixture
-def vm() -> Iterator[Simulator]:
+@pytest.fixture(scope="module", autouse=True)
+def small_environment() -> Iterator[None]:
+    """Remove all but a few variables: requests reads each of them several times for each request."""
+    kept = {*AIRFLOW_SETTINGS, "PATH", "HOME", "PYTEST_CURRENT_TEST"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ.keys() - kept:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="module")
+def shared_vm() -> Iterator[Simulator]:
     """A manager that takes a second copy of an image, so that nothing but the client prevents one."""
     with Simulator(duplicates="second_copy") as manager:
         yield manager
+
+
+@pytest.fixture
+def vm(shared_vm: Simulator) -> Simulator:
+    """The manager of all cells, as new: another one would take longer than most cells do."""
+    shared_vm.reset()
+    return shared_vm
 
 
 @pytest.fixture
@@ -58,7 +77,7 @@ def test_cell(
     image.write_bytes(b"an image, complete and right. " * ((LARGE if row.large else 200_000) // 30))
     expected, may_leave = row.expected[name].rstrip("*"), row.expected[name].endswith("*")
     operations = Operations(vm, run, image)
-    connect(vm)
+    connect(vm, extra=PATIENCE)
     operations.prepare(name)
     with ExitStack() as stack:
         fault = FaultInjection(row, name, vm, stack)

@@ -71,6 +71,21 @@ def test_restarted_manager_has_its_port_and_sessions(vm, connect):
     assert len(client.images()) == 1
 
 
+def test_reset_manager_is_as_new_at_its_address(vm, connect):
+    url, client = vm.url, connect(vm)
+    image = vm.add_image("image.bin")
+    vm.add_device("edge-1", "vedge")
+    vm.faults.add("http_503", times=None)
+    vm.stop()
+    vm.reset()
+    assert (vm.url, vm.images, vm.requests, vm.actions, vm.faults.pending) == (url, [], [], [], [])
+    assert [one["host-name"] for one in vm.devices] == ["vmanage"]
+    assert (vm.counters.logins, vm.counters.open_sessions) == (0, 0)
+    assert not image.path.exists()
+    assert "<html" in client.call("GET", LIST).text  # its session is dead
+    assert connect(vm).images() == []
+
+
 def test_there_is_no_address_before_the_start():
     vm = Simulator()
     with pytest.raises(RuntimeError, match="before it is started"):
