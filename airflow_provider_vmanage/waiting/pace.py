@@ -6,6 +6,7 @@ import asyncio
 import math
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +89,7 @@ class Wait:
 
     def __init__(self, question: Question, pace: Pace, patience: Patience, *, started_at: float | None = None) -> None:
         self.question = question
+        self.prepare: Callable[[Any], Any] | None = None
         self.outcome: asyncio.Future[events.Event] = asyncio.get_running_loop().create_future()
         self.last_state = "not polled since the triggerer took over"
         self._pace = pace

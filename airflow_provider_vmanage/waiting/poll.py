@@ -55,6 +55,9 @@ class Waiter(Protocol):
     #: when the next poll is wanted, by ``time.monotonic()``
     due: float
 
+    #: returns what :meth:`take` is given of a result, on the thread of the poll: for what would hold up the loop
+    prepare: Callable[[Any], Any] | None
+
     @property
     def question(self) -> Question:
         """Return the question that its poll asks."""
@@ -171,9 +174,14 @@ class Poll:
             log.warning("Polling %s with connection %r failed: %s", question, self.vmanage_conn_id, masked(str(result)))
         asking = [waiter for waiter in self._waiters if waiter.question == question]
         for number, waiter in enumerate(asking, start=1):
-            waiter.take(result)
+            waiter.take(await self._prepared(waiter, result))
             if number % _BATCH == 0:
                 await asyncio.sleep(0)
+
+    async def _prepared(self, waiter: Waiter, result: Any) -> Any:
+        if waiter.prepare is None or isinstance(result, VManageError):
+            return result
+        return (await self._on_thread(partial(_prepare, waiter.prepare, result))).result
 
     # -- one request -----------------------------------------------------------------------------------------------
 
@@ -276,6 +284,10 @@ def _ask(question: Question, hook: VManageHook) -> _Sealed:
         return _Sealed(question.ask(hook))
     except VManageError as err:
         return _Sealed(err)
+
+
+def _prepare(prepare: Callable[[Any], Any], result: Any) -> _Sealed:
+    return _Sealed(prepare(result))
 
 
 def _new_hook(vmanage_conn_id: str) -> VManageHook:

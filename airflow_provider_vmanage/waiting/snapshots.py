@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.matching import ImageIndex
@@ -38,6 +39,7 @@ class _Watch:
 
     def __init__(self, interval: float) -> None:
         self.question = ImageList()
+        self.prepare: Callable[[Any], Any] | None = None
         self._interval = interval
         self._newest: asyncio.Queue[Snapshot | VManageError] = asyncio.Queue()
         self.due = time.monotonic()  # at once: the first list is what later ones are compared with

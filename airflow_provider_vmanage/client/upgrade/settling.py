@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_vmanage.client.health import WORSE, DeviceHealth, Finding, FleetHealth, compare, worst
+from airflow_provider_vmanage.client.health import OK, WORSE, DeviceHealth, Finding, FleetHealth, compare, worst
 from airflow_provider_vmanage.client.upgrade.compressed import compress_json, expand_json
 
 #: checks that depend on other devices: judged once every device of the wave is back, or has had its time
@@ -17,7 +17,7 @@ class HealthVerdict:
     """Whether a device is as healthy as it was before.
 
     :param is_good: nothing is worse, for long enough.
-    :param findings: of all checks.
+    :param findings: of the checks with another verdict than ``ok``.
     :param reason: why it is not good.
     """
 
@@ -114,7 +114,9 @@ class Settling:
         lost = self._lost(fleet, missing)
         total = sum(lost.values())
         peers = {one: self._findings(fleet, one, peer_checks, total - lost[one]) for one in self._addresses}
-        findings = {one: list(dict.fromkeys([*found, *peers[one]])) for one, found in own.items()}
+        findings = {
+            one: list(dict.fromkeys([*found, *peers[one]])) if peers[one] else found for one, found in own.items()
+        }
         good = {one for one, found in findings.items() if worst(found) != WORSE}
         self._note(good, now)
         stable = {one for one in good if now - self.good_since[one] >= self._stable_for}
@@ -131,7 +133,8 @@ class Settling:
 
     def _findings(self, fleet: FleetHealth, device_id: str, checks: Sequence[str], lost: int = 0) -> list[Finding]:
         before, after = self._baseline.get(device_id), fleet.of(self._addresses[device_id])
-        return compare(before, after, checks, lost_tlocs=lost)
+        # What is fine is dropped at once: kept for a thousand devices, it calls for whole collections of garbage.
+        return [one for one in compare(before, after, checks, lost_tlocs=lost) if one.verdict != OK]
 
     def _note(self, good: set[str], now: float) -> None:
         self.good_since = {one: self.good_since.get(one, now) for one in good}

@@ -123,9 +123,7 @@ class WaveSteps:
         """Return the state in which devices whose health is worse have failed, or are to go back."""
         for row in self.open(state):
             verdict = verdicts.get(row.device_id) or HealthVerdict(False, reason="its health was not judged")
-            found = tuple(
-                (one.check, one.verdict, one.before, one.after) for one in verdict.findings if one.verdict != "ok"
-            )
+            found = tuple((one.check, one.verdict, one.before, one.after) for one in verdict.findings)
             state = state.end_step(row, "health", self._now(), findings=found)
             if verdict.is_good:
                 continue
