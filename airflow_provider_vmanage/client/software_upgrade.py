@@ -14,7 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_vmanage.client.device_actions.actions import ActionKind
-from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest, Decision, decide, find_image
+from airflow_provider_vmanage.client.device_actions.decisions import (
+    ActionRequest,
+    Decision,
+    decide,
+    find_image,
+    version_of_file,
+)
 from airflow_provider_vmanage.client.device_actions.notes import ActionNotes, NoNotes
 from airflow_provider_vmanage.client.device_actions.running_tasks import RunningTasks
 from airflow_provider_vmanage.client.device_actions.selection import (
@@ -110,8 +116,8 @@ class SoftwareUpgrade:
         """Read, adopt and decide, then send what is needed, once.
 
         :param devices: host names, system IPs, uuids, or rows of a list or plan.
-        :param versions: one, several for a removal, or none where the rows have them.
-        :param file_name: of the image to install; the only way to name a remote one.
+        :param versions: one, several for a removal, or none where the rows or the image of ``file_name`` have them.
+        :param file_name: of the image to install; the only way to name a remote one, whose version has to be given.
         :param max_devices: more devices that change than this are refused.
         :param skip_blocked: act on the others where some devices are blocked.
         :param deadline: until when the task of a lost response is searched for at most, by the clock.
@@ -123,7 +129,9 @@ class SoftwareUpgrade:
         :raises VManageOutcomeUnknownError: the response was lost, and nothing shows the outcome.
             Retryable unless the action reboots.
         """
-        parse_devices(devices)  # bad input is refused before anything is read
+        given = parse_devices(devices)  # bad input is refused before anything is read
+        if file_name and not versions and not any(one.version for one in given):
+            versions = version_of_file(SoftwareRepository(self.session).list_images(), file_name)
         self._running.read()  # before the devices, which show what a task does that ends in between
         wanted = self.select(devices, versions)
         jobs = self._adopt(request, wanted)

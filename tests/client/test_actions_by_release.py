@@ -85,6 +85,27 @@ def test_only_the_versions_that_a_device_has_are_removed(vm: Simulator, upgrade_
 REMOTE = "c8000v-universalk9.17.12.04.0.6740.SPA.bin"
 
 
+def test_local_image_is_installed_by_its_file_name_alone(vm: Simulator, upgrade_on: Upgrade) -> None:
+    edges = add_edges(vm, INSTALL)
+    state = upgrade_on(vm).run(INSTALL, names(edges), file_name="edge.bin")
+    assert outcomes(state) == ["installed"] * 2
+    assert sent(vm) == [("install", IMAGE, "flat")] * 2
+    assert {row["version"] for row in state.as_result()["devices"]} == {IMAGE}
+
+
+def test_version_of_a_row_counts_before_that_of_the_file(vm: Simulator, upgrade_on: Upgrade) -> None:
+    (edge,) = add_edges(vm, INSTALL, count=1)
+    row = {"device_id": edge["uuid"], "version": "17.15.01.0.1"}
+    with pytest.raises(VManageBlockedError, match=r"no image of version 17\.15\.01\.0\.1 in file edge\.bin"):
+        upgrade_on(vm).run(INSTALL, [row], file_name="edge.bin")
+
+
+def test_unknown_file_without_a_version_is_bad_input(vm: Simulator, upgrade_on: Upgrade) -> None:
+    edges = add_edges(vm, INSTALL)
+    with pytest.raises(VManageConfigurationError, match="version is missing"):
+        upgrade_on(vm).run(INSTALL, names(edges), file_name="other.bin")
+
+
 @pytest.mark.parametrize("release", ["20.9.4", "20.12.4", "20.18.2"])
 @pytest.mark.parametrize("activate", [False, True])
 def test_remote_image_is_installed_by_file_name_and_version(

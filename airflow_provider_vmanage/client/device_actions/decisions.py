@@ -9,7 +9,7 @@ from airflow_provider_vmanage.client.device_actions.actions import ActionKind, I
 from airflow_provider_vmanage.client.device_actions.selection import WantedDevice
 from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.versions import is_ordered, same_version, version_key
+from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, is_ordered, same_version, version_key
 
 #: releases before this one name the family of an installation by role (catalystwan 0.41.6)
 _FAMILY_BY_DEVICE_SINCE = (20, 18)
@@ -139,6 +139,12 @@ def find_image(
     if local:
         return f"no image of {what} is for its platform family {device.platform_family}"
     return f"no image of {what} is in the repository"
+
+
+def version_of_file(images: Sequence[SoftwareImage], file_name: str) -> list[str]:
+    """Return the version of the image that the manager stores under a file name, or nothing where it knows none."""
+    named = [image for image in images if image.is_on_manager and image.has_file_name(file_name)]
+    return [image.version for image in named[:1] if image.version and image.version != UNKNOWN_VERSION]
 
 
 def _unfit(request: ActionRequest, device: Device, versions: Sequence[str]) -> str | None:
