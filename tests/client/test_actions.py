@@ -149,6 +149,11 @@ def test_one_failed_row_of_a_device_outweighs_another() -> None:
     assert not verdict_of(task(sub_task(), sub_task(status="Failure", status_id="failure")), EDGE).succeeded
 
 
+def test_row_is_matched_by_either_of_its_ids() -> None:
+    assert verdict_of(task(sub_task(uuid="7", deviceID=EDGE.device_id)), EDGE).succeeded
+    assert verdict_of(task(sub_task(uuid=EDGE.device_id, deviceID=EDGE.ip)), EDGE).succeeded
+
+
 def test_row_without_uuid_is_matched_by_the_address() -> None:
     assert verdict_of(task(sub_task(uuid=None, deviceID=None)), EDGE).succeeded
     assert not verdict_of(task(sub_task(OTHER, **{"system-ip": EDGE.ip})), EDGE).succeeded

@@ -95,6 +95,19 @@ def test_task_without_rows_blocks_after_a_minute(
     assert posts(vm) == 1
 
 
+def test_tasks_without_rows_are_waited_for_together(
+    in_time: Callable[..., Simulator], upgrade_on: Upgrade, recorded_sleeps: list[float]
+) -> None:
+    vm = in_time()
+    edges = add_edges(vm, ACTIVATE)
+    empty = {"body": '{"data": []}', "content_type": "application/json"}
+    vm.faults.add("status", path="device/action/status/push-*", status=200, times=None, **empty)
+    show_tasks(vm, {"processId": "push-1"}, {"processId": "push-2"})
+    with pytest.raises(VManageBlockedError):
+        upgrade_on(vm).run(ACTIVATE, names(edges), [NEW])
+    assert 60.0 <= sum(recorded_sleeps) <= 70.0
+
+
 def test_task_that_shows_its_rows_late_is_taken_over(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
     vm = in_time(rows_after=45.0)
     edges = add_edges(vm, ACTIVATE)

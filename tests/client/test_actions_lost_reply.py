@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -138,6 +139,19 @@ def test_only_readable_responses_count_while_a_task_is_searched(
     readable = [one for one in vm.requests if one.path.endswith("/status/tasks") and one.status == 200]
     assert len(readable) >= 13  # one before the request, then one every five seconds
     assert sum(recorded_sleeps) > 120.0
+
+
+def test_search_reads_earlier_tasks_no_second_time(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
+    vm = in_time(seconds_per_minute=3600.0)
+    edges = add_edges(vm, ACTIVATE, count=5)
+    for edge in edges[1:]:
+        upgrade_on(vm).submit(ACTIVATE, names([edge]), [NEW])
+    upgrade, before = upgrade_on(vm), len(vm.requests)
+    vm.faults.add("http_504", path=POSTS, method="POST")
+    with pytest.raises(VManageOutcomeUnknownError):
+        upgrade.run(ACTIVATE, names(edges[:1]), [NEW])
+    read = Counter(one.path for one in vm.requests[before:] if "/status/change_partition-" in one.path)
+    assert list(read.values()) == [1] * 4
 
 
 def test_lost_response_is_not_searched_for_beyond_the_deadline(

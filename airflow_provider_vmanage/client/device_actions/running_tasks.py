@@ -16,8 +16,10 @@ from airflow_provider_vmanage.client.device_actions.task_status import (
 from airflow_provider_vmanage.client.errors import VManageCancelledError, VManageError
 from airflow_provider_vmanage.client.session import ManagerSession
 
-#: seconds for which a running task may show no devices before it counts as working on all of them
+#: seconds for which running tasks may show no devices before they count as working on all of them
 ROWS_TIMEOUT_S = 60.0
+
+_ROWS_INTERVAL_S = 5.0
 
 
 class RunningTasks:
@@ -32,14 +34,29 @@ class RunningTasks:
         self._clock = clock
         self._tasks: list[tuple[RunningTask, TaskStatus | None]] | None = None
 
-    def read(self, rows_timeout: float = ROWS_TIMEOUT_S) -> RunningTasks:
+    def read(self) -> RunningTasks:
         """Read the running tasks and what they work on; return itself.
 
-        :param rows_timeout: seconds for which a task may show no devices.
+        Tasks that show no devices yet are read again, all of them together, for a minute.
+
         :raises VManageError: the list cannot be read.
         """
-        body = self._session.request("GET", "device/action/status/tasks").body
-        self._tasks = [(task, self._status_of(task, rows_timeout)) for task in parse_running_tasks(body)]
+        tasks = self._list()
+        deadline = self._clock() + ROWS_TIMEOUT_S
+        found = {task.process_id: self._status_of(task.process_id) for task in tasks}
+        while self._clock() < deadline and (late := [one for one, status in found.items() if _shows_nothing(status)]):
+            self._session.sleep(_ROWS_INTERVAL_S)
+            found.update({one: self._status_of(one) for one in late})
+        self._tasks = [(task, found[task.process_id]) for task in tasks]
+        return self
+
+    def read_new(self) -> RunningTasks:
+        """Read the list again, and only those tasks of it whose devices are not known: a task keeps its devices.
+
+        :raises VManageError: the list cannot be read.
+        """
+        known = {task.process_id: status for task, status in self._tasks or () if status is not None and status.rows}
+        self._tasks = [(task, known.get(task.process_id) or self._status_of(task.process_id)) for task in self._list()]
         return self
 
     def of_ours(
@@ -83,20 +100,21 @@ class RunningTasks:
             self.read()
         return self._tasks or []
 
-    def _status_of(self, task: RunningTask, rows_timeout: float) -> TaskStatus | None:
-        """Return the status of a running task; one without devices is asked for again until then."""
-        deadline = self._clock() + rows_timeout
-        while True:
-            try:
-                status = read_status(self._session, task.process_id)
-            except VManageCancelledError:
-                raise
-            except VManageError:
-                return None
-            if status.rows or status.is_over or self._clock() >= deadline:
-                return status
-            self._session.sleep(5.0)
+    def _list(self) -> list[RunningTask]:
+        return parse_running_tasks(self._session.request("GET", "device/action/status/tasks").body)
+
+    def _status_of(self, process_id: str) -> TaskStatus | None:
+        try:
+            return read_status(self._session, process_id)
+        except VManageCancelledError:
+            raise
+        except VManageError:
+            return None
 
     def _is_ours(self, task: RunningTask) -> bool:
         user = self._session.server.user or self._session.settings.username
         return not user or task.user is None or task.user == user
+
+
+def _shows_nothing(status: TaskStatus | None) -> bool:
+    return status is not None and not status.rows and not status.is_over

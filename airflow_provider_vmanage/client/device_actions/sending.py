@@ -118,7 +118,7 @@ class ActionSender:
         while True:
             unread: VManageError | None = None
             try:
-                if found := self._running.read(rows_timeout=0).of_ours({kind}, [one.target for one in group]):
+                if found := self._running.read_new().of_ours({kind}, [one.target for one in group]):
                     return found[0].process_id
                 if self._is_done(request, group):
                     return None

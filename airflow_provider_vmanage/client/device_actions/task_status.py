@@ -34,18 +34,23 @@ _WORD_OF_TEXT = {"done_scheduled": "success_scheduled"}
 class SubTask:
     """What a task status reports of one device.
 
-    :param device_id: ``uuid`` or ``deviceID``.
+    :param ids: ``uuid`` and ``deviceID``. In the one complete published sample they are the same.
     :param ips: ``system-ip`` and ``local-system-ip``.
     :param words: ``statusId`` and ``status``, normalised; one of them may be missing.
     :param text: ``status`` as the manager shows it.
     :param activity: the manager's lines, oldest first.
     """
 
-    device_id: str | None
+    ids: tuple[str, ...]
     ips: tuple[str, ...]
     words: frozenset[str]
     text: str
     activity: tuple[str, ...] = ()
+
+    @property
+    def device_id(self) -> str | None:
+        """Return the first of the ids."""
+        return self.ids[0] if self.ids else None
 
     @property
     def is_open(self) -> bool:
@@ -101,7 +106,7 @@ class TaskStatus:
         return all(found and not any(row.is_open for row in found) for found in rows)
 
     def rows_of(self, target: Target) -> list[SubTask]:
-        """Return the rows that are about a device: by its id, or by its address where a row has no id."""
+        """Return the rows that are about a device: by one of its ids, or by its address where a row has no id."""
         by_name = self._rows_by_name
         return [*by_name.get(target.device_id, ()), *by_name.get(("ip", target.ip), ())]
 
@@ -109,7 +114,7 @@ class TaskStatus:
     def _rows_by_name(self) -> dict[Hashable, list[SubTask]]:
         found: dict[Hashable, list[SubTask]] = {}
         for row in self.rows:
-            for name in [row.device_id] if row.device_id else [("ip", ip) for ip in dict.fromkeys(row.ips)]:
+            for name in row.ids or [("ip", ip) for ip in dict.fromkeys(row.ips)]:
                 found.setdefault(name, []).append(row)
         return found
 
@@ -213,7 +218,7 @@ def read_status(manager: Requests, process_id: str) -> TaskStatus:
 
 def _sub_task(row: Mapping[str, Any]) -> SubTask:
     return SubTask(
-        device_id=_text(row.get("uuid")) or _text(row.get("deviceID")) or None,
+        ids=tuple(dict.fromkeys(one for name in ("uuid", "deviceID") if (one := _text(row.get(name))))),
         ips=tuple(ip for name in ("system-ip", "local-system-ip") if (ip := _text(row.get(name)))),
         words=_words(row),
         text=_text(row.get("status")),
