@@ -52,8 +52,10 @@ class UpgradeDevicesOperator(VManageOperator):
     ``markdown`` (a short text for a chat). If a device is not as planned, the XCom ``done`` holds the same.
 
     :param plan: the result of :class:`.PlanUpgradeOperator` (templated).
-    :param max_failures: devices that may fail before no further wave begins (templated): a number, or a percentage of
-        all such as ``"5%"``. Even within it the task fails at the end, unless ``accept_failures``.
+    :param max_failures: devices that may fail before no further wave begins (templated): a number, or a percentage such
+        as ``"5%"`` of all devices in the waves, not of one wave. Of 40 devices 5 % are two, and a first wave of one may
+        be among them; 0 stops after any failure. Even within it the task fails at the end, unless
+        ``accept_failures``.
     :param not_after: moment by which the last wave has to end (templated): ISO 8601 with a time zone.
     :param wave_minutes: minutes that a wave takes at most. Without it the manager's own limits count until a wave of
         the role has upgraded a device, and then the longest such wave and a quarter more.

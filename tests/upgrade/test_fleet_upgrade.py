@@ -12,6 +12,7 @@ from airflow_provider_vmanage.client.errors import (
     VManagePartialError,
     VManageStalePlanError,
 )
+from airflow_provider_vmanage.client.upgrade.policy import parse_max_failures
 from tests.upgrade.world import NEW, OLD, World, actions_of, reason_of, waves_of
 
 COLOUR = "biz-internet"
@@ -75,6 +76,26 @@ def test_failures_within_the_budget_do_not_stop_the_waves(world: World) -> None:
         outcome.raise_unless_done()
 
 
+@pytest.mark.parametrize(("percent", "upgraded"), [("25%", 3), ("24%", 0)])
+def test_percentage_of_failures_is_one_of_all_devices(world: World, percent: str, upgraded: int) -> None:
+    world.edges(4)
+    world.vm.behave("edge-1", fails_at="download")
+    outcome = world.upgrade(world.plan(wave_sizes=(1, 3)), max_failures=parse_max_failures(percent))
+    assert Counter(actions_of(outcome).values())["upgraded"] == upgraded
+
+
+def test_stop_by_the_window_says_so(world: World) -> None:
+    world.edges(1)
+    with pytest.raises(VManagePartialError, match=r"^0 of 1 .* \(stopped: the next wave could not end by not_after\)$"):
+        world.upgrade(world.plan(), window=1, wave_minutes=2).raise_unless_done()
+
+
+def test_rows_are_built_once(world: World) -> None:
+    world.edges(2)
+    outcome = world.upgrade(world.plan())
+    assert [id(row) for row in outcome.as_result()["devices"]] == [id(row) for row in outcome.rows()]
+
+
 def test_accepted_failures_are_no_error(world: World) -> None:
     world.edges(4)
     world.vm.behave("edge-1", fails_at="activation")
@@ -86,7 +107,7 @@ def test_too_many_failures_in_the_last_wave_are_an_error(world: World) -> None:
     world.vm.behave("edge-1", fails_at="activation")
     outcome = world.upgrade(world.plan(wave_sizes=(3,)), accept_failures=True)
     assert Counter(actions_of(outcome).values()) == {"failed": 1, "upgraded": 2}
-    with pytest.raises(VManagePartialError, match="stopped because of failures"):
+    with pytest.raises(VManagePartialError, match=r"0 were not upgraded \(stopped: more have failed than"):
         outcome.raise_unless_done()
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_vmanage.client.device_actions.state import fitted_row
@@ -20,6 +21,13 @@ from airflow_provider_vmanage.client.versions import same_version
 AS_PLANNED = ("upgraded", "default_set", "unchanged")
 
 _NO_CHANGE = ("unchanged", "failed", "skipped", "pending")
+
+#: why an upgrade has stopped, in the words of an error
+_STOPPED = {
+    "failures": " (stopped: more have failed than max_failures allows)",
+    "window": " (stopped: the next wave could not end by not_after)",
+    "killed": " (stopped: the task was killed)",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,10 @@ class UpgradeOutcome:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one flat row for each device of the waves; at most 800 bytes each as JSON."""
+        return list(self._rows)
+
+    @cached_property
+    def _rows(self) -> list[dict[str, Any]]:
         return [self._row(row) for row in self.plan.rows]
 
     def as_result(self) -> dict[str, Any]:
@@ -115,7 +127,7 @@ class UpgradeOutcome:
         left = [row["device"] for row in rows if row["action"] not in (*FAILURES, *AS_PLANNED)]
         shown = "; ".join(f"{row['device']}: {row['reason']}" for row in failed[:10])
         more = f"; and {len(failed) - 10} more" if len(failed) > 10 else ""
-        stopped = f", stopped because of {self.state.stopped_because}" if self.state.stopped_because else ""
+        stopped = _STOPPED.get(self.state.stopped_because or "", "")
         raise VManagePartialError(
             f"{len(failed)} of {len(rows)} devices failed, {len(left)} were not upgraded{stopped}"
             + (f": {shown}{more}" if failed else ""),
