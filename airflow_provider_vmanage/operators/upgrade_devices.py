@@ -262,7 +262,10 @@ class UpgradeDevicesOperator(VManageOperator):
         refused = [one["process_id"] for one in outcome.get("waits", ()) if one.get("refused")]
         if state.action is not None and refused:
             state = replace(state, action=state.action.without_reports(refused))
-        return self._go_on(context, run, state, verdicts_of(outcome))
+        verdicts = verdicts_of(outcome)
+        if verdicts is None and state.waits_for == "health":
+            state = replace(state, unavailable_since=time.time())
+        return self._go_on(context, run, state, verdicts)
 
     def _go_on(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.health import Finding, FleetHealth
 from airflow_provider_vmanage.client.upgrade.fleet_health import read_health
 from airflow_provider_vmanage.client.upgrade.settling import HealthVerdict, Settling
@@ -42,8 +43,16 @@ class HealthWait(Wait):
         super().__init__(HealthQuestion(settling.inventories), pace, patience, started_at=started_at)
         self.prepare = self._judge  # a thousand devices take some 30 ms
         self._settling = settling
+        self._has_gap = True  # since the last reading, or since another triggerer had the wait
+
+    def take(self, result: Any) -> None:
+        """Take a reading, or the error that there was instead."""
+        super().take(result)
+        self._has_gap = isinstance(result, VManageError)
 
     def _judge(self, fleet: FleetHealth) -> dict[str, Any] | None:
+        if self._has_gap:
+            self._settling.watch_again(time.time())
         verdicts = self._settling.take(fleet, time.time())
         return None if verdicts is None else {key: _as_json(one) for key, one in verdicts.items()}
 

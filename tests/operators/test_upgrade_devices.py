@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
+from airflow_provider_vmanage.client.upgrade.packing import pack, unpack
+from airflow_provider_vmanage.client.upgrade.planned import parse_plan
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_upgrade import PlanUpgradeOperator, UpgradeDevicesOperator
 from airflow_provider_vmanage.simulator import Simulator
+from airflow_provider_vmanage.triggers.upgrade import DeviceHealthTrigger
+from airflow_provider_vmanage.waiting.events import timed_out
 from tests.operators.test_software_upgrade import IMAGE, NEW, OLD, FakeXCom, Store
-from tests.triggers.event_loop import follow
+from tests.triggers.event_loop import first_event, follow
 
 COLOUR = "biz-internet"
 
@@ -103,6 +110,25 @@ def test_cleared_task_goes_on_where_it_was(
     result = follow(upgrade(plan, deferrable=True), run, context)
     assert result["counts"] == {"upgraded": 4}
     assert set(posts(vm).values()) == {1}
+
+
+def test_wait_without_a_reading_leaves_devices_time_to_settle(
+    vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]
+) -> None:
+    """What a new triggerer sends at once where the wait's deadline has passed, while a device is not yet as before."""
+    task, planned = upgrade(plan, deferrable=True, rollback=True, timeout=600.0), parse_plan(plan)
+    with pytest.raises(TaskDeferred) as deferred:
+        run(task)
+    while not isinstance(trigger := deferred.value.trigger, DeviceHealthTrigger):
+        event = asyncio.run(first_event(trigger))
+        with pytest.raises(TaskDeferred) as deferred:
+            task.execute_complete({}, event)
+    state = replace(unpack(trigger.payload["state"], planned), until=time.time() - 60.0, good_since={})
+    late = {**timed_out("Timed out"), "payload": {"state": pack(state, planned)}}
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute_complete({}, late)
+    assert isinstance(deferred.value.trigger, DeviceHealthTrigger)
+    assert deferred.value.trigger.deadline > time.time()
 
 
 def test_rows_go_to_a_file(vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path) -> None:

@@ -97,6 +97,12 @@ class Settling:
             **value["options"],
         )
 
+    def watch_again(self, now: float) -> float:
+        """Return the deadline; one that passed while nothing was read moves ``stable_for`` seconds from now."""
+        if now >= self._deadline:
+            self._deadline = now + self._stable_for
+        return self._deadline
+
     def take(self, fleet: FleetHealth, now: float) -> dict[str, HealthVerdict] | None:
         """Return the verdict on every device, or ``None`` while some may still change.
 

@@ -99,7 +99,10 @@ class WaveSteps:
             until = self._clock() + self._policy.settle_timeout
             state = replace(state.begin_step(rows, "health", self._now()), until=until)
         settling = self.settling(state)
-        verdicts = settling.take(read_health(self._session, settling.inventories), self._clock())
+        health, now = read_health(self._session, settling.inventories), self._clock()
+        if state.unavailable_since is not None:
+            state = replace(state, until=settling.watch_again(now))
+        verdicts = settling.take(health, now)
         if verdicts is None:
             return replace(state, good_since=settling.good_since, waits_for="health")
         return self.judge(state, verdicts)
