@@ -77,11 +77,7 @@ class World:
 
     def edges(self, count: int, *, sites: int | None = None, **fields: Any) -> list[str]:
         """Add edges on the old version and the image of the new one; return their names."""
-        self.vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))
-        names = [f"edge-{number}" for number in range(1, count + 1)]
-        for number, name in enumerate(names):
-            self.vm.add_device(name, "vedge", OLD, site_id=str(100 + number % (sites or count)), **fields)
-        return names
+        return list(add_edges(self.vm, count, sites=sites, **fields))
 
     def plan(
         self, version: str = NEW, *, wave_sizes: Any = (1, "50%"), max_devices: int = 5000, **wish: Any
@@ -146,6 +142,15 @@ class World:
     def posts(self) -> Counter[tuple[str, str, str]]:
         """Return how often each action was sent for each device and version."""
         return Counter((one.action, one.device, one.version) for one in self.vm.actions)
+
+
+def add_edges(vm: Simulator, count: int, *, sites: int | None = None, **fields: Any) -> dict[str, int]:
+    """Add edges on the old version and the image of the new one; return their sites by name."""
+    vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))
+    site_of = {f"edge-{number + 1}": 100 + number % (sites or count) for number in range(count)}
+    for name, site in site_of.items():
+        vm.add_device(name, "vedge", OLD, site_id=str(site), **fields)
+    return site_of
 
 
 def actions_of(outcome: UpgradeOutcome) -> dict[str, str]:
