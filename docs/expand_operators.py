@@ -21,9 +21,8 @@ with DAG("expand_operators", schedule=None, default_args={"check_mode": True}) a
     name = {"map_index_template": "{{ task.vmanage_conn_id }}"}
     repository.ListImagesOperator.partial(task_id="images", **name).expand(vmanage_conn_id=MANAGERS)
     repository.PruneImagesOperator.partial(task_id="prune", keep=2, **name).expand(vmanage_conn_id=MANAGERS)
-    repository.RemoteServerOperator.partial(
-        task_id="server", name="image-server", url="images.example.com", **name
-    ).expand(vmanage_conn_id=MANAGERS)
+    server = repository.RemoteServerOperator.partial(task_id="server", name="image-server", url="10.0.0.9", **name)
+    server.expand(vmanage_conn_id=MANAGERS)
     devices.ListDeviceSoftwareOperator.partial(task_id="devices", **name).expand(vmanage_conn_id=MANAGERS)
     # [END managers]
 
@@ -40,9 +39,8 @@ with DAG("expand_operators", schedule=None, default_args={"check_mode": True}) a
             for version in ("17.9.4", "17.12.4")
         ]
     )
-    repository.AddRemoteImageOperator.partial(task_id="remote_image", remote_server="image-server").expand(
-        file_name=files
-    )
+    remote = repository.AddRemoteImageOperator.partial(task_id="remote_image", remote_server="image-server")
+    remote.expand(file_name=files)
     # [END images]
 
     # [START plans]

@@ -20,7 +20,7 @@ from tests.faults.page import fault_tables
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-BLOCK = re.compile(r"(<!-- pages: (\w+)(?: ([^>]*?))? -->\n).*?(\n<!-- pages: end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- pages: (?!end )(\w+)(?: ([^>]*?))? -->\n)(?:.*?\n)??(<!-- pages: end -->)", re.DOTALL)
 MESSAGE = re.compile(r'^\| (?:<a id="[^"]*"></a>)?(?=[`*])(.+?) \|', re.MULTILINE)
 WORDS_OF_AN_ANCHOR = 7
 MARKERS = re.compile(r"^ *(?:#|--) \[(?:START|END) \w+\]\n", re.MULTILINE)
@@ -77,9 +77,12 @@ def with_anchors(page: str) -> str:
 def made(page: Path) -> str:
     """Return the page as it has to be today."""
     text = page.read_text(encoding="utf-8")
-    if page == DOCS / "troubleshooting.md":
-        text = with_anchors(text)
-    return BLOCK.sub(lambda block: f"{block[1]}\n{MAKERS[block[2]](block[3] or '')}\n{block[4]}", text)
+    return with_blocks(with_anchors(text) if page == DOCS / "troubleshooting.md" else text)
+
+
+def with_blocks(text: str) -> str:
+    """Return the text of a page with every block made; an empty one is filled."""
+    return BLOCK.sub(lambda block: f"{block[1]}\n{MAKERS[block[2]](block[3] or '')}\n\n{block[4]}", text)
 
 
 def main() -> int:

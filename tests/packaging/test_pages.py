@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.docstrings import inline, read_docstring
-from scripts.pages import DOCS, ROOT, file_example, made, with_anchors
+from scripts.pages import DOCS, ROOT, file_example, made, with_anchors, with_blocks
 from scripts.reference import arguments_table
 
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -102,3 +102,11 @@ def test_rest_becomes_markdown() -> None:
     assert found.params == {"one": "first line and second."}
     assert found.raises == [("ValueError", "sometimes.")]
     assert inline(":data:`~.seen.HANDOVER_S`") == "`HANDOVER_S`"
+
+
+def test_empty_block_is_filled_and_takes_no_text() -> None:
+    blocks = "<!-- pages: example docs/history.sql {} -->\n<!-- pages: end -->\n"
+    page = with_blocks(f"{blocks.format('march')}between\n{blocks.format('lack')}")
+    assert "between" in page
+    assert page.count("SELECT") == 3  # one, and one with another in it
+    assert with_blocks(page) == page
