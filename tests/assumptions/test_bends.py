@@ -182,6 +182,13 @@ def test_bend_of_a_read_is_found(bend: str) -> None:
         assert expected in differing(check(vm))
 
 
+def test_login_of_another_shape_is_reported_and_sent_once(vm: Simulator) -> None:
+    responds("/j_security_check", {"message": "welcome"}, method="POST")(vm)
+    report = check(vm)
+    assert differing(report)["good-login-is-empty"] == "HTTP 200, JSON"
+    assert [one.path for one in vm.requests if one.method == "POST"] == ["/j_security_check"]
+
+
 KNOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "plain HTTP": ("tls-is-verified", {"tls": False}),
     "manager is not listed": ("manager-lists-itself", {"lists_itself": False}),
