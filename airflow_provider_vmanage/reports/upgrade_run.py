@@ -136,6 +136,7 @@ class UpgradeRun:
     def end(self, state: UpgradeState) -> UpgradeOutcome:
         """Return the outcome, with the devices as listed now, and drop what was kept."""
         self.state = state
+        self.notes.clear()  # once more: an earlier try may have been killed after it had kept this state
         self._store.clear()
         try:
             devices = read_devices(self._hook.get_conn(), self.plan.rows)

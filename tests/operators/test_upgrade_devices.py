@@ -79,6 +79,27 @@ def test_result_is_small_and_the_store_is_empty(vm: Simulator, plan: dict[str, A
     assert max(len(json.dumps(row)) for row in result["devices"]) <= 800
 
 
+class DyingStore(Store):
+    """Kills the process that is about to delete the notes of the actions, once."""
+
+    has_killed = False
+
+    def delete(self, key: str) -> None:
+        if key == "vmanage_device_action" and not self.has_killed:
+            self.has_killed = True
+            raise SystemExit
+        super().delete(key)
+
+
+def test_store_is_empty_after_a_kill_at_the_end(vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]) -> None:
+    """A note that stayed would be taken for a task under way when somebody runs the upgrade again."""
+    store = DyingStore()
+    with pytest.raises(SystemExit):
+        run(upgrade(plan), {"task_state_store": store})
+    assert run(upgrade(plan), {"task_state_store": store})["counts"] == {"upgraded": 4}
+    assert store == {}
+
+
 def test_failure_leaves_rows_and_a_page_behind(
     vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path
 ) -> None:
