@@ -129,7 +129,7 @@ class Fleet(Work):
         while True:
             if self.random.random() < 0.25:
                 add_fault(self.vm, self.random, faults_of(operation.kind, self.random), self.tally)
-            response = self.ask(operation, step, tries)
+            response = self.run_step(operation, step, tries)
             end = response["end"]
             self.tally.add("kills", end == "killed")
             self.tally.expect(end != "crashed", f"{self.name}: a process of {operation.kind} crashed, see its log")
@@ -149,14 +149,14 @@ class Fleet(Work):
                     self.repair()
                 step = {"step": "execute"}
 
-    def ask(self, operation: Operation, step: dict[str, Any], tries: int) -> dict[str, Any]:
+    def run_step(self, operation: Operation, step: dict[str, Any], tries: int) -> dict[str, Any]:
         """Run one step, which may be killed after a time or at a change of its store: later tries less often."""
         choice = self.random.random() * tries
         after = self.random.random() * self.random.choice((0.1, 0.5, 2.0)) if choice < 0.25 else None
         at = self.random.randrange(10) if 0.25 < choice < 0.5 else None
-        task = {"kind": operation.kind, "arguments": operation.arguments, "connection": self.connection}
+        task = {"kind": operation.kind, "arguments": operation.arguments}
         store = str(self.store) if operation.has_store else None
-        return self.process.ask({**step, **task, "store": store, "kill_after": after, "kill_at": at})
+        return self.ask({**step, **task, "store": store, "kill_after": after, "kill_at": at})
 
     def check(self, operation: Operation, response: dict[str, Any]) -> None:
         """No success that the devices do not show: read from the manager itself."""

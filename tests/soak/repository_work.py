@@ -42,7 +42,7 @@ class Worker(Work):
         arguments = self.arguments(kind, name)
         restarts = self.tally.counts["restarts"]
         for tried in range(TRIES):
-            response = self.process.ask({"kind": kind, "arguments": arguments, "connection": self.connection})
+            response = self.ask({"kind": kind, "arguments": arguments})
             if response["end"] == "success":
                 self.check(kind, name, response["result"])
                 return

@@ -108,7 +108,7 @@ def last_line(seed: int, seconds: float, tally: Tally) -> str:
 
     sessions = f"sessions left {tally.counts['sessions left']} (kills and pages may leave one each)"
     general = counted("operations", "faults", "kills", "retries", "failures", "actions", "actions sent twice")
-    stores = counted("copies", "copies too many", "logins", "refused logins")
+    stores = counted("copies", "copies too many", "logins", "refused logins", "taken for refused")
     devices = counted("as planned", "failed", "left", "success not shown")
     upgrades = f"upgrades {tally.counts['upgrades']}: devices {devices}"
     return f"soak: seed {seed}, {seconds:g} s: {general}, {stores}, {sessions}; {upgrades}"
