@@ -149,6 +149,7 @@ class DeviceActionOperator(VManageOperator):
             self.log.info("Waiting for task %s of the manager", process_id)
 
     def _after_trigger(self, context: Context, event: Mapping[str, Any] | None) -> dict[str, Any]:
+        from airflow_provider_vmanage.client.device_actions.compressed import expand_json
         from airflow_provider_vmanage.client.device_actions.state import ActionState
         from airflow_provider_vmanage.waiting.events import outcome_of
 
@@ -160,7 +161,7 @@ class DeviceActionOperator(VManageOperator):
         payload = outcome["payload"]
         upgrade = self._upgrade(context)
         refused = [one["process_id"] for one in outcome.get("waits", ()) if one.get("refused")]
-        state = ActionState.from_json(payload["state"]).without_reports(refused)
+        state = ActionState.from_json(expand_json(payload["state"])).without_reports(refused)
         self._watch(state)
         state = upgrade.verify_now(upgrade.poll(state))
         left = payload["deadline"] - time.time()
@@ -177,13 +178,14 @@ class DeviceActionOperator(VManageOperator):
 
     def _trigger_for(self, state: ActionState, deadline: float) -> BaseTrigger:
         """Return the trigger of the next wait: for the manager's tasks, then for the devices that have to come back."""
+        from airflow_provider_vmanage.client.device_actions.compressed import compress_json
         from airflow_provider_vmanage.triggers.software_upgrade import DeviceTaskTrigger, DeviceVersionTrigger
 
         common: dict[str, Any] = {
             "vmanage_conn_id": self.vmanage_conn_id,
             "poll_interval": self.poll_interval,
             "deadline": deadline,
-            "payload": {"state": state.as_json(), "deadline": deadline},
+            "payload": {"state": compress_json(state.as_json()), "deadline": deadline},
         }
         if running := state.running_ids:
             cancel = self.flag(self.cancel_on_kill, "cancel_on_kill")

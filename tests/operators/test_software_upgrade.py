@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from airflow.models.trigger import Trigger
 from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_vmanage.client.device_actions import cancellation
@@ -102,6 +103,21 @@ def test_check_mode_waits_for_no_running_task(
     row = run(task)
     assert (row["counts"], row["applied"]) == ({"activated": 2}, False)
     assert not task.process_ids  # a kill would cancel them
+
+
+def test_wait_for_many_devices_fits_into_every_database(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    """MySQL takes 64 KiB of a trigger's arguments, and encryption makes them a third longer."""
+    connect(vm)
+    names = [f"branch-office-{number}-router-1" for number in range(200)]
+    for name in names:
+        vm.add_device(name, "vedge", OLD, availableVersions=[NEW])
+    task = ActivateSoftwareOperator(task_id="t", devices=names, version=NEW, max_devices=200, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        run(task)
+    stored = Trigger.encrypt_kwargs(deferred.value.trigger.serialize()[1])
+    assert len(stored) * 4 / 3 < 64 * 1024
 
 
 def test_devices_may_be_rendered_as_text(

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
+from airflow_provider_vmanage.client.device_actions.compressed import compress_json, expand_json
 from airflow_provider_vmanage.client.device_actions.state import ActionState
 from airflow_provider_vmanage.client.health import DeviceHealth
-from airflow_provider_vmanage.client.upgrade.compressed import compress_json, expand_json
 from airflow_provider_vmanage.client.upgrade.planned import PlannedRow, PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.progress import DeviceProgress, UpgradeState, WaveProgress
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from airflow_provider_vmanage.client.device_actions.compressed import compress_json, expand_json
 from airflow_provider_vmanage.client.health import OK, WORSE, DeviceHealth, Finding, FleetHealth, compare, worst
-from airflow_provider_vmanage.client.upgrade.compressed import compress_json, expand_json
 
 #: checks that depend on other devices: judged once every device of the wave is back, or has had its time
 _PEER_CHECKS = ("bfd", "colour")
