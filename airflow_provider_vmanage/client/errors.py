@@ -173,6 +173,9 @@ class VManageRejectedError(VManageRefusedError):
     Nothing is repeated inside the call. After a 5xx a later retry may help, otherwise it cannot.
     """
 
+    #: whether the response was no error of the manager's own, such as a page of its web server
+    is_page: bool = False
+
     def __init__(self, message: str, **fields: Any) -> None:
         super().__init__(message, **fields)
         self.retryable = self.status is not None and self.status >= 500

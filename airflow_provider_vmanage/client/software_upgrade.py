@@ -32,6 +32,7 @@ from airflow_provider_vmanage.client.device_actions.selection import (
     wanted_versions,
 )
 from airflow_provider_vmanage.client.device_actions.sending import ActionSender
+from airflow_provider_vmanage.client.device_actions.starting_manager import page_means_unavailable
 from airflow_provider_vmanage.client.device_actions.state import ActionState, DeviceWork, Job, done_word
 from airflow_provider_vmanage.client.device_actions.task_status import MAX_REFUSALS, read_status, verdict_of
 from airflow_provider_vmanage.client.device_actions.verification import judge, judge_at_end
@@ -195,7 +196,8 @@ class SoftwareUpgrade:
             return state
         try:
             pending = [work.device for work in state.works if work.action == "pending"]
-            return judge(state, read_again(self.session, pending))
+            with page_means_unavailable():
+                return judge(state, read_again(self.session, pending))
         except VManageCancelledError:
             raise
         except VManageError as err:

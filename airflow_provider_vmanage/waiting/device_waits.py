@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_vmanage.client.device_actions.starting_manager import page_means_unavailable
 from airflow_provider_vmanage.client.device_actions.task_status import MAX_REFUSALS, TaskStatus, read_status
 from airflow_provider_vmanage.client.device_actions.version_state import has_version
 from airflow_provider_vmanage.client.errors import VManageError, VManageRejectedError
@@ -40,7 +41,8 @@ class DevicesQuestion:
 
     def ask(self, hook: VManageHook) -> dict[str | None, Device]:
         """Return the devices by id."""
-        return {device.device_id: device for one in self.device_types for device in hook.list_devices(one)}
+        with page_means_unavailable():
+            return {device.device_id: device for one in self.device_types for device in hook.list_devices(one)}
 
     def __str__(self) -> str:
         """Return its name in logs."""

@@ -237,3 +237,21 @@ def test_controllers_of_a_wave_count_one_after_another(world: World, role: str, 
     plan = world.plan(wave_sizes=(1, 3), device_type=devices)
     outcome = world.upgrade(plan, window=window, pause=3600)
     assert Counter(actions_of(outcome).values())["upgraded"] == begun
+
+
+@pytest.mark.parametrize("path", ["device/action/*", "device/action/status/tasks", "device"])
+def test_page_of_a_starting_manager_stops_no_upgrade(world: World, path: str) -> None:
+    world.edges(2)
+    plan = world.plan()
+    session = world.connect()
+    sleep, slept = session.sleep, [0.0]
+
+    def sleep_until_pages(seconds: float) -> None:
+        if len(slept) in (2, 12):
+            world.vm.faults.add("status", path=path, method="GET", status=404, body="<html></html>", times=4)
+        slept.append(seconds)
+        sleep(seconds)
+
+    session.sleep = sleep_until_pages  # type: ignore[method-assign]
+    assert set(actions_of(world.upgrade(plan, session=session)).values()) == {"upgraded"}
+    assert not world.vm.faults.pending

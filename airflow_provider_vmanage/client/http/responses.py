@@ -246,9 +246,11 @@ def _raise_for_bad_status(call: Call, response: requests.Response, where: dict[s
         )
     raise_if_unavailable(call, response)
     text = _HINTS.get(status, "no reason given")
-    raise VManageRejectedError(
+    refused = VManageRejectedError(
         f"The manager refused the request: {text}", details=_plain_text(response.text) or None, **where
     )
+    refused.is_page = True
+    raise refused
 
 
 def _unavailable(text: str, call: Call, response: requests.Response) -> VManageUnavailableError:

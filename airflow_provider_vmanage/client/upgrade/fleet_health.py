@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_vmanage.client.device_actions.starting_manager import page_means_unavailable
 from airflow_provider_vmanage.client.errors import VManageProtocolError, VManageRejectedError
 from airflow_provider_vmanage.client.health import FleetHealth, parse_health
 
@@ -25,7 +26,8 @@ def read_health(session: ManagerSession, inventories: Sequence[str] = ()) -> Fle
     :raises VManageError: a call failed in a way that a retry may remedy.
     """
     paths = ("device", "device/counters", "device/tloc", *(f"system/device/{one}" for one in inventories))
-    read = [_rows(session, path) for path in paths]
+    with page_means_unavailable():
+        read = [_rows(session, path) for path in paths]
     (devices, refused), (counters, _), (tlocs, _) = read[:3]
     if not devices and not refused:
         raise VManageProtocolError("The manager lists no device, and it lists at least itself", path="device")
@@ -52,7 +54,7 @@ def _rows(session: ManagerSession, path: str) -> tuple[list[dict[str, Any]], str
     try:
         envelope = session.request("GET", path)
     except VManageRejectedError as err:
-        if err.retryable:
+        if err.retryable or (path == "device" and err.is_page and err.status == 404):
             raise
         return [], f"{path}: {err}"
     body = envelope.body

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from airflow_provider_vmanage.client.device_actions.notes import ActionNotes
+from airflow_provider_vmanage.client.device_actions.starting_manager import page_means_unavailable
 from airflow_provider_vmanage.client.errors import (
     VManageCancelledError,
     VManageError,
@@ -95,7 +96,9 @@ class FleetUpgrade:
         while not self.state.has_ended:
             before = self.state
             try:
-                self._next(replace(self._phases[before.phase](before), unavailable_since=None))
+                with page_means_unavailable():
+                    state = self._phases[before.phase](before)
+                self._next(replace(state, unavailable_since=None))
             except VManageCancelledError:
                 raise
             except _UNAVAILABLE as err:
