@@ -166,7 +166,8 @@ class UpgradeDevicesOperator(VManageOperator):
         session = self.hook.get_conn()
         if self.flag(self.check_mode, "check_mode"):
             return self._would_be(run)
-        state = open_upgrade(session, run.plan, run.policy, kept=run.kept(), notes=run.notes.read())
+        kept, notes = run.kept(), run.notes.read()
+        state = open_upgrade(session, run.plan, run.policy, kept=kept, notes=notes, is_retry=run.is_retry)
         return self._go_on(context, run, state)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -103,6 +103,7 @@ class UpgradeRun:
         self.policy = policy
         self.records = records
         self.state: UpgradeState | None = None
+        self.is_retry = context.get("task_state_store") is None and getattr(context.get("ti"), "try_number", 1) > 1
         self.notes = TaskStateActionNotes(context)
         self._store = TaskStateUpgrade(context)
         self._hook = hook

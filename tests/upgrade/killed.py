@@ -53,7 +53,7 @@ class KilledUpgrade:
                 self.outcome = self._run(plan, kill)
             except Killed:
                 self.world.clock.sleep(case.meanwhile)
-                self.outcome = self._run(plan, Kill(None))
+                self.outcome = self._run(plan, Kill(None), is_retry=True)
             self.posts = self.world.posts()
             self.edges = {
                 one["host-name"]: (one["version"], one["defaultVersion"])
@@ -74,7 +74,7 @@ class KilledUpgrade:
         assert self.outcome
         return any(UNKNOWN in one for one in self.outcome.state.warnings)
 
-    def _run(self, plan: dict[str, Any], kill: Kill) -> UpgradeOutcome:
+    def _run(self, plan: dict[str, Any], kill: Kill, *, is_retry: bool = False) -> UpgradeOutcome:
         session = self.world.connect()
         kill.arm(session)
         self.notes.kill = kill
@@ -84,6 +84,7 @@ class KilledUpgrade:
             notes=self.notes,
             session=session,
             from_kept=self.case.has_store,
+            is_retry=is_retry and not self.case.has_store,
             is_deferred=self.case.is_deferred,
             rollback=self.case.rollback,
             max_failures=self.case.max_failures,

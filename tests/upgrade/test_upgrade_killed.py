@@ -29,6 +29,9 @@ CASES = {
     ),
     "no store, healthy": Case(has_store=False, is_deferred=True),
     "no store, ill, after the task": Case(has_store=False, is_deferred=False, meanwhile=7200.0, knobs=ILL),
+    "no store, rollback, after the task": Case(
+        has_store=False, is_deferred=True, meanwhile=7200.0, knobs=ILL, rollback=True
+    ),
 }
 
 #: about what is sent and stored, where a kill may do harm

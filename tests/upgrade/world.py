@@ -105,19 +105,23 @@ class World:
         notes: ActionNotes | None = None,
         session: ManagerSession | None = None,
         from_kept: bool = False,
+        is_retry: bool = False,
         is_deferred: bool = False,
         **policy: Any,
     ) -> UpgradeOutcome:
         """Run an upgrade to its end and return its outcome.
 
         :param from_kept: go on from what the last one has kept.
+        :param is_retry: of a run that has kept nothing.
         :param is_deferred: every wait ends the process, as it does where a task is deferred.
         """
         session = session or self.connect()
         planned, allowed = parse_plan(plan), self.policy(**policy)
         notes = notes or NoNotes()
         kept = unpack(self.kept[-1], planned) if from_kept and self.kept else None
-        state = open_upgrade(session, planned, allowed, kept=kept, notes=notes.read(), clock=self.clock)
+        state = open_upgrade(
+            session, planned, allowed, kept=kept, notes=notes.read(), is_retry=is_retry, clock=self.clock
+        )
 
         def new_steps() -> FleetUpgrade:
             keep = lambda state: self.keep(pack(state, planned))  # noqa: E731

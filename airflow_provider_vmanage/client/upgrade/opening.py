@@ -35,12 +35,14 @@ def open_upgrade(
     *,
     kept: UpgradeState | None = None,
     notes: Sequence[ActionNote] = (),
+    is_retry: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> UpgradeState:
     """Return the state in which the first step can be made, or the next one after an earlier try. Nothing is sent.
 
     :param kept: the state that an earlier try has kept.
     :param notes: of the actions that it had sent.
+    :param is_retry: there was an earlier try, and nowhere to keep its state.
     :param clock: seconds since 1970.
     :raises VManageConfigurationError: the plan was made on another manager, or the window cannot be kept.
     :raises VManageStalePlanError: a device has changed since the plan was made.
@@ -56,6 +58,8 @@ def open_upgrade(
     tasks = RunningTasks(session).read()  # before the devices, which show what a task does that ends in between
     devices = read_devices(session, plan.rows)
     under_way = _under_way(plan.rows, devices, state, tasks, notes)
+    if is_retry:
+        under_way |= {row.device_id for row in plan.rows if _may_have_moved(row, devices.get(row.device_id))}
     ours = under_way | _at_work(plan.rows, devices, tasks, notes)
     images: list[SoftwareImage] | None = None
 
@@ -121,6 +125,11 @@ def _under_way(
     moved = {row.device_id for row in rows if state.of(row).moved and runs(devices.get(row.device_id), row.version)}
     going_back = {row.device_id for row in rows if state.of(row).ill is not None}
     return sent | moved | going_back
+
+
+def _may_have_moved(row: PlannedRow, device: Device | None) -> bool:
+    """Return whether a device has come to the version since the plan was made."""
+    return row.step != "set_default" and runs(device, row.version)
 
 
 def _at_work(

@@ -31,8 +31,8 @@ class Settling:
 
     :param addresses: system IPs of the devices of the wave, by device id.
     :param baseline: health before, by device id.
-    :param failed: system IPs of the devices that have failed in this upgrade, by device id: their peers have lost
-        sessions to them.
+    :param failed: system IPs of devices that have failed in this upgrade, or may have in an earlier try, by device id:
+        their peers have lost sessions to them.
     :param checks: names of the checks to make.
     :param stable_for: seconds for which a device has to stay healthy.
     :param deadline: when a device that is worse fails, by the clock of ``now``.

@@ -110,7 +110,12 @@ class WaveSteps:
     def settling(self, state: UpgradeState) -> Settling:
         """Return the judge of the health of the wave under way."""
         rows = self.open(state)
-        gone = [row for row in self._plan.rows if state.of(row).action in FAILURES or state.of(row).ill]
+        moved = {*state.found, *state.under_way}  # of later waves, too: their losses show on their peers
+        gone = [
+            row
+            for row in self._plan.rows
+            if state.of(row).action in FAILURES or state.of(row).ill or row.device_id in moved
+        ]
         return Settling(
             {row.device_id: row.system_ip for row in rows},
             state.baseline,
@@ -131,7 +136,7 @@ class WaveSteps:
             if verdict.is_good:
                 continue
             log.warning("%s: %s", row.device, verdict.reason)
-            if self._policy.rollback and state.of(row).moved:
+            if self._policy.rollback and (state.of(row).moved or row.device_id in state.under_way):
                 state = state.set(row, ill=verdict.reason)
             else:
                 state = state.end([row], "failed", verdict.reason)
