@@ -185,10 +185,12 @@ class SoftwareUpgrade:
             if not state.is_pending or left <= 0:
                 break
             self.session.sleep(min(_VERIFY_INTERVAL_S, left))
-        # A task that has given no verdict is taken over by a retry.
-        if self._forgets and (state.has_ended or state.request.reboots):
+        has_outcome = state.has_ended or not state.is_pending
+        state = judge_at_end(state)
+        # A task that has given no verdict is taken over by a retry, if a device still needs it.
+        if self._forgets and (has_outcome or state.request.reboots):
             self._notes.clear()
-        return judge_at_end(state)
+        return state
 
     def verify_now(self, state: ActionState) -> ActionState:
         """Read the devices once, and return the state with an outcome for each that has one by now."""

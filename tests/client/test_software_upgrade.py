@@ -259,6 +259,19 @@ def test_noted_task_is_taken_over_although_it_has_ended(
     assert notes.notes == []
 
 
+def test_note_goes_where_only_the_devices_show_success(
+    vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
+) -> None:
+    """The task has ended, but its status could not be read after the wait."""
+    vm.add_image("edge.bin", version=IMAGE, platform_family=("vedge-x86",))
+    notes = Notes()
+    one = upgrade(notes=notes)
+    state = one.submit(INSTALL, names(edges), [NEW])
+    upgrade().wait(state, 1000.0, 1.0)
+    assert actions_of(one.verify(state, 1000.0)) == ["installed"] * 3
+    assert notes.notes == []
+
+
 def test_intent_that_nothing_explains_is_final_for_a_reboot(
     vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
 ) -> None:
