@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -125,10 +126,47 @@ def test_collector_gets_bytes_and_seconds_of_an_upload(
     status, log = run_dag("upload_metrics", managers, tmp_path / "home", **settings)
     assert status == 0, log
     assert Collector.gauges["airflow.vmanage.upload.bytes"] == 8, log
-    assert 0 < Collector.gauges["airflow.vmanage.upload.seconds"] < 60
+    assert 0 < Collector.gauges["airflow.vmanage.upload.seconds"] < 300
     assert Collector.tags == {("connection", "vmanage_default")}
 
     Collector.gauges.clear()
     status, log = run_dag("upload_metrics", managers, tmp_path / "home", **settings)  # the image is there already
     assert status == 0, log
     assert Collector.gauges == {}
+
+
+@pytest.fixture
+def statsd() -> Iterator[socket.socket]:
+    """A socket that receives what is sent to a StatsD server."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)  # read after the run only
+        receiver.setblocking(False)
+        yield receiver
+
+
+def received(receiver: socket.socket) -> dict[str, str]:
+    """The gauges of uploads that have arrived, by name."""
+    lines: list[str] = []
+    with suppress(BlockingIOError):
+        while True:
+            lines += receiver.recv(65536).decode().splitlines()
+    return {name: value for name, _, value in (line.partition(":") for line in lines) if "vmanage" in name}
+
+
+def test_statsd_gets_bytes_and_seconds_of_an_upload(
+    managers: dict[str, Simulator], statsd: socket.socket, tmp_path: Path
+) -> None:
+    (tmp_path / NAME).write_bytes(b"an image")
+    settings = {
+        "VMANAGE_IMAGES": str(tmp_path),
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__STATSD_PORT": str(statsd.getsockname()[1]),
+    }
+    status, log = run_dag("upload_metrics", managers, tmp_path / "home", **settings)
+    assert status == 0, log
+    gauges = received(statsd)
+    assert gauges.keys() == {"airflow.vmanage.upload.bytes", "airflow.vmanage.upload.seconds"}, log
+    assert gauges["airflow.vmanage.upload.bytes"] == "8|g"
+    assert 0 < float(gauges["airflow.vmanage.upload.seconds"].removesuffix("|g")) < 300
