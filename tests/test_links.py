@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import requests
+from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import DAG, BaseOperator, BaseSensorOperator
-from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.get_provider_info import get_provider_info

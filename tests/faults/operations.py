@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.exceptions import VManageFailException, fail_without_retry

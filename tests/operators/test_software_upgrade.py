@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.models.trigger import Trigger
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_vmanage.client.device_actions import cancellation
 from airflow_provider_vmanage.client.errors import VManagePartialError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_vmanage.operators.software_upgrade import ActivateSoftwareOperator
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
