@@ -103,7 +103,7 @@ test-matrix: $(STAMP) ## the suite on each supported Airflow and Python, and wit
 	@scripts/test-matrix.sh $(CELLS)
 
 .PHONY: test-cluster
-test-cluster: $(STAMP) ## a fleet on CeleryExecutor whose worker is killed; needs Debian's postgresql and redis-server
+test-cluster: $(STAMP) ## fleets on CeleryExecutor whose worker is killed; needs Debian's postgresql and redis-server
 	@scripts/test-cluster.sh
 
 .PHONY: fuzz

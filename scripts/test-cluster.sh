@@ -1,6 +1,6 @@
 #!/bin/sh
-# Three images to eight managers on a cluster: PostgreSQL and Redis of Debian's packages, started here and ended
-# again, CeleryExecutor and two workers. With --bench: tasks per minute for one worker and for two.
+# Three images to eight managers, and upgrades of their edges, on clusters: PostgreSQL and Redis of Debian's packages,
+# started here and ended again, CeleryExecutor and two workers. With --bench: tasks per minute for one worker and for two.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/environment.sh

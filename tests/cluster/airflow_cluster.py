@@ -24,6 +24,18 @@ ROOT = Path(__file__).parents[2]
 #: seconds for all parts to come up on two busy cores
 START = 180.0
 
+#: a death is noticed in seconds rather than minutes
+QUICK_TO_NOTICE = {
+    "CORE__PARALLELISM": "8",
+    # With Redis only the scheduler notices that a worker is dead: when its tasks give no sign for so many
+    # seconds (300 unless set).
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    # What a worker did not acknowledge is given to another one after so many seconds (86400 unless set), and so also
+    # the task that died: it must not be run by that. Checked every 10 s rather than every 100 s.
+    "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "60",
+    "CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_THROTTLE": "1",
+}
+
 
 class AirflowCluster(RestApi):
     """PostgreSQL, Redis, scheduler, DAG processor, triggerer and API server; workers are started one by one.
@@ -72,7 +84,7 @@ class AirflowCluster(RestApi):
             self._start("api-server", "api-server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1")
             self._start("scheduler", "scheduler", "--skip-serve-logs")
             self._start("dag-processor", "dag-processor")
-            self._start("triggerer", "triggerer", "--skip-serve-logs")
+            self.start_triggerer()
             self.wait(self.healthy, START, "healthy Airflow")
             self.sign_in()
         except BaseException:
@@ -92,6 +104,10 @@ class AirflowCluster(RestApi):
         options = ["--celery-hostname", name, "--concurrency", str(concurrency), "--skip-serve-logs"]
         self._start(name, "celery", "worker", *options, "--pid", str(self._home / f"{name}.pid"), CLUSTER_WORKER=name)
         self.wait(lambda: f"celery@{name} ready" in self._log(name).read_text(), START, f"worker {name}")
+
+    def start_triggerer(self) -> None:
+        """Start the triggerer, at first or after a kill."""
+        self._start("triggerer", "triggerer", "--skip-serve-logs")
 
     def received(self, worker: str) -> set[str]:
         """Return the ids of the messages that a worker has received from Redis."""

@@ -17,10 +17,10 @@ Fleet = dict[str, Simulator]
 
 
 @contextmanager
-def fleet_of(count: int) -> Iterator[Fleet]:
-    """Run so many managers: ``manager_1``, ``manager_2``, ..."""
+def fleet_of(count: int, **options: Any) -> Iterator[Fleet]:
+    """Run so many managers: ``manager_1``, ``manager_2``, ...; with options of the simulator."""
     with ExitStack() as stack:
-        yield {f"manager_{number}": stack.enter_context(Simulator()) for number in range(1, count + 1)}
+        yield {f"manager_{number}": stack.enter_context(Simulator(**options)) for number in range(1, count + 1)}
 
 
 def connections_to(fleet: Fleet) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.airflow_cluster import ROOT, AirflowCluster
+from tests.cluster.airflow_cluster import QUICK_TO_NOTICE, ROOT, AirflowCluster
 from tests.cluster.fleet import Fleet, RateWatch, connections_to, fleet_of, received
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(590)]
@@ -25,17 +25,6 @@ PACKAGE = "/dataservice/device/action/software/package"
 BIG = 256
 IMAGES = {"vmanage-20.12.4-x86_64.tar.gz": 64, "viptela-20.12.4-x86_64.tar.gz": BIG, "vedge-20.12.4.tar.gz": 64}
 """Size of each in MB; the worker is killed while it sends the second one."""
-
-SETTINGS = {
-    "CORE__PARALLELISM": "8",
-    # With Redis only the scheduler notices that a worker is dead: when its tasks give no sign for so many
-    # seconds (300 unless set).
-    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
-    # What a worker did not acknowledge is given to another one after so many seconds (86400 unless set), and so also
-    # the task that died: it must not be run by that. Checked every 10 s rather than every 100 s.
-    "CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "60",
-    "CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_THROTTLE": "1",
-}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +38,7 @@ def airflow(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     home, dags = tmp_path_factory.mktemp("airflow"), tmp_path_factory.mktemp("dags")
     shutil.copy(ROOT / "example_dags" / "fleet_upload.py", dags)
     shutil.copy(Path(__file__).parent / "dags" / "await_fleet.py", dags)
-    with AirflowCluster(home, dags, connections_to(fleet), SETTINGS) as cluster:
+    with AirflowCluster(home, dags, connections_to(fleet), QUICK_TO_NOTICE) as cluster:
         cluster.call("POST", "pools", {"name": "vmanage_uploads", "slots": 4})
         for worker in sorted(WORKERS):
             cluster.start_worker(worker, concurrency=2)
