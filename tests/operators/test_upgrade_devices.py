@@ -164,6 +164,9 @@ def test_rows_go_to_a_file(vm: Simulator, plan: dict[str, Any], run: Callable[..
     [
         ({"plan": {}}, "give the whole result of PlanUpgradeOperator"),
         ({"plan": "soon"}, "plan is text that is neither JSON"),
+        ({"plan": {"waves": [None]}}, "give the whole result of PlanUpgradeOperator"),
+        ({"plan": {"waves": [], "baseline": {"C8K-1": {"mood": "good"}}}}, "give the whole result"),
+        ({"plan": {"waves": [], "blocked": 3}}, "give the whole result"),
         ({"max_failures": "many"}, "max_failures is 'many'"),
         ({"max_failures": "101%"}, "max_failures is '101%'"),
         ({"not_after": "2026-01-31T22:00:00"}, "has no time zone"),

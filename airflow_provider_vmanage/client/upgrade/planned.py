@@ -79,6 +79,13 @@ def parse_plan(plan: Any) -> PlannedUpgrade:
     given = parse_plain(plan, "plan") if isinstance(plan, str) else plan
     if not isinstance(given, Mapping) or not isinstance(given.get("waves"), Sequence):
         raise _wrong(f"plan is {str(plan)[:100]!r}")
+    try:
+        return _parse(given)
+    except (TypeError, AttributeError) as err:  # of another shape further in
+        raise _wrong(f"plan cannot be read ({err})") from None
+
+
+def _parse(given: Mapping[str, Any]) -> PlannedUpgrade:
     waves = tuple(tuple(_row(row, number) for row in wave) for number, wave in enumerate(given["waves"], start=1))
     ids = [row.device_id for wave in waves for row in wave]
     if twice := sorted({one for one in ids if ids.count(one) > 1} if len(set(ids)) < len(ids) else ()):
