@@ -19,15 +19,25 @@ from airflow_provider_vmanage.waiting.poll import Poll, poll_of
 class DeviceTrigger(StoredArguments, BaseTrigger):
     """Shared behaviour: the shared poll, one event."""
 
-    vmanage_conn_id: str
-    poll_interval: float
-    deadline: float | None
-    started_at: float | None
-    max_unavailable: float | None
-    payload: Any
-
     _poll: Poll | None = None
     _waits: Sequence[Wait] = ()
+
+    def __init__(
+        self,
+        vmanage_conn_id: str,
+        poll_interval: float,
+        deadline: float | None,
+        started_at: float | None,
+        max_unavailable: float | None,
+        payload: Any,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.vmanage_conn_id = vmanage_conn_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.started_at = started_at
+        self.max_unavailable = max_unavailable
+        self.payload = payload
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: the end, the timeout, or the error that ended the wait; with the payload."""

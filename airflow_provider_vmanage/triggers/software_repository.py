@@ -49,22 +49,6 @@ class ImageVersionTrigger(StoredArguments, BaseTrigger):
         for any time.
     """
 
-    arguments = (
-        "vmanage_conn_id",
-        "version",
-        "file_name",
-        "platform_family",
-        "image_type",
-        "poke_interval",
-        "exponential_backoff",
-        "max_wait",
-        "deadline",
-        "started_at",
-        "max_consecutive_failures",
-        "failures",
-        "max_unavailable",
-    )
-
     def __init__(
         self,
         vmanage_conn_id: str = "vmanage_default",
@@ -154,15 +138,6 @@ class ImageAvailableTrigger(StoredArguments, BaseEventTrigger):
     :param poke_interval: seconds between two polls.
     :param emit_existing: fire for the images that are there at the first poll, too.
     """
-
-    arguments = (
-        "vmanage_conn_id",
-        "version_pattern",
-        "platform_family",
-        "image_type",
-        "poke_interval",
-        "emit_existing",
-    )
 
     def __init__(
         self,

@@ -39,17 +39,6 @@ class DeviceTaskTrigger(DeviceTrigger):
         when the triggerer stops or passes the wait on. From Airflow 3.3 on.
     """
 
-    arguments = (
-        "vmanage_conn_id",
-        "process_ids",
-        "poll_interval",
-        "deadline",
-        "started_at",
-        "max_unavailable",
-        "payload",
-        "cancel_on_kill",
-    )
-
     def __init__(
         self,
         vmanage_conn_id: str = "vmanage_default",
@@ -61,15 +50,9 @@ class DeviceTaskTrigger(DeviceTrigger):
         payload: Any = None,
         cancel_on_kill: bool = False,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.vmanage_conn_id = vmanage_conn_id
+        super().__init__(vmanage_conn_id, poll_interval, deadline, started_at, max_unavailable, payload)
         self.cancel_on_kill = cancel_on_kill
         self.process_ids = list(process_ids)
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.started_at = started_at
-        self.max_unavailable = max_unavailable
-        self.payload = payload
 
     def new_waits(self) -> list[Wait]:
         """Return one wait for each task."""
@@ -104,18 +87,6 @@ class DeviceVersionTrigger(DeviceTrigger):
     :param payload: plain JSON that the event carries along.
     """
 
-    arguments = (
-        "vmanage_conn_id",
-        "device_ids",
-        "device_types",
-        "state",
-        "poll_interval",
-        "deadline",
-        "started_at",
-        "max_unavailable",
-        "payload",
-    )
-
     def __init__(
         self,
         vmanage_conn_id: str = "vmanage_default",
@@ -128,16 +99,10 @@ class DeviceVersionTrigger(DeviceTrigger):
         max_unavailable: float | None = None,
         payload: Any = None,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.vmanage_conn_id = vmanage_conn_id
+        super().__init__(vmanage_conn_id, poll_interval, deadline, started_at, max_unavailable, payload)
         self.device_ids = dict(device_ids or {})
         self.device_types = list(device_types)
         self.state = state
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.started_at = started_at
-        self.max_unavailable = max_unavailable
-        self.payload = payload
 
     def new_waits(self) -> list[Wait]:
         """Return one wait for all devices."""

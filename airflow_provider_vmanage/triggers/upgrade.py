@@ -13,6 +13,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_vmanage.client.upgrade.settling import Settling
+from airflow_provider_vmanage.triggers.arguments import StoredArguments
 from airflow_provider_vmanage.triggers.device_wait import DeviceTrigger
 from airflow_provider_vmanage.waiting.events import succeeded
 from airflow_provider_vmanage.waiting.health_wait import HealthWait
@@ -33,16 +34,6 @@ class DeviceHealthTrigger(DeviceTrigger):
     :param payload: plain JSON that the event carries along.
     """
 
-    arguments = (
-        "vmanage_conn_id",
-        "settling",
-        "poll_interval",
-        "deadline",
-        "started_at",
-        "max_unavailable",
-        "payload",
-    )
-
     def __init__(
         self,
         vmanage_conn_id: str = "vmanage_default",
@@ -53,21 +44,15 @@ class DeviceHealthTrigger(DeviceTrigger):
         max_unavailable: float | None = None,
         payload: Any = None,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.vmanage_conn_id = vmanage_conn_id
+        super().__init__(vmanage_conn_id, poll_interval, deadline, started_at, max_unavailable, payload)
         self.settling = settling
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.started_at = started_at
-        self.max_unavailable = max_unavailable
-        self.payload = payload
 
     def new_waits(self) -> list[Wait]:
         """Return one wait for all devices."""
         return [HealthWait(Settling.unpacked(self.settling), *self.pace(), started_at=self.started_at)]
 
 
-class PauseTrigger(BaseTrigger):
+class PauseTrigger(StoredArguments, BaseTrigger):
     """Wait until a moment; made by ``UpgradeDevicesOperator``. Airflow's own trigger carries no payload.
 
     :param until: seconds since 1970.
@@ -78,11 +63,6 @@ class PauseTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]
         self.until = until
         self.payload = payload
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments, for Airflow's database."""
-        path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {"until": self.until, "payload": self.payload}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, at the moment."""

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger
 
-from airflow_provider_vmanage.triggers import software_repository
-from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
+from airflow_provider_vmanage.triggers import software_repository, software_upgrade, upgrade
+from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger
 from tests.task_runner import through_the_database
 
 TRIGGERS = [
     found
-    for found in vars(software_repository).values()
-    if inspect.isclass(found) and issubclass(found, BaseTrigger) and found.__module__ == software_repository.__name__
+    for module in (software_repository, software_upgrade, upgrade)
+    for found in vars(module).values()
+    if inspect.isclass(found) and issubclass(found, BaseTrigger) and found.__module__ == module.__name__
 ]
 
 # As version 0.1 wrote them. Rows like these are in databases: never change them, only add others.
@@ -27,27 +28,47 @@ OLD_ROWS: list[tuple[str, dict[str, Any]]] = [
     ("ImageAvailableTrigger", {"vmanage_conn_id": "lab", "version_pattern": "20.15.*", "emit_existing": True}),
 ]
 
+SAMPLES: dict[str, Any] = {
+    "float": 7.5,
+    "int": 3,
+    "bool": True,
+    "Sequence[str]": ["a", "b"],
+    "Mapping[str,": {"a": "b"},
+    "Any": {"state": [1, None]},
+}
+
 
 def parameters(trigger: type[BaseTrigger]) -> dict[str, inspect.Parameter]:
     return {name: one for name, one in inspect.signature(trigger.__init__).parameters.items() if name != "self"}
 
 
-def test_both_triggers_are_checked() -> None:
-    assert [ImageVersionTrigger, ImageAvailableTrigger] == TRIGGERS
+def test_all_triggers_are_checked() -> None:
+    assert [one.__name__ for one in TRIGGERS] == [
+        "ImageVersionTrigger",
+        "ImageAvailableTrigger",
+        "DeviceTaskTrigger",
+        "DeviceVersionTrigger",
+        "DeviceHealthTrigger",
+        "PauseTrigger",
+    ]
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_arguments_attributes_and_row_agree_and_have_defaults(trigger: type[BaseTrigger]) -> None:
     _, row = trigger().serialize()
     assert list(row) == list(parameters(trigger))
-    assert row == {name: one.default for name, one in parameters(trigger).items()}
+    # JSON: an empty tuple is a list, and an empty mapping may be missing
+    assert {name: value or None for name, value in row.items()} == {
+        name: (list(one.default) if isinstance(one.default, tuple) else one.default) or None
+        for name, one in parameters(trigger).items()
+    }
     assert all(hasattr(trigger(), name) for name in row)
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_row_makes_the_same_trigger_again(trigger: type[BaseTrigger]) -> None:
     given = {
-        name: {"float": 7.5, "int": 3, "bool": True}.get(str(one.annotation).partition(" ")[0], f"a {name}")
+        name: SAMPLES.get(str(one.annotation).partition(" ")[0], f"a {name}")
         for name, one in parameters(trigger).items()
     }
     path, row = trigger(**given).serialize()
@@ -65,7 +86,7 @@ def test_row_of_an_older_release_still_makes_a_trigger(name: str, row: dict[str,
 
 
 def test_only_the_watcher_is_an_event_trigger() -> None:
-    assert [issubclass(trigger, BaseEventTrigger) for trigger in TRIGGERS] == [False, True]
+    assert [trigger for trigger in TRIGGERS if issubclass(trigger, BaseEventTrigger)] == [ImageAvailableTrigger]
 
 
 def test_same_watcher_is_the_same_trigger_to_airflow() -> None:
