@@ -1,0 +1,123 @@
+"""Operators that are killed between what they note and what they send, and the next try."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.exceptions import VManageFailException
+from airflow_provider_vmanage.operators.software_upgrade import (
+    ActivateSoftwareOperator,
+    PlanUpgradeOperator,
+    UpgradeDevicesOperator,
+)
+from airflow_provider_vmanage.reports.upgrade_run import UpgradeRecords
+from airflow_provider_vmanage.simulator import Simulator
+from tests.client.action_support import Killed
+from tests.operators.test_software_upgrade import NEW, OLD, Store
+from tests.triggers.event_loop import follow
+
+INTENT, TASK = 1, 2  # the writes of an activation
+
+
+class KillingStore(Store):
+    """Kills the task at one of its writes.
+
+    :param at: which write, 1-based.
+    :param is_after: the value is stored by then.
+    """
+
+    def __init__(self, at: int, *, is_after: bool) -> None:
+        super().__init__()
+        self.left, self.is_after = at, is_after
+
+    def set(self, key: str, value: Any) -> None:
+        self.left -= 1
+        if self.left or self.is_after:
+            super().set(key, value)
+        if not self.left:
+            raise Killed(key)
+
+
+def posts(vm: Simulator) -> Counter[tuple[str, str]]:
+    return Counter((one.action, one.device) for one in vm.actions)
+
+
+@pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "blocking"])
+@pytest.mark.parametrize(
+    ("at", "is_after", "sent"),
+    [(INTENT, False, 0), (INTENT, True, 0), (TASK, False, 1), (TASK, True, 1)],
+    ids=["before the note", "between note and request", "between request and id", "after the id"],
+)
+def test_killed_activation_is_never_sent_twice(
+    vm: Simulator,
+    connect: Callable[..., None],
+    run: Callable[..., Any],
+    deferrable: bool,
+    at: int,
+    is_after: bool,
+    sent: int,
+) -> None:
+    connect(vm)
+    vm.add_device("edge-1", "vedge", OLD, availableVersions=[NEW])
+    context = {"task_state_store": KillingStore(at, is_after=is_after)}
+
+    def activate() -> Any:
+        task = ActivateSoftwareOperator(
+            task_id="t", devices=["edge-1"], version=NEW, deferrable=deferrable, poll_interval=0.05
+        )
+        return follow(task, run, context)
+
+    with pytest.raises(Killed):
+        activate()
+    assert sum(posts(vm).values()) == sent
+    if (at, is_after) == (INTENT, True):  # the request may have been sent: a person checks first
+        with pytest.raises(VManageFailException, match="An earlier try may have sent the action to edge-1"):
+            activate()
+        assert vm.actions == []
+        return
+    assert activate()["counts"] == {"activated": 1}
+    assert set(posts(vm).values()) == {1}
+
+
+@pytest.mark.parametrize("page", [1, 2], ids=["after the first wave", "at the end"])
+def test_upgrade_killed_in_its_report_sends_nothing_twice(
+    vm: Simulator,
+    connect: Callable[..., None],
+    run: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    page: int,
+) -> None:
+    connect(vm)
+    for number in (1, 2):
+        vm.add_device(f"edge-{number}", "vedge", OLD, site_id=str(number), availableVersions=[NEW])
+    plan = run(PlanUpgradeOperator(task_id="plan", version=NEW, wave_sizes=[1]))
+    context = {"task_state_store": Store()}
+    write, left = UpgradeRecords.write_page, [page]
+
+    def write_page(self: UpgradeRecords, *args: Any, **options: Any) -> Any:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed("report")
+        return write(self, *args, **options)
+
+    monkeypatch.setattr(UpgradeRecords, "write_page", write_page)
+
+    def upgrade() -> Any:
+        task = UpgradeDevicesOperator(
+            task_id="t", plan=plan, report=f"{tmp_path}/r.html", poll_interval=0.05, stable_for=0.1, deferrable=True
+        )
+        return follow(task, run, context)
+
+    with pytest.raises(Killed):
+        upgrade()
+    counts = upgrade()["counts"]
+    assert sum(counts.values()) == 2
+    assert set(counts) <= {"upgraded", "unchanged"}
+    assert set(posts(vm).values()) == {1}
+    assert (tmp_path / "r.html").read_text()
