@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Route, Router, request_response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_vmanage.simulator import responses
 from airflow_provider_vmanage.simulator.about import AboutPages
@@ -39,48 +39,47 @@ def build_router(manager: Manager) -> Router:
     guarded += [*ActionPages(manager).routes(), *SettingsPages().routes(), *DevicePages(manager.devices).routes()]
     guarded += [*MetadataPages(manager).routes(), *DownloadPages(manager.repository, ranges=manager.ranges).routes()]
     guarded += RemoteServerPages(manager.repository, manager.release).routes()
-    guarded.append(_any_method("/dataservice/{path:path}", _unknown_path))
     login, logout = manager.login.check, manager.login.logout
 
     async def index(request: Request) -> Response:
         return responses.html(repository_page(manager))
 
-    open_routes = [
+    routes: list[BaseRoute] = [
         Route("/", index, methods=["GET"]),
         Route("/j_security_check", login, methods=["POST"]),
         Route("/dataservice/j_security_check", login, methods=["POST"]),
         Route("/jwt/login", manager.login.jwt, methods=["POST"]),
         Route("/logout", logout, methods=["GET", "POST"]),
+        *plain_routes(manager.repository),
+        *about.open_routes(),
     ]
-    open_routes += plain_routes(manager.repository)
-    routes = [*open_routes, *about.open_routes(), *(_guard(r, manager) for r in guarded)]
-    routes.append(_any_method("/{path:path}", _no_page))
-    return Router(routes, redirect_slashes=False)
+    inside = Router(guarded, redirect_slashes=False, default=request_response(_unknown_path))
+    return Router(routes, redirect_slashes=False, default=_Guard(inside, manager))
 
 
-def _any_method(path: str, page: Page) -> Route:
-    route = Route(path, page)
-    route.methods = None  # else Starlette responds with its own 405 before the session is checked
-    return route
+class _Guard:
+    """Lets a request with a live session in, and refuses others; what is not under /dataservice is not there at all."""
 
+    def __init__(self, inside: ASGIApp, manager: Manager) -> None:
+        self._inside, self._manager = inside, manager
 
-def _guard(route: Route, manager: Manager) -> Route:
-    page: Page = route.endpoint
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = self._refusal(request)
+        if response is None:
+            await self._inside(scope, receive, send)
+            return
+        with contextlib.suppress(ClientDisconnect):
+            async for _ in request.stream():
+                pass  # a client that sends a whole image before it reads must still get the response
+        await response(scope, receive, send)
 
-    async def guarded(request: Request) -> Response:
-        session = manager.login.session_of(dict(request.headers))
-        refusal = manager.login.refusal(request, session) or _tenant_refusal(request, manager)
-        if refusal is not None:
-            with contextlib.suppress(ClientDisconnect):
-                async for _ in request.stream():
-                    pass  # a client that sends a whole image before it reads must still get the response
-            return refusal
+    def _refusal(self, request: Request) -> Response | None:
+        if not request.url.path.startswith("/dataservice/"):
+            return responses.not_found()
+        session = self._manager.login.session_of(dict(request.headers))
         request.state.session = session
-        return await page(request)
-
-    if route.methods is None:
-        return _any_method(route.path, guarded)
-    return Route(route.path, guarded, methods=[m for m in route.methods if m != "HEAD"])
+        return self._manager.login.refusal(request, session) or _tenant_refusal(request, self._manager)
 
 
 def _tenant_refusal(request: Request, manager: Manager) -> Response | None:
@@ -92,10 +91,6 @@ def _tenant_refusal(request: Request, manager: Manager) -> Response | None:
 
 async def _unknown_path(request: Request) -> Response:
     return responses.error(404, "Not found", f"Not simulated: {request.url.path}", "SIM-NOT-SIMULATED")
-
-
-async def _no_page(request: Request) -> Response:
-    return responses.not_found()
 
 
 class Gate:

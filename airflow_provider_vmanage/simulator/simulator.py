@@ -26,7 +26,7 @@ from airflow_provider_vmanage.simulator.releases import Release, release_for
 from airflow_provider_vmanage.simulator.repository import Repository
 from airflow_provider_vmanage.simulator.server import ServerThread
 from airflow_provider_vmanage.simulator.sessions import Lockout, SessionStore
-from airflow_provider_vmanage.simulator.tls import OWN_ADDRESS, ca_path, server_context
+from airflow_provider_vmanage.simulator.tls import OWN_ADDRESS, ca_path, disposable_context, server_context
 from airflow_provider_vmanage.simulator.upgrade.book import TaskBook, TaskSettings
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ class Simulator(RepositoryControls, DeviceControls):
         self._new_manager = new_manager
         self._manager = new_manager()
         self._gate: Gate | None = None
-        self._context: ssl.SSLContext | None = server_context(self._folder, host) if tls else None
+        make_context = disposable_context if storage is None else server_context
+        self._context: ssl.SSLContext | None = make_context(self._folder, host) if tls else None
         self._port = port
         self._server: ServerThread | None = None
         self._closing = threading.Event()
