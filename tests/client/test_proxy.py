@@ -31,11 +31,11 @@ def list_images(session: ManagerSession) -> Any:
 
 
 class Proxy:
-    """A proxy that tunnels, or refuses every CONNECT."""
+    """A proxy that tunnels, or refuses every CONNECT while it has a refusal."""
 
-    def __init__(self, refusal: bytes = b"") -> None:
+    def __init__(self) -> None:
         self.seen: list[str] = []
-        self._refusal = refusal
+        self.refusal = b""
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://user:pr0xy-pass@127.0.0.1:{self._listening.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._serve)]
@@ -57,8 +57,8 @@ class Proxy:
         with client, suppress(OSError):
             head = client.recv(65536).decode()
             self.seen.append(head.partition(" HTTP/")[0])
-            if self._refusal:
-                client.sendall(self._refusal)
+            if self.refusal:
+                client.sendall(self.refusal)
                 return
             host, _, port = head.split()[1].rpartition(":")
             with socket.create_connection((host, int(port))) as server:
@@ -114,14 +114,16 @@ def test_abort_works_behind_a_proxy_too(vm: Simulator, connect: Connect, proxy: 
 def test_proxy_that_refuses_means_that_nothing_was_sent(
     vm: Simulator, connect: Connect, recorded_sleeps: list[float], monkeypatch: pytest.MonkeyPatch, refusal: bytes
 ) -> None:
-    session = connect(vm)
-    list_images(session)
-    connection_of(session).drop()
-    with closing(Proxy(refusal)) as proxy:
+    with closing(Proxy()) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        session = connect(vm)
+        list_images(session)
+        connection_of(session).drop()
+        proxy.refusal = refusal
         with pytest.raises(VManageUnavailableError, match="Tunnel connection failed") as caught:
             session.request("DELETE", f"{SOFTWARE}/1")
-        monkeypatch.delenv("HTTPS_PROXY")
+        proxy.refusal = b""
+        session.close()
     assert len(recorded_sleeps) == 5
     assert "pr0xy-pass" not in str(caught.value)
 

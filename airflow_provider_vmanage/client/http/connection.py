@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import requests
 from requests.cookies import RequestsCookieJar
+from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_vmanage.client.errors import (
@@ -51,8 +53,11 @@ class ManagerConnection:
         for prefix in ("https://", "http://"):
             self._http.mount(prefix, self._adapter)
         self._http.headers["User-Agent"] = settings.user_agent
-        # With an auth object of its own, requests never reads ~/.netrc, and still honours proxies.
-        self._http.auth = lambda prepared: prepared
+        # The environment is read once: requests reads it twice per request otherwise, and ~/.netrc, too.
+        self._http.trust_env = False
+        self._http.proxies = get_environ_proxies(self._base_url)
+        if self._verify is True:
+            self._verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
 
     def send(self, call: Call, **options: Any) -> requests.Response:
         """Send one request when the rate limit allows it, and return the response; redirects are not followed.
