@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -70,9 +71,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of other releases than ``--release``, and leave slow ones of others to the whole grid."""
+    """Leave out tests of other releases than ``--release``; leave most pairs with a release to the whole grid."""
     for item in items:
-        if item.get_closest_marker("slow") and _release_of(item) not in (None, DEFAULT_RELEASE):
+        if _release_of(item) not in (None, DEFAULT_RELEASE, _second_release(item)):
             item.add_marker("whole_grid")
     if chosen := config.getoption("--release"):
         others = {*RELEASES} - {chosen}
@@ -83,6 +84,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _release_of(item: pytest.Item) -> Any:
     return item.callspec.params.get("release") if hasattr(item, "callspec") else None
+
+
+def _second_release(item: pytest.Item) -> Any:
+    """The release that ``make test`` runs a test for besides the default."""
+    chosen_by_test = any("release" in marker.args[0] for marker in item.iter_markers("parametrize"))
+    if chosen_by_test or item.get_closest_marker("each_release"):
+        return _release_of(item)
+    if item.get_closest_marker("slow"):
+        return None
+    others = sorted({*RELEASES} - {DEFAULT_RELEASE})
+    return others[zlib.crc32(item.originalname.encode()) % len(others)]
 
 
 def pytest_unconfigure() -> None:

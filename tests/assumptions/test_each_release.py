@@ -14,6 +14,8 @@ from airflow_provider_vmanage.client.errors import VManageAuthenticationError, V
 from airflow_provider_vmanage.simulator import Simulator
 from tests.assumptions.manager_in_use import MINUTE_S, check, differing, fill, settings_of
 
+pytestmark = pytest.mark.each_release
+
 INVENTED = {
     "accepted-upload-has-no-body",
     "busy-device-takes-no-second-action",

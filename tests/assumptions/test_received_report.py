@@ -17,6 +17,8 @@ from airflow_provider_vmanage.simulator import Simulator
 from scripts.received_report import DATA, main, write_payloads
 from tests.assumptions.manager_in_use import MINUTE_S, check, fill
 
+pytestmark = pytest.mark.each_release
+
 
 def _devices(body: Any) -> int:
     return sum(not parse_device(row).unreadable for row in body["data"])

@@ -27,6 +27,8 @@ from tests.client.action_support import (
     names,
 )
 
+pytestmark = pytest.mark.each_release
+
 Upgrade = Callable[..., SoftwareUpgrade]
 
 

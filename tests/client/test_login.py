@@ -19,6 +19,8 @@ from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.simulator import Simulator
 
+pytestmark = pytest.mark.each_release
+
 Connect = Callable[..., ManagerSession]
 Calls = Callable[[Simulator], list[str]]
 
