@@ -38,7 +38,7 @@ run_cell() {
   make_environment "$1" || return 1
   # With the DAGs of `make test-live` that need no `airflow standalone`: commands of Airflow differ by release.
   # shellcheck disable=SC2086 # several arguments on purpose
-  ".tmp/matrix/$1/bin/python" -m pytest -n 3 --dist worksteal -q -p no:cacheprovider \
+  ".tmp/matrix/$1/bin/python" -m pytest -n 3 --dist worksteal -q -p no:cacheprovider --hypothesis-profile=thorough \
     -m "not live and not third_party and not ui and not cluster and not fleet" ${PYTEST_ARGS:-}
 }
 

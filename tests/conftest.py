@@ -61,7 +61,8 @@ os.environ.update(AIRFLOW_SETTINGS)
 (_SCRATCH / "dags").mkdir()
 
 # The same examples in every run, however slow the machine; `--hypothesis-profile=default` tries new ones.
-hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, max_examples=40)
+hypothesis.settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=100)
 hypothesis.settings.load_profile("suite")
 
 

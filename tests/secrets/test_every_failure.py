@@ -23,7 +23,7 @@ from tests.secrets.troubles import (
     URL_PASSWORD,
     Trouble,
     cells,
-    third,
+    sixth,
 )
 
 Perform = Callable[[Simulator, str], Left]
@@ -77,13 +77,13 @@ def test_success_shows_no_secret(operation: str, kind: str, attempt: Callable[..
     assert found(secrets, left.raw | left.masked) == []
 
 
-@pytest.mark.parametrize(("operation", "trouble"), third(cells(FAULT_TROUBLES | OTHER_TROUBLES)))
+@pytest.mark.parametrize(("operation", "trouble"), sixth(cells(FAULT_TROUBLES | OTHER_TROUBLES)))
 def test_failure_shows_no_secret(operation: str, trouble: str, attempt: Callable[..., Any]) -> None:
     left, secrets = attempt(operation, (FAULT_TROUBLES | OTHER_TROUBLES)[trouble])
     assert found(secrets, left.raw | left.masked) == []
 
 
-@pytest.mark.parametrize(("operation", "trouble", "kind"), third(list(product(OPERATIONS, MOST_TROUBLES, OTHER_KINDS))))
+@pytest.mark.parametrize(("operation", "trouble", "kind"), sixth(list(product(OPERATIONS, MOST_TROUBLES, OTHER_KINDS))))
 def test_failure_of_other_sessions_shows_no_secret(
     operation: str, trouble: str, kind: str, attempt: Callable[..., Any]
 ) -> None:
