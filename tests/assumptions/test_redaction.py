@@ -12,8 +12,9 @@ from airflow_provider_vmanage.cli.check import as_text
 from airflow_provider_vmanage.client.assumptions.names import is_technical
 from airflow_provider_vmanage.client.assumptions.redaction import Redactor, samples_of
 from airflow_provider_vmanage.client.assumptions.report import Report
+from airflow_provider_vmanage.client.assumptions.run import check_manager
 from airflow_provider_vmanage.simulator import Simulator
-from tests.assumptions.manager_in_use import MINUTE_S, check, fill
+from tests.assumptions.manager_in_use import MINUTE_S, check, fill, settings_of
 
 HOST, ADDRESS, SERIAL, USER, PASSWORD = "paris-core-7", "10.99.88.77", "FGL1234Q5W6", "jeanne.doe", "hunter2-secret"
 FILE, KEY = "acme-bank-20.12.4.tar.gz", "acmeBankRouters"
@@ -54,6 +55,28 @@ def report() -> Report:
 def test_report_shows_no_value_of_the_manager(report: Report) -> None:
     for text in (json.dumps(report.as_json()), as_text(report), "".join(str(report.as_json()))):
         assert [secret for secret in SECRETS if secret.lower() in text.lower()] == []
+
+
+def test_report_shows_no_tenant_of_the_connection() -> None:
+    with Simulator(tenants=["acme"]) as vm:
+        vm.faults.add("forbidden", path="tenant/*", method="POST")
+        refused = check_manager(settings_of(vm, tenant="acme"))
+        report = check_manager(settings_of(vm, tenant="acme"))
+    for one in (refused, report):
+        (tenant,) = one.seen.responses["tenant"].body["data"]
+        shown = json.dumps(one.as_json()) + as_text(one)
+        assert [secret for secret in (tenant["tenantId"], "acme") if secret in shown] == []
+    assert report.as_json()["responses"]["vsessionid"]["path"] == "/dataservice/tenant/{id}/vsessionid"
+
+
+def test_report_shows_no_text_of_a_content_type(vm: Simulator) -> None:
+    vm.faults.add("status", path="device", status=200, body="{}", content_type=f"application/json; charset={HOST}")
+    assert HOST not in json.dumps(check(vm).as_json())
+
+
+def test_number_that_is_none_is_shown_as_zero() -> None:
+    body = json.loads('{"rebootCount": NaN, "site-id": -1e400, "total": Infinity}')
+    assert set(Redactor().redacted(body).values()) == {0.0}
 
 
 def test_report_shows_what_helps(report: Report) -> None:

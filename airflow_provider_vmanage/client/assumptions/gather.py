@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -61,6 +62,8 @@ READS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("limits", "settings/configuration/softwareMaintenance", {}),
     ("unknown_task", f"{_TASKS}/software_install-{UNKNOWN_ID}", {}),
 )
+
+_ID_OF_TENANT = re.compile(r"(?<=/tenant/)[^/]+")
 
 #: errors that are not about the manager's behaviour, and end the check
 _BAD_INPUT = (VManageAuthenticationError, VManageConfigurationError)
@@ -203,6 +206,7 @@ class Probe:
 
     def _recording(self, name: str | None = None, *, shown: str | None = None) -> Callable[..., requests.Response]:
         def send(call: Call, **options: Any) -> requests.Response:
+            path = shown or _ID_OF_TENANT.sub("{id}", call.path)
             key = name or {"/j_security_check": "login", "/jwt/login": "login"}.get(call.path, call.path.split("/")[-1])
             began = time.monotonic()
             seconds = 0.0
@@ -212,10 +216,10 @@ class Probe:
             except VManageError as err:
                 seconds = time.monotonic() - began
                 failure = type(err).__name__
-                self.seen.responses[key] = Observed(call.method, shown or call.path, failure=failure, seconds=seconds)
+                self.seen.responses[key] = Observed(call.method, path, failure=failure, seconds=seconds)
                 raise
             seconds = time.monotonic() - began
-            self.seen.responses[key] = _observed(call, shown or call.path, response, seconds)
+            self.seen.responses[key] = _observed(call, path, response, seconds)
             return response
 
         return send

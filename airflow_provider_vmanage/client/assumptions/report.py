@@ -21,7 +21,7 @@ FORMAT = 1
 MOST_SAMPLES = 10
 
 _CONTENT_TYPE = re.compile(
-    r"(application|text)/(json|html|plain|octet-stream|xml)(; ?charset=[\w-]{1,12})?", re.IGNORECASE
+    r"(application|text)/(json|html|plain|octet-stream|xml)(; ?charset=(utf-?8|us-ascii|iso-8859-1))?", re.IGNORECASE
 )
 _ATTRIBUTES = ("path", "secure", "httponly", "samesite", "expires", "max-age", "domain")
 
