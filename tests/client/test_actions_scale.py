@@ -58,6 +58,7 @@ def test_status_of_500_devices_is_judged_in_50_ms() -> None:
     assert cpu_of(judge) < 0.05
 
 
+@pytest.mark.slow
 def test_500_devices_are_activated_by_one_request(vm: Simulator, upgrade_on: Callable[..., SoftwareUpgrade]) -> None:
     edges = add_edges(vm, ACTIVATE, COUNT)
     state = upgrade_on(vm).run(ACTIVATE, names(edges), [NEW], max_devices=COUNT)

@@ -128,6 +128,7 @@ def test_failed_validation_fails_all_devices_with_its_words(
     assert "edge-2" in str(state.works[0].reason)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notice_after", [0.0, 600.0])
 def test_device_that_stays_down_is_waited_for(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, notice_after: float
@@ -140,6 +141,7 @@ def test_device_that_stays_down_is_waited_for(
     assert edges[1]["version"] == NEW
 
 
+@pytest.mark.slow
 def test_device_that_is_not_back_in_time_failed(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
     vm = in_time()
     edges = add_edges(vm, ACTIVATE, 3)
@@ -201,6 +203,7 @@ def test_id_that_the_manager_refuses_is_verified_by_the_lists(
     assert [work.action for work in upgrade.verify(state, math.inf).works] == ["activated"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "options"),
     [

@@ -149,6 +149,7 @@ class Endless(io.RawIOBase):
         return self._block if self._left >= 0 else b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("block", "words"),
     [

@@ -288,6 +288,7 @@ def deep() -> Any:
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [lambda: {"a": object()}, lambda: {(1, 2): 3}, lambda: {"a": float("nan")}, lambda: {"a": {1}}, deep],

@@ -48,6 +48,7 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [one.message for one in caplog.records if one.levelname == "WARNING" and "vmanage" in one.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["", "expired_a", "expired_f"])
 def test_dropped_session_is_logged_out_with_a_hint(
     vm: Simulator, settings_of: SettingsOf, caplog: pytest.LogCaptureFixture, fault: str
@@ -85,6 +86,7 @@ def test_dropped_session_whose_manager_is_gone_raises_nothing(
     assert [one for one in recwarn if "Unraisable" in one.category.__name__] == []
 
 
+@pytest.mark.slow
 def test_api_key_is_dropped_without_a_log(
     simulate: Callable[..., Simulator], settings_of: SettingsOf, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -100,6 +102,7 @@ def test_session_that_was_not_created_is_dropped_without_a_log(recwarn: pytest.W
     assert list(recwarn) == []
 
 
+@pytest.mark.slow
 def test_event_loop_does_not_wait_for_dropped_sessions(vm: Simulator, settings_of: SettingsOf) -> None:
     session = ManagerSession(settings_of(vm))
     session.request("GET", SOFTWARE)
@@ -118,6 +121,7 @@ def test_event_loop_does_not_wait_for_dropped_sessions(vm: Simulator, settings_o
     assert vm.counters.open_sessions == 0
 
 
+@pytest.mark.slow
 def test_collection_waits_only_seconds_for_a_logout_without_response(vm: Simulator, settings_of: SettingsOf) -> None:
     session = ManagerSession(settings_of(vm))
     session.request("GET", SOFTWARE)
@@ -127,6 +131,7 @@ def test_collection_waits_only_seconds_for_a_logout_without_response(vm: Simulat
     assert time.monotonic() - before < 6
 
 
+@pytest.mark.slow
 def test_dropped_session_reports_no_secrets(vm: Simulator, settings_of: SettingsOf) -> None:
     """The receiver may be in the middle of another report: Airflow holds a lock meanwhile."""
     reported: list[str] = []
@@ -138,6 +143,7 @@ def test_dropped_session_reports_no_secrets(vm: Simulator, settings_of: Settings
     assert (vm.counters.open_sessions, len(reported)) == (0, known)
 
 
+@pytest.mark.slow
 def test_child_process_opens_its_own_session_and_connection(vm: Simulator, settings_of: SettingsOf) -> None:
     script = f"""
 child = os.fork()
@@ -154,6 +160,7 @@ session.close()
     assert (vm.counters.logins, vm.counters.logouts, vm.counters.open_sessions) == (2, 2, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["del session", "session.close()"])
 def test_child_process_leaves_the_session_of_its_parent_alone(
     vm: Simulator, settings_of: SettingsOf, ending: str
@@ -179,6 +186,7 @@ session.close()
     assert vm.counters.open_sessions == 0
 
 
+@pytest.mark.slow
 def test_session_open_at_the_end_of_python_does_no_harm(vm: Simulator, settings_of: SettingsOf) -> None:
     script = """
 session.itself = session

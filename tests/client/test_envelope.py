@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError, VManageRejectedError
@@ -152,7 +152,7 @@ def test_member_of_a_bare_response_must_be_there() -> None:
             parse(body).member("id")
 
 
-@settings(max_examples=100)
+@pytest.mark.slow
 @given(body=JSON, method=st.sampled_from(["GET", "POST"]))
 @pytest.mark.parametrize("take", [lambda e: e.rows, lambda e: e.record, lambda e: e.member("x")])
 def test_whatever_json_comes_only_our_errors_come_out(take: Callable[[Envelope], Any], body: Any, method: str) -> None:
@@ -160,7 +160,6 @@ def test_whatever_json_comes_only_our_errors_come_out(take: Callable[[Envelope],
         take(parse(json.dumps(body), method=method))
 
 
-@settings(max_examples=100)
 @given(text=st.text())
 def test_whatever_text_comes_only_our_errors_come_out(text: str) -> None:
     error_of(text)

@@ -30,6 +30,7 @@ def session(request: pytest.FixtureRequest, simulate: Callable[..., Simulator], 
     return session
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [100, 102, 103])
 @pytest.mark.parametrize("content", [LARGE, b"image"], ids=["large", "small"])
 def test_interim_response_does_not_end_an_upload(status: int, content: bytes, session: ManagerSession) -> None:

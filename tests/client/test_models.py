@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_vmanage.client.errors import VManageProtocolError
@@ -287,7 +287,7 @@ FIELDS = ["versionName", "versionId", "availableFiles", "fileNameMap", "versionI
 FIELDS += ["versionURL", "imageType", "versionType", "versionTypeName", "platformVersion", "CSRFToken"]
 
 
-@settings(max_examples=100)
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=5))
 @pytest.mark.parametrize("parse", [lambda record: [i.as_row() for i in parse_images([record])], parse_server_info])
 def test_whatever_a_record_holds_only_our_error_comes_out(parse: Callable[[Any], Any], record: dict[str, Any]) -> None:
@@ -300,7 +300,6 @@ def test_whatever_a_record_holds_only_our_error_comes_out(parse: Callable[[Any],
 NAMES = st.lists(st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9._ -]{0,20}[a-zA-Z0-9]", fullmatch=True), max_size=4, unique=True)
 
 
-@settings(max_examples=100)
 @given(names=NAMES, brackets=st.booleans())
 def test_names_are_found_again_however_they_are_joined(names: list[str], *, brackets: bool) -> None:
     text = ", ".join(names)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 
+import pytest
+
 from airflow_provider_vmanage.client.desired_state.prune import PruneRules, choose_images
 from airflow_provider_vmanage.client.device_actions.usage import Usage
 from airflow_provider_vmanage.client.devices import Device
@@ -13,6 +15,7 @@ from airflow_provider_vmanage.client.models import SoftwareImage
 IMAGES, DEVICES, VERSIONS = 1_000, 8_000, 12_000
 
 
+@pytest.mark.slow
 def test_thousands_of_images_and_devices_take_under_a_second() -> None:
     versions = [f"17.{number // 100}.{number % 100}.0.{number}" for number in range(VERSIONS)]
     images = [

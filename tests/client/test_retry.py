@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_vmanage.client.errors import VManageError, VManageProtocolError, VManageUnavailableError
@@ -148,7 +148,6 @@ def test_our_clock_does_not_change_what_retry_after_asks_for(
     assert 3 <= recorded_sleeps[0] <= 6
 
 
-@settings(max_examples=100)
 @given(st.text(), st.text())
 def test_no_retry_after_breaks_the_parser(value: str, date: str) -> None:
     seconds = parse_retry_after(value, date=date)

@@ -162,6 +162,7 @@ def test_what_a_header_can_carry(value: Any, *, fits: bool) -> None:
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     extra=st.dictionaries(st.sampled_from(KNOWN_EXTRAS) | st.text(), VALUES),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_vmanage.client.errors import (
@@ -173,7 +173,6 @@ def test_pieces_are_the_whole_in_order(kind: Callable[[bytes], Any], size: int) 
     assert max(map(len, pieces)) <= PIECE_BYTES
 
 
-@settings(max_examples=100)
 @given(
     first=st.binary(max_size=3),
     rest=st.binary(max_size=20),

@@ -180,6 +180,7 @@ def fleets(draw: st.DrawFn) -> list[Device]:
 SIZES = st.lists(st.one_of(st.integers(1, 9), st.integers(1, 100).map(lambda n: f"{n}%")), min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @given(fleets(), SIZES, st.booleans(), st.randoms(use_true_random=False))
 def test_every_device_is_in_exactly_one_place(devices: list[Device], sizes: Any, alone: bool, random: Any) -> None:
     busy = {device.device_id for device in devices[::7]}
@@ -199,6 +200,7 @@ def test_every_device_is_in_exactly_one_place(devices: list[Device], sizes: Any,
     assert planned(shuffled) == plan
 
 
+@pytest.mark.slow
 @given(fleets(), SIZES, st.booleans())
 def test_wave_is_as_large_as_size_role_and_sites_allow(devices: list[Device], sizes: Any, alone: bool) -> None:
     plan = make_plan(parse_wish(NEW), fleet(*devices), wave_sizes=sizes, one_per_site=alone)

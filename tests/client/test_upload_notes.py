@@ -142,6 +142,7 @@ def test_next_try_sends_again_if_nothing_was_stored(
     assert notes.note is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("note", "checksum"),
     [

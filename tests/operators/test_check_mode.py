@@ -92,6 +92,7 @@ def test_deletion_reports_what_the_real_run_then_does(
     assert would["applied"] is False
 
 
+@pytest.mark.slow
 def test_what_a_real_run_would_refuse_is_refused(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], file: str
 ) -> None:

@@ -180,6 +180,7 @@ def test_plan_is_the_same_on_every_release(
     assert no_family is vm.release.six_fields
 
 
+@pytest.mark.slow
 def test_plan_for_a_thousand_devices_is_cheap(connect: Callable[..., None], plan: Callable[..., Any]) -> None:
     with Simulator(fleet=1000) as vm:
         connect(vm)

@@ -174,6 +174,7 @@ def test_password_may_come_from_a_connection_and_is_masked(
     assert redact("it is hunter3-literal") == "it is ***"
 
 
+@pytest.mark.slow
 def test_server_is_deleted_only_if_no_image_refers_to_it(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], run: Callable[..., Any]
 ) -> None:

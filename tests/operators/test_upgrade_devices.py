@@ -56,6 +56,7 @@ def posts(vm: Simulator) -> Counter[tuple[str, str, str]]:
     return Counter((one.action, one.device, one.version) for one in vm.actions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_upgrade_ends_alike_with_and_without_deferral(
     deferrable: bool, vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path
@@ -72,6 +73,7 @@ def test_upgrade_ends_alike_with_and_without_deferral(
     assert vm.counters.open_sessions == 0
 
 
+@pytest.mark.slow
 def test_result_is_small_and_the_store_is_empty(vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]) -> None:
     store = Store()
     result = follow(upgrade(plan, deferrable=True), run, {"task_state_store": store})
@@ -100,6 +102,7 @@ def test_store_is_empty_after_a_kill_at_the_end(vm: Simulator, plan: dict[str, A
     assert store == {}
 
 
+@pytest.mark.slow
 def test_failure_leaves_rows_and_a_page_behind(
     vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -121,6 +124,7 @@ def test_check_mode_sends_nothing(vm: Simulator, plan: dict[str, Any], run: Call
     assert vm.actions == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", [True, False], ids=["with a store", "without"])
 def test_cleared_task_goes_on_where_it_was(
     store: bool, vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]
@@ -152,6 +156,7 @@ def test_wait_without_a_reading_leaves_devices_time_to_settle(
     assert deferred.value.trigger.deadline > time.time()
 
 
+@pytest.mark.slow
 def test_rows_go_to_a_file(vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path) -> None:
     result = run(upgrade(plan, output=f"{tmp_path}/rows.jsonl"))
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
