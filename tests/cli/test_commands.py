@@ -111,11 +111,18 @@ def test_error_of_a_command_is_one_line(
     assert vm.counters.refused_logins == 1
 
 
-def test_forbidden_list_is_one_line(vm: Simulator, airflow: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    vm.faults.add("forbidden", times=None)
-    assert airflow("devices") == 1
-    (line,) = capsys.readouterr().err.splitlines()
+@pytest.mark.parametrize("arguments", [["images"], ["devices"], ["plan", "20.12.4"]], ids=lambda one: one[0])
+def test_missing_permission_is_one_line(
+    vm: Simulator, airflow: Run, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    vm.faults.add("forbidden", times=None, path="device/*")
+    assert airflow(*arguments) == 1
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert captured.out == ""
+    assert line.startswith(f"vmanage {arguments[0]}: ")
     assert "HTTP 403" in line
+    assert (vm.counters.logins, vm.counters.open_sessions) == (1, 0)
 
 
 def test_bad_input_of_a_plan_sends_nothing(vm: Simulator, airflow: Run, capsys: pytest.CaptureFixture[str]) -> None:
