@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-#: seconds that Airflow may take for one response: two busy cores run all of its parts
+#: seconds that Airflow may take for one response, or to know a DAG: two busy cores run all of its parts
 PATIENCE = 120
 
 
@@ -44,7 +44,9 @@ class RestApi:
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run, once it is known."""
-        self.wait(lambda: self._http.get(f"{self.url}/api/v2/dags/{dag_id}").status_code == 200, 60, f"DAG {dag_id}")
+        self.wait(
+            lambda: self._http.get(f"{self.url}/api/v2/dags/{dag_id}").status_code == 200, PATIENCE, f"DAG {dag_id}"
+        )
         self.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
 
     def start_run(self, dag_id: str, **conf: Any) -> str:

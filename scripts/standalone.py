@@ -67,7 +67,7 @@ class Standalone(RestApi):
         super().__init__(f"http://127.0.0.1:{port}")
         self.password = _password_in(home)
         self.log = home / LOG
-        self._triggerer: subprocess.Popen[bytes] | None = None
+        self._parts: dict[str, subprocess.Popen[bytes]] = {}
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")},
             "PATH": f"{_commands_in(home)}{os.pathsep}{os.environ['PATH']}",
@@ -112,23 +112,27 @@ class Standalone(RestApi):
         """Stop it as Ctrl-C does."""
         self._stop()
 
-    def kill_triggerer(self) -> None:
-        """Kill the triggerer with SIGKILL, with the process that runs the triggers."""
-        (triggerer,) = (
-            child for child in psutil.Process(self._process.pid).children() if "triggerer" in child.cmdline()
-        )
-        for process in (triggerer, *triggerer.children(recursive=True)):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+    def kill(self, part: str) -> None:
+        """Kill a part (``triggerer``, ``scheduler``) with SIGKILL, with every process that it has started."""
+        started = self._parts.pop(part, None)
+        top = psutil.Process(started.pid) if started else self._own(part)
+        # Stopped first, from the top: none of them starts another one, or notices that its child is gone.
+        for act in (psutil.Process.suspend, psutil.Process.kill):
+            for process in (top, *top.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    act(process)
+        if started:
+            started.wait()
 
-    def start_triggerer(self) -> None:
-        """Start another triggerer, as a service manager would."""
-        self._triggerer = subprocess.Popen(
-            [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs"],
+    def start(self, part: str) -> None:
+        """Start another triggerer or scheduler, as a service manager would."""
+        self._parts[part] = subprocess.Popen(
+            [sys.executable, "-m", "airflow", part, "--skip-serve-logs"],
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
     def has_ended(self) -> bool:
@@ -153,17 +157,22 @@ class Standalone(RestApi):
         """Return when Airflow has ended by itself."""
         self._process.wait()
 
+    def _own(self, part: str) -> psutil.Process:
+        """Return the process of a part that ``airflow standalone`` has started; it leaves dead ones as zombies."""
+        alive = [one for one in psutil.Process(self._process.pid).children() if one.status() != psutil.STATUS_ZOMBIE]
+        (found,) = (one for one in alive if part in one.cmdline())
+        return found
+
     def _stop(self) -> None:
-        for process in (self._triggerer, self._process):
-            if process is None or process.poll() is not None:
-                continue
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        _kill_session(self._process.pid)
+        for process in (*self._parts.values(), self._process):
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            _kill_session(process.pid)
         self._output.close()
 
 

@@ -60,8 +60,8 @@ def test_killed_triggerer_costs_no_second_activation(vm: Simulator, airflow: Sta
     device = vm.add_device("edge-2", "vedge", OLD, availableVersions=[NEW])
     run = airflow.start_run("activate_deferred", device="edge-2")
     airflow.wait(lambda: airflow.task("activate_deferred", run, TASK)["state"] == "deferred", 90, "the deferral")
-    airflow.kill_triggerer()
-    airflow.start_triggerer()
+    airflow.kill("triggerer")
+    airflow.start("triggerer")
     task = finished(airflow, "activate_deferred", run)
     assert (task["state"], task["try_number"]) == ("success", 1)
     assert airflow.result("activate_deferred", run, TASK)["counts"] == {"activated": 1}

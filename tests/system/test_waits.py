@@ -78,11 +78,11 @@ def test_thirty_waits_and_a_watcher_survive_a_bad_night(
     a.add_image("first.bin", version="99.1.1")
     airflow.wait(lambda: started(airflow) == ["first.bin"], 120, "run for the first image")
     polls(airflow, a, 4)  # the event is handed over, and noted as seen
-    airflow.kill_triggerer()
+    airflow.kill("triggerer")
     a.add_image("second.bin", version="99.1.2")
     for vm in managers.values():
         vm.expire_sessions()  # those of the dead triggerer too: it could not log out
-    airflow.start_triggerer()
+    airflow.start("triggerer")
     airflow.wait(lambda: started(airflow) == ["first.bin", "second.bin"], 180, "run for the second image")
 
     # One manager stops and starts again, sessions die, and then the images are there.
