@@ -228,18 +228,17 @@ class ManagerItself(Fleet):
         manager["availableVersions"] = ["20.18.2"]
         return [manager]
 
+    def operate(self) -> None:
+        time.sleep(self.random.uniform(2.0, 10.0))  # the others are to get on in between
+        with self.tally.outage(self.vm):
+            super().operate()
+
     def next_operation(self) -> Operation:
-        """Activate the other version after a while: the others are to get on in between."""
-        time.sleep(self.random.uniform(2.0, 10.0))
+        """Activate the other version."""
         manager = self.devices[0]
         arguments = {"devices": [manager["host-name"]], "version": manager["availableVersions"][0]}
         common = {**QUICK, "allow_downgrade": True, "deferrable": self.random.random() < 0.6}
         return Operation("activate", {**common, **arguments}, has_store=self.random.random() < 0.7)
-
-    def carry_out(self, operation: Operation) -> None:
-        self.tally.add("restarts")
-        super().carry_out(operation)
-        self.tally.add("restarts")
 
     def occupy(self, device: dict[str, Any]) -> None:
         """Do nothing: it is busy enough."""

@@ -40,14 +40,15 @@ class Worker(Work):
 
     def carry_out(self, kind: str, name: str) -> None:
         arguments = self.arguments(kind, name)
-        restarts = self.tally.counts["restarts"]
+        begun, ended = self.tally.outages(self.vm)
         for tried in range(TRIES):
             response = self.ask({"kind": kind, "arguments": arguments})
             if response["end"] == "success":
                 self.check(kind, name, response["result"])
                 return
             if kind == "wait" and "Timeout" in response["error"]:
-                is_sure = restarts == self.tally.counts["restarts"]  # a manager that is not there shows nothing
+                # A manager that is not there shows nothing.
+                is_sure = begun == ended and self.tally.outages(self.vm) == (begun, ended)
                 self.tally.expect(not is_sure or not self.there.get(name), f"{name} was not seen")
                 return
             self.tally.add("retries" if response["end"] == "retry" and tried < TRIES - 1 else "failures")

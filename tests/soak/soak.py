@@ -58,12 +58,11 @@ def restart_at_random(managers: list[Simulator], seed: int, is_over: threading.E
     while not is_over.wait(chosen.uniform(*RESTART_EVERY_S)):
         vm = chosen.choice(managers)
         tally.add("faults")
-        tally.add("restarts")
-        vm.stop()
-        time.sleep(chosen.uniform(0.2, 1.2))
-        vm.expire_sessions()
-        vm.start()
-        tally.add("restarts")  # once more: what has begun meanwhile has been without a manager, too
+        with tally.outage(vm):
+            vm.stop()
+            time.sleep(chosen.uniform(0.2, 1.2))
+            vm.expire_sessions()
+            vm.start()
 
 
 def check_the_end(managers: list[Simulator], workers: list[Worker], fleets: list[Fleet], tally: Tally) -> None:

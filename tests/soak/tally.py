@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from airflow_provider_vmanage.simulator import Simulator
 
 
 @dataclass
@@ -23,3 +27,16 @@ class Tally:
         if not holds:
             with self.lock:
                 self.broken.append(what)
+
+    @contextmanager
+    def outage(self, vm: Simulator) -> Iterator[None]:
+        """Note that a manager may be unavailable inside."""
+        self.add(f"outages begun {id(vm)}")
+        try:
+            yield
+        finally:
+            self.add(f"outages ended {id(vm)}")
+
+    def outages(self, vm: Simulator) -> tuple[int, int]:
+        """Return how many have begun and ended."""
+        return self.counts[f"outages begun {id(vm)}"], self.counts[f"outages ended {id(vm)}"]
