@@ -18,7 +18,7 @@ STANDARD, EXTRA = "Standard Fields", "Extra Fields"
 PARTS = {STANDARD: "[name=host]", EXTRA: "[name=element_tenant]"}
 
 #: milliseconds for a run to end: tasks take their time on two busy cores
-RUN = 240_000
+RUN = 480_000
 
 
 class AirflowUI:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_vmanage.reports.upgrade_report import render_html
 from scripts.airflow_ui import EXTRA, AirflowUI
 from scripts.browser import browser, find_browser, new_page
+from scripts.rest_api import PATIENCE
 from scripts.sample_report import sample_report
 from scripts.simulated import ROOT, ScriptError, image_name
 from scripts.standalone import USER
@@ -26,6 +27,8 @@ SCALE = 1.5
 LARGEST = 300_000  # bytes; the report is a long page
 DAG, TASK = "upgrade_prep", "upload_image"
 REPORT = "upgrade-report"
+WINDOW = "upgrade_devices"
+PLAN = {"sites": ["100", "101", "102", "103"], "wave_sizes": [1, 4]}  # fits into a picture
 
 
 def main() -> int:
@@ -46,17 +49,21 @@ def main() -> int:
 def take_all(started: Browser, running: Site) -> None:
     """Do with Airflow's pages what the pictures show."""
     page = new_page(started, viewport={"width": 1400, "height": 1700}, device_scale_factor=SCALE)
+    page.set_default_timeout(PATIENCE * 1000)
     ui = AirflowUI(page, running.airflow.url)
     ui.sign_in(USER, running.airflow.password)
     connection_form(ui)
     page.set_viewport_size({"width": 1400, "height": 612})
     running.airflow.unpause("inventory_export")  # which the upload starts
     grid_with_link(ui)
-    page.set_viewport_size({"width": 1400, "height": 700})
-    asset_graph(ui)
+    page.set_viewport_size({"width": 1330, "height": 490})
     page.goto(f"{running.managers['vmanage_default'].url}/")
-    page.set_viewport_size({"width": 1200, "height": 400})
-    take(page.locator("body"), "simulator-page")
+    take(page, "simulator-page")  # its first table: the others are long
+    window = running.airflow.start_run(WINDOW, **PLAN)  # it stages while the next picture is taken
+    page.set_viewport_size({"width": 1400, "height": 500})
+    asset_graph(ui)
+    page.set_viewport_size({"width": 1400, "height": 1040})
+    approval(ui, window)
 
 
 def upgrade_report(started: Browser, folder: Path) -> None:
@@ -92,11 +99,19 @@ def grid_with_link(ui: AirflowUI) -> None:
 
 
 def asset_graph(ui: AirflowUI) -> None:
-    """Show the asset that the run has uploaded: what makes it, and its event."""
+    """Show the graph around the asset that the run has uploaded."""
     ui.open_asset(image_name(NEW))
     ui.page.locator(".react-flow__node").filter(has_text=DAG).first.wait_for()
-    ui.page.get_by_text("Triggered Dag Run").first.wait_for()
-    take(ui.page, "asset-graph")
+    ui.page.add_style_tag(content=".react-flow__panel { display: none !important; }")  # the map, and what zooms
+    take(ui.page.locator(".react-flow").first, "asset-graph")
+
+
+def approval(ui: AirflowUI, run: str) -> None:
+    """Show the plan as the person sees it who approves it."""
+    ui.open_task(WINDOW, run, "approve", "required_actions")
+    ui.wait_for_state("Awaiting Input")
+    ui.page.get_by_role("button", name="Reject").wait_for()
+    take(ui.page, "approval")
 
 
 def take(what: Page | Locator, name: str) -> None:

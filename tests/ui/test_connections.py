@@ -12,7 +12,7 @@ from scripts.airflow_ui import CONNECTION_TYPE, EXTRA, STANDARD, AirflowUI
 from scripts.simulated import connection_to
 from scripts.up import Site
 
-pytestmark = [pytest.mark.ui, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ui, pytest.mark.timeout(600)]
 
 (FORM,) = get_provider_info()["connection-types"]
 FIELDS = FORM["conn-fields"]

@@ -8,7 +8,7 @@ from scripts.airflow_ui import AirflowUI
 from scripts.simulated import image_name
 from scripts.up import NEW, OLD, Site
 
-pytestmark = [pytest.mark.ui, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ui, pytest.mark.timeout(1200)]
 
 DAG = "upgrade_prep"
 
