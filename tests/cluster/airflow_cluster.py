@@ -9,6 +9,7 @@ import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -113,16 +114,19 @@ class AirflowCluster(RestApi):
         """Return the ids of the messages that a worker has received from Redis."""
         return set(re.findall(r"Task execute_workload\[(\S+)\] received", self._log(worker).read_text()))
 
+    def suspend(self, name: str) -> None:
+        """Stop a part with SIGSTOP, with every process that it has started."""
+        self._act(name, psutil.Process.suspend)
+
+    def resume(self, name: str) -> None:
+        """Let a part go on that was suspended."""
+        self._act(name, psutil.Process.resume)
+
     def kill(self, name: str) -> None:
         """Kill a part with SIGKILL, with every process that it has started."""
-        part = self.parts.pop(name)
-        top = psutil.Process(part.pid)
-        # Stopped first, from the top: none of them starts another one, or notices that its child is gone.
-        for act in (psutil.Process.suspend, psutil.Process.kill):
-            for process in (top, *top.children(recursive=True)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    act(process)
-        part.wait()
+        self.suspend(name)  # so that none of them starts another one, or notices that its child is gone
+        self._act(name, psutil.Process.kill)
+        self.parts.pop(name).wait()
 
     def stop(self, name: str) -> None:
         """End a part as a service manager does, and wait for it."""
@@ -155,6 +159,12 @@ class AirflowCluster(RestApi):
                 start_new_session=True,  # Ctrl-C is for the test, which then stops the parts
             )
         return self.parts[name]
+
+    def _act(self, name: str, act: Callable[[psutil.Process], None]) -> None:
+        top = psutil.Process(self.parts[name].pid)
+        for process in (top, *top.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                act(process)
 
     def _log(self, name: str) -> Path:
         return self._home / f"{name}.log"
