@@ -161,6 +161,9 @@ class RepositoryRules(Manager):
     def have_server(self, name: str, url: str, trouble: Trouble) -> None:
         row = self.changed(trouble, RemoteServerOperator, name=name, url=url)
         old = self.servers.get(name)
+        if old not in (None, url) and any(server == name for server, _ in self.remote):
+            assert row is VManageInUseError
+            return
         assert self.says(row, "added" if old is None else "unchanged" if old == url else "updated")
         self.servers[name] = url
 
