@@ -25,6 +25,7 @@ class Model(RepositoryRules, DeviceRules, UpgradeRules):
     """All of it."""
 
 
+@pytest.mark.each_release
 @pytest.mark.timeout(300)
 def test_random_tasks_do_what_the_model_says(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, counts = VirtualTime(), {"steps": 0}
