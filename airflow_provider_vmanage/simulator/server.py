@@ -138,6 +138,7 @@ def _protocol(transports: Transports) -> type[asyncio.Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            self.access_log = False  # uvicorn's own switch has no effect where Airflow has configured logging
             self._address = tuple(transport.get_extra_info("peername")[:2])
             transports[self._address] = transport
 
