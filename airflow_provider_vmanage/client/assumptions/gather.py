@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import re
 import threading
 import time
@@ -28,6 +29,8 @@ from airflow_provider_vmanage.client.settings import ManagerSettings
 
 if TYPE_CHECKING:
     import requests
+
+log = logging.getLogger(__name__)
 
 #: seconds after which no further read is sent; the logout has some more
 READS_S = 50.0
@@ -166,6 +169,8 @@ class Probe:
                 opened.log_out(self._connection.sleep, repeats=1)
             except (SessionDead, VManageError) as err:
                 self.seen.facts["logout"] = type(err).__name__
+                if isinstance(err, VManageError):
+                    log.warning("Logout failed; the session stays until the manager ends it: %s", err)
             else:
                 self._opened = opened
                 self.read("after_logout", "device/action/software")
