@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +15,15 @@ from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.client.http.responses import Call
 from airflow_provider_vmanage.simulator import Simulator
+from tests.faults.device_operations import EDGE, window_that_is_too_short
 from tests.faults.matrix import OPERATIONS, Row
+from tests.faults.other_servers import broken_port, shared_name
 
 if TYPE_CHECKING:
     import pytest
 
 LOGIN = "/j_security_check"
+STATUS_OF_TASKS = "device/action/status"
 
 #: extras of the connection: an image that is not listed after a minute is no more likely to be after half an hour
 PATIENCE = {"upload_read_timeout": 60}
@@ -43,6 +43,7 @@ class FaultInjection:
         self.host = vm.url
         self.extra: dict[str, Any] = {"ca_bundle": vm.ca_bundle, **PATIENCE, **row.extra}
         self.injected = False
+        self.options_of: dict[str, dict[str, Any]] = {}
         self.nodes = [vm]
         self.wake: Callable[[], None] = lambda: None
         self._seen = 0
@@ -73,8 +74,17 @@ class FaultInjection:
         self.vm.faults.clear()
         self.vm.start()
         self.vm.repository.raw_records.clear()
+        if self.row.fault in ("unreachable", "lies"):
+            self._edge["reachability"] = "reachable"
+            self.vm.behave(EDGE, lies=False)
+        self.options_of = {}
         self.host, self.extra = self.vm.url, {"ca_bundle": self.vm.ca_bundle, **PATIENCE}
         self._act = lambda: None
+
+    @property
+    def is_before_anything_is_sent(self) -> bool:
+        """Whether nothing may be begun on the device."""
+        return self.row.fault in ("unreachable", "busy", "short_window")
 
     def _check(self, call: Call) -> None:
         method, path = self._target
@@ -120,11 +130,7 @@ class FaultInjection:
         self.injected = True
 
     def _prepare_other_node(self) -> None:
-        shared = self.vm.storage / "other"
-        shared.mkdir(exist_ok=True)
-        for name in ("ca.pem", "ca-key.pem"):
-            shutil.copy(self.vm.storage / name, shared / name)
-        other = Simulator(storage=shared)
+        other = Simulator()  # under the same authority, as all of this process
         other.repository = self.vm.repository
         other.share_devices(self.vm)
         self.nodes.append(self._stack.enter_context(other))
@@ -137,6 +143,15 @@ class FaultInjection:
 
     def _prepare_down_for_a_while(self) -> None:
         self._act = self.vm.stop
+        self.wake = lambda: self.vm.start() if self.injected else None
+
+    def _prepare_restart(self) -> None:
+        def act() -> None:
+            self.vm.expire_sessions()
+            self.vm.stop()
+            self.vm.faults.add("http_503", path="*")
+
+        self._act = act
         self.wake = lambda: self.vm.start() if self.injected else None
 
     def _prepare_other_authority(self) -> None:
@@ -176,86 +191,54 @@ class FaultInjection:
             repository = self.vm.repository
             self._act = lambda: [repository.update(image, **changes) for image in repository.images].clear()
 
+    # -- devices, tasks and windows: they are so before the operation begins ------------------------------------------
+
+    def _prepare_unreachable(self) -> None:
+        self._edge["reachability"] = "unreachable"
+        self.injected = True
+
+    def _prepare_busy(self) -> None:
+        task = "reboot-5e0c1d1e"
+        row = {"uuid": self._edge["uuid"], "system-ip": self._edge["system-ip"], "status": "In progress"}
+        running = {"processId": task, "action": "reboot", "name": "Reboot", "userSessionUserName": "somebody"}
+        self._respond(f"{STATUS_OF_TASKS}/tasks", {"runningTasks": [running]}, times=None)
+        status = {"data": [row], "validation": {"status": "Validation success"}, "summary": {"status": "in_progress"}}
+        self._respond(f"{STATUS_OF_TASKS}/{task}", status, times=None)
+        self.injected = True
+
+    def _prepare_no_rows(self) -> None:
+        body = {"data": [], "validation": {"status": "Validation success"}, "summary": {"status": "in_progress"}}
+        self._respond(f"{STATUS_OF_TASKS}/*-*", body, times=2)
+        self.injected = True
+
+    def _prepare_lies(self) -> None:
+        self._behave(lies=True)
+        self.options_of["activate"] = {"timeout": 1}  # in which the device does not come to run the version
+
+    def _prepare_stays_down(self) -> None:
+        self._behave(stays_down=math.inf)
+
+    def _prepare_worse_health(self) -> None:
+        self.vm.add_device("edge-2", "vedge")  # or there were no tunnels
+        self._behave(loses_colour="biz-internet")
+
+    def _prepare_short_window(self) -> None:
+        self.options_of["upgrade"] = window_that_is_too_short()
+        self.injected = True
+
+    def _behave(self, **knobs: Any) -> None:
+        self.vm.behave(EDGE, **knobs)
+        self.injected = True
+
+    def _respond(self, path: str, body: dict[str, Any], times: int | None) -> None:
+        options = {"status": 200, "body": body, "content_type": "application/json"}
+        self.vm.faults.add("status", times=times, method="GET", path=path, **options)
+
+    @property
+    def _edge(self) -> dict[str, Any]:
+        return next(device for device in self.vm.devices if device["host-name"] == EDGE)
+
 
 class _FailingBackend:
     def get_connection(self, conn_id: str, team_name: str | None = None) -> Any:
         raise ConnectionError("unavailable")
-
-
-class SharedName:
-    """An address behind which one manager responds now and another one later."""
-
-    def __init__(self, first: Simulator) -> None:
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._sockets = [self._server]
-        self._threads: list[threading.Thread] = []
-        self.url = f"https://127.0.0.1:{self._server.getsockname()[1]}"
-        self.point_to(first)
-        self._start(self._accept)
-
-    def point_to(self, vm: Simulator) -> None:
-        """Let new connections go there, and break those there are."""
-        self._port = int(vm.url.rpartition(":")[2])
-        _break(self._sockets[1:])
-
-    def close(self) -> None:
-        """End."""
-        _break(self._sockets)
-        for thread in list(self._threads):
-            thread.join()
-        for one in self._sockets:
-            one.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._server.accept()
-                far = socket.create_connection(("127.0.0.1", self._port))
-                self._sockets += [near, far]
-                self._start(lambda near=near, far=far: _pump(near, far))
-                self._start(lambda near=near, far=far: _pump(far, near))
-
-    def _start(self, work: Callable[[], None]) -> None:
-        self._threads.append(threading.Thread(target=work, daemon=True))
-        self._threads[-1].start()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    _break([source, sink])
-
-
-def _break(sockets: list[socket.socket]) -> None:
-    for one in sockets:
-        with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
-
-
-@contextmanager
-def shared_name(first: Simulator) -> Iterator[SharedName]:
-    """A name for several managers, until the end of the block."""
-    name = SharedName(first)
-    try:
-        yield name
-    finally:
-        name.close()
-
-
-@contextmanager
-def broken_port() -> Iterator[str]:
-    """The URL of a port that takes connections and ends them before the handshake."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                server.accept()[0].close()
-
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield f"https://127.0.0.1:{server.getsockname()[1]}"
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        server.close()

@@ -10,9 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
-
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.exceptions import VManageFailException, fail_without_retry
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
@@ -23,27 +20,20 @@ from airflow_provider_vmanage.operators.software_repository import (
     ListImagesOperator,
     UploadImageOperator,
 )
-from airflow_provider_vmanage.operators.software_upgrade import ActivateSoftwareOperator, InstallSoftwareOperator
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageVersionTrigger
-from airflow_provider_vmanage.triggers.software_upgrade import DeviceTaskTrigger
 from airflow_provider_vmanage.waiting import wait_events
-from airflow_provider_vmanage.waiting.device_waits import TaskWait
-from airflow_provider_vmanage.waiting.events import outcome_of, timed_out
-from airflow_provider_vmanage.waiting.pace import Wait
-from tests.triggers.event_loop import first_event, follow
+from tests.faults.device_operations import DeviceOperations
+from tests.faults.matrix import ON_DEVICES
+from tests.triggers.event_loop import first_event
 
 OLD = "vmanage-20.12.3-x86_64.tar.gz"
 NEW = "vmanage-20.12.4-x86_64.tar.gz"
 URL = "https://images.example.com/17.12.4/"
-RUNNING, INSTALLED = "17.09.04.0.4733", "17.12.04.0.6740"
-
-#: seconds that an action waits for the manager, most of them by the clock of the tests
-ACTION_TIMEOUT = 120
 
 
-class Operations:
+class Operations(DeviceOperations):
     """The operations, as a DAG runs them, against one manager.
 
     :param vm: the manager, which holds one image.
@@ -52,24 +42,11 @@ class Operations:
     """
 
     def __init__(self, vm: Simulator, run: Callable[..., Any], image: Path) -> None:
-        self.vm, self._run, self._image = vm, run, image
+        super().__init__(vm, run)
+        self._image = image
         self._downloaded = image.parent / "downloads" / OLD
         self._downloaded.parent.mkdir()
-        self._process_id = ""
         vm.add_image(OLD)
-
-    def prepare(self, name: str) -> None:
-        """Add the device of an action, and what it needs; begin the task that is waited for."""
-        if name not in ("install", "activate", "task"):
-            return
-        available = [] if name == "install" else [INSTALLED]
-        self._edge = self.vm.add_device("edge-1", "vedge", RUNNING, availableVersions=available)
-        if name == "install":
-            self.vm.add_image("edge.bin", version=f"{INSTALLED}.1708", platform_family=("vedge-x86",))
-        if name == "task":
-            with pytest.raises(TaskDeferred) as deferred:
-                self._run(self._activation())
-            self._process_id = deferred.value.trigger.process_ids[0]
 
     def outcome(self, name: str) -> tuple[str, Any]:
         """Do it; return the outcome in the words of the matrix, and the result or the error."""
@@ -79,10 +56,14 @@ class Operations:
             return "final", err
         except VManageError as err:
             return ("retry" if err.retryable else "an error that is not made final"), err
-        if name == "poke":
+        if name in ("poke", "version"):
             return ("ok", result) if result.is_done else ("wait", result)
         if name == "trigger":
             return ("ok" if result else "wait"), result
+        if name == "check":
+            return result
+        if name == "plan" and not result["waves"]:
+            return "blocked", [(row["device"], row["reason"]) for row in result["blocked"]]
         if name == "test":
             return ("ok", result) if result[0] else ("no", result)
         if name == "task" and result["status"] == "timeout":
@@ -129,30 +110,6 @@ class Operations:
     def _test(self) -> Any:
         return VManageHook().test_connection()
 
-    def _install(self) -> Any:
-        task = InstallSoftwareOperator(
-            task_id="install", devices=["edge-1"], version=INSTALLED, timeout=ACTION_TIMEOUT, poll_interval=1
-        )
-        return self._run(self._in_a_session(task))
-
-    def _activate(self) -> Any:
-        return follow(self._in_a_session(self._activation()), self._run)
-
-    def _activation(self) -> ActivateSoftwareOperator:
-        return ActivateSoftwareOperator(
-            task_id="activate",
-            devices=["edge-1"],
-            version=INSTALLED,
-            timeout=ACTION_TIMEOUT,
-            poll_interval=0.01,
-            deferrable=True,
-        )
-
-    def _task(self) -> Any:
-        with fail_without_retry():
-            trigger = _BriefTrigger(process_ids=[self._process_id], poll_interval=0.01)
-            return outcome_of(asyncio.run(first_event(trigger)))
-
     def assert_done(self, name: str, result: Any) -> None:
         """A success is one only if the manager's list shows the effect."""
         listed = [image for image in self.vm.images if image.hidden_lists == 0]
@@ -174,15 +131,8 @@ class Operations:
             assert (result.is_done, result.xcom_value["version_id"]) == (True, listed[0].version_id)
         elif name == "trigger":
             assert result["version_id"] == listed[0].version_id
-        elif name in ("install", "activate"):
-            done, field, value = {
-                "install": ("installed", "availableVersions", [INSTALLED]),
-                "activate": ("activated", "version", INSTALLED),
-            }[name]
-            assert (result["counts"], self._edge[field]) == ({done: 1}, value)
-        elif name == "task":
-            assert [wait["process_id"] for wait in result["waits"]] == [self._process_id]
-            assert self._edge["version"] == INSTALLED
+        elif name in ON_DEVICES:
+            self.assert_device_done(name, result)
         else:
             assert result[0]
             count = len(files) + len(self.vm.repository.raw_records)
@@ -193,38 +143,17 @@ class Operations:
         written = [path.read_bytes() for path in self._downloaded.parent.iterdir()]
         assert written in ([], [b"image"])
 
-    def assert_nothing_twice(self) -> None:
+    def assert_nothing_twice(self, tries: int = 1) -> None:
         """Whatever happened, nothing is there twice, and no action was sent twice for a device.
 
         This manager would accept a second copy, and a second action, silently.
+
+        :param tries: that had to send an action.
         """
         names = [image.file_name or image.url for image in self.vm.images]
         assert sorted(names) == sorted(set(names))
         sent = Counter((one.action, one.device) for one in self.vm.actions)
-        assert max(sent.values(), default=0) <= 1
-
-    def _in_a_session(self, task: Any) -> Any:
-        """Log in first, so that the fault does not affect the login."""
-        with fail_without_retry():
-            _ = task.hook.get_conn().server
-        return task
-
-
-class _BriefWait(TaskWait):
-    """A wait that stops after more polls than a task and one fault need."""
-
-    polls = 0
-
-    def take(self, result: Any) -> None:
-        super().take(result)
-        self.polls += 1
-        if self.polls == 5 and not self.outcome.done():
-            self.outcome.set_result(timed_out(self.last_state))
-
-
-class _BriefTrigger(DeviceTaskTrigger):
-    def new_waits(self) -> list[Wait]:
-        return [_BriefWait(one, *self.pace()) for one in self.process_ids]
+        assert max(sent.values(), default=0) <= tries
 
 
 def _sha512(file: Path) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, Row, cells
+from tests.faults.matrix import LEFT_OUT, ON_DEVICES, OPERATIONS, OUTCOMES, Row
+from tests.faults.rows import ROWS, cells
 
 #: how a reader knows the columns
 COLUMNS = {
@@ -16,14 +17,22 @@ COLUMNS = {
     "add": "add URL",
     "confirm": "confirming list",
     "activate": "activate, deferred",
+    "default": "set default",
     "task": "wait for a task",
+    "version": "version sensor",
+    "upgrade": "upgrade, one wave",
 }
 
-#: the columns of the second table of each group
-ON_DEVICES = ("install", "activate", "task")
-
 #: an outcome as a cell shows it
-SHOWN = {"ok": "🟢 success", "retry": "🟡 retry", "final": "🔴 fails", "wait": "🔵 waits", "no": "🟡 reports it"}
+SHOWN = {
+    "ok": "🟢 success",
+    "retry": "🟡 retry",
+    "final": "🔴 fails",
+    "wait": "🔵 waits",
+    "no": "🟡 reports it",
+    "differs": "🟡 differs",
+    "blocked": "🟡 blocked",
+}
 
 #: why a cell is left out, in a few words; the legend has the sentence
 NOT_RUN = {
@@ -40,6 +49,14 @@ NOT_RUN = {
     "o": "not simulated",
     "g": "logged in before",
     "v": "trusts one list",
+    "a": "as activate",
+    "f": "same shape",
+    "i": "no device",
+    "x": "does not matter",
+    "k": "trusts the manager",
+    "r": "no reload",
+    "h": "no health compared",
+    "m": "no window",
     "w": "too slow to run",
 }
 
@@ -62,9 +79,11 @@ def _groups() -> Iterator[str]:
     for group, members in groupby(ROWS, key=lambda row: row.group):
         rows = list(members)
         yield from ("", f"## {group}", "")
-        yield from _table(repository, rows)
+        if on_images := [row for row in rows if not all(row.expected[name].startswith("-") for name in repository)]:
+            yield from _table(repository, on_images)
         if on_devices := [row for row in rows if not all(row.expected[name].startswith("-") for name in ON_DEVICES)]:
-            yield ""
+            if on_images:
+                yield ""
             yield from _table(ON_DEVICES, on_devices)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,13 +13,19 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
+from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
+from airflow_provider_vmanage.client.upgrade.opening import open_upgrade
 from airflow_provider_vmanage.simulator import Simulator
 from tests.conftest import AIRFLOW_SETTINGS
 from tests.faults.fault_injection import PATIENCE, FaultInjection
-from tests.faults.matrix import LEFT_OUT, OPERATIONS, OUTCOMES, ROWS, Row, cells
+from tests.faults.matrix import LEFT_OUT, ON_DEVICES, OPERATIONS, OUTCOMES, Row
 from tests.faults.operations import Operations
+from tests.faults.rows import ROWS, cells
 
 LARGE = 24 * 1024 * 1024
+
+#: faults that no later try remedies
+FOR_EVER = ("never_listing", "stays_down", "worse_health")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,6 +63,9 @@ def clock(monkeypatch: pytest.MonkeyPatch, let_sleeps_move_time: Callable[[list[
 
     monkeypatch.setattr(ManagerConnection, "sleep", sleep)
     let_sleeps_move_time(clock.recorded_sleeps)
+    began = time.time()
+    for function in (FleetUpgrade.__init__, open_upgrade):
+        monkeypatch.setitem(function.__kwdefaults__, "clock", lambda: began + sum(clock.recorded_sleeps))
     return clock
 
 
@@ -86,27 +96,33 @@ def test_cell(
         connect(vm, host=fault.host, extra=fault.extra)
         with monkeypatch.context() as patch:
             fault.break_lookup(patch)
+            operations.host, operations.options_of = fault.host, fault.options_of
             outcome, result = operations.outcome(name)
 
         assert fault.injected
         assert outcome == expected, result
         if outcome == "ok":
             operations.assert_done(name, result)
+        elif name in ON_DEVICES:
+            operations.assert_error_names_the_device(name, result)
+        if fault.is_before_anything_is_sent:
+            assert vm.actions == []
         operations.assert_nothing_twice()
         operations.assert_nothing_wrong_is_written()
         assert_sessions(fault, vm, f"{caplog.text} {result}", may_leave=may_leave)
         assert bad_logins(vm) <= 1
-        if row.says and outcome != "ok":
+        if row.says and outcome not in ("ok", "wait", "differs"):
             assert row.says in str(result)
 
         # What Airflow's retry does, or a person after an error that no retry fixes: the fault is over.
-        if outcome in ("retry", "final", "no") and row.fault != "never_listing":
+        if outcome in ("retry", "final", "no") and row.fault not in FOR_EVER:
             fault.end()
+            operations.host, operations.options_of = fault.host, fault.options_of
             connect(vm, host=fault.host, extra=fault.extra)
             outcome, result = operations.outcome(name)
             assert outcome == "ok", result
             operations.assert_done(name, result)
-            operations.assert_nothing_twice()
+            operations.assert_nothing_twice(tries=1 + row.again)
 
 
 def assert_sessions(fault: FaultInjection, vm: Simulator, said: str, *, may_leave: bool) -> None:
