@@ -10,6 +10,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -125,22 +126,32 @@ def release(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def managers() -> Iterator[Callable[[str], Simulator]]:
+    """One simulator of each release for the tests of this process, which takes less time than one for each test."""
+    from airflow_provider_vmanage.simulator import Simulator
+
+    with ExitStack() as stack:
+        start = cache(lambda release: stack.enter_context(Simulator(version=release)))
+
+        def fresh(release: str) -> Simulator:
+            manager: Simulator = start(release)
+            manager.reset()
+            return manager
+
+        yield fresh
+
+
 @pytest.fixture
-def vm() -> Iterator[Simulator]:
+def vm(managers: Callable[[str], Simulator]) -> Simulator:
     """A simulated manager over TLS, of the simulator's own default release."""
-    from airflow_provider_vmanage.simulator import Simulator
-
-    with Simulator() as manager:
-        yield manager
+    return managers(DEFAULT_RELEASE)
 
 
 @pytest.fixture
-def vm_of_release(release: str) -> Iterator[Simulator]:
+def vm_of_release(managers: Callable[[str], Simulator], release: str) -> Simulator:
     """A simulated manager over TLS, of each release in turn."""
-    from airflow_provider_vmanage.simulator import Simulator
-
-    with Simulator(version=release) as manager:
-        yield manager
+    return managers(release)
 
 
 _opened_for_writing: list[str] = []
