@@ -118,6 +118,10 @@ soak: $(STAMP) ## ten minutes of mixed tasks, upgrades, kills and faults (SOAK_S
 fleet: $(STAMP) ## an upgrade killed at each of its moments; upgrades of 1,000 devices against a reference (FLEET_SEEDS=2)
 	@scripts/fleet.sh
 
+.PHONY: model
+model: $(STAMP) ## thousands of random tasks with faults and kills against a model (MODEL_STEPS=400 is quicker, MODEL_SEED=2)
+	@scripts/model.sh
+
 .PHONY: mutation
 mutation: $(STAMP) ## a seeded sample of mutants that the tests should kill (MUTATION_SAMPLE=50, MUTATION_SEED=2)
 	@scripts/mutation.sh

@@ -39,7 +39,7 @@ run_cell() {
   # With the DAGs of `make test-live` that need no `airflow standalone`: commands of Airflow differ by release.
   # shellcheck disable=SC2086 # several arguments on purpose
   ".tmp/matrix/$1/bin/python" -m pytest -n 3 --dist worksteal -q -p no:cacheprovider --hypothesis-profile=thorough \
-    -m "not live and not third_party and not ui and not cluster and not fleet" ${PYTEST_ARGS:-}
+    -m "not live and not third_party and not ui and not cluster and not fleet and not model" ${PYTEST_ARGS:-}
 }
 
 mkdir -p .tmp/matrix

@@ -30,7 +30,7 @@ tests() {
 
 # With the pairs that the tests leave out.
 coverage() {
-  on_three --hypothesis-profile=thorough -m "not whole_airflow and not live and not third_party and not ui and not cluster and not fleet" --cov --cov-report=term:skip-covered
+  on_three --hypothesis-profile=thorough -m "not whole_airflow and not live and not third_party and not ui and not cluster and not fleet and not model" --cov --cov-report=term:skip-covered
 }
 
 live() {

@@ -10,6 +10,9 @@ killed by hand, and devices that fail, lie, come back with their old version, or
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -20,27 +23,47 @@ from tests.stateful.upgrade_rules import UpgradeRules
 from tests.stateful.virtual_time import VirtualTime
 from tests.stateful.wire import Wire
 
+STEPS = int(os.environ.get("MODEL_STEPS", "2000"))
+SEED = int(os.environ.get("MODEL_SEED", "1"))
+
 
 class Model(RepositoryRules, DeviceRules, UpgradeRules):
     """All of it."""
 
 
-@pytest.mark.each_release
-@pytest.mark.timeout(300)
-def test_random_tasks_do_what_the_model_says(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def run_model(
+    release: str, monkeypatch: pytest.MonkeyPatch, *, number: int, sequences: int, steps: int
+) -> dict[str, int]:
+    """Run so many sequences of so many steps, chosen by a number; return what was counted."""
     clock, counts = VirtualTime(), {"steps": 0}
     clock.install(monkeypatch)
     Wire.install(monkeypatch)
     machine = type("ModelOfRelease", (Model,), {"preset": release, "clock": clock, "counts": counts})
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        seed(1)(machine),
+        seed(number)(machine),
         settings=settings(
-            max_examples=1,
-            stateful_step_count=16,
+            max_examples=sequences,
+            stateful_step_count=steps,
             deadline=None,
             database=None,
-            phases=(Phase.generate,),  # 16 steps are read sooner than they are shortened
+            phases=(Phase.generate,),  # a sequence is read sooner than it is shortened
             suppress_health_check=list(HealthCheck),
         ),
     )
-    assert counts["steps"] >= 15
+    return counts
+
+
+@pytest.mark.each_release
+@pytest.mark.timeout(300)
+def test_random_tasks_do_what_the_model_says(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_model(release, monkeypatch, number=1, sequences=1, steps=16)["steps"] >= 15
+
+
+@pytest.mark.model
+@pytest.mark.timeout(3600)
+def test_thousands_of_random_tasks_do_what_the_model_says(
+    release: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
+    counts = run_model(release, monkeypatch, number=SEED, sequences=-(-STEPS // 4 // 25), steps=26)
+    record_property("model", f"release {release}, seed {SEED}: {counts}")
+    assert counts["steps"] >= STEPS // 8  # Hypothesis may end a sequence early

@@ -25,7 +25,7 @@ def test_dag_succeeds_and_its_link_shows_the_image(ui: AirflowUI, running: Site)
     assert image_name(OLD) not in [one.file_name for one in vm.images]
     ui.open_task(DAG, run, "upload_image")
     ui.wait_for_state("Success")
-    ui.page.get_by_text("% of").first.wait_for()  # the log is there
+    ui.page.get_by_text("sent in").first.wait_for()  # the log is there
     assert vm.password not in ui.visible_text()
 
     ui.open_task(DAG, run, "upload_image", "details")
