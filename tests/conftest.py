@@ -113,11 +113,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_refused_logins_of_other_tests() -> None:
-    """Forget the logins that an earlier test of this process had refused; simulators may share a port."""
-    refused_logins = sys.modules.get("airflow_provider_vmanage.client.http.refused_logins")
-    if refused_logins is not None:
+def nothing_known_of_managers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the refused logins and the rates of earlier tests of this process: their managers had the same address."""
+    http = "airflow_provider_vmanage.client.http"
+    if (refused_logins := sys.modules.get(f"{http}.refused_logins")) is not None:
         refused_logins.forget_all()
+    if (rate_limit := sys.modules.get(f"{http}.rate_limit")) is not None:
+        monkeypatch.setattr(rate_limit, "_limits", {})
 
 
 @pytest.fixture(params=RELEASES)
