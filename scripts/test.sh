@@ -13,24 +13,24 @@ types() {
   .venv/bin/mypy
 }
 
-# On three processes, for two cores: tests wait, too. One that has no tests left takes over some of another's.
-on_three() {
+# On four processes, for two cores: tests wait, too. One that has no tests left takes over some of another's.
+on_four() {
   # shellcheck disable=SC2086 # several arguments on purpose
-  .venv/bin/python -m pytest -n 3 --dist worksteal "$@" ${PYTEST_ARGS:-}
+  .venv/bin/python -m pytest -n 4 --dist worksteal "$@" ${PYTEST_ARGS:-}
 }
 
 # One release of the manager, and nothing that takes long by its nature.
 quick() {
-  on_three -q -m "not slow and not whole_grid" --release 20.12.4 tests/client tests/operators
+  on_four -q -m "not slow and not whole_grid" --release 20.12.4 tests/client tests/operators
 }
 
 tests() {
-  on_three
+  on_four
 }
 
 # With the pairs that the tests leave out.
 coverage() {
-  on_three --hypothesis-profile=thorough -m "not whole_airflow and not live and not third_party and not ui and not cluster and not fleet and not model" --cov --cov-report=term:skip-covered
+  on_four --hypothesis-profile=thorough -m "not whole_airflow and not live and not third_party and not ui and not cluster and not fleet and not model" --cov --cov-report=term:skip-covered
 }
 
 live() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -97,6 +98,12 @@ def _second_release(item: pytest.Item) -> Any:
         return None
     others = sorted({*RELEASES} - {DEFAULT_RELEASE})
     return others[zlib.crc32(item.originalname.encode()) % len(others)]
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is there by now, tests and Airflow's modules, out of Python's garbage collections."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -140,10 +140,19 @@ def cells(troubles: dict[str, Trouble]) -> list[tuple[str, str]]:
     ]
 
 
+def third(rows: Sequence[tuple[str, ...]]) -> list[Any]:
+    """The rows, two of three marked as `whole_grid`; each operation, trouble and kind keeps some of its own."""
+    return _share(rows, 3)
+
+
 def sixth(rows: Sequence[tuple[str, ...]]) -> list[Any]:
     """The rows, five of six marked as `whole_grid`; each operation, trouble and kind keeps some of its own."""
+    return _share(rows, 6)
+
+
+def _share(rows: Sequence[tuple[str, ...]], of: int) -> list[Any]:
     marked = []
     for row in rows:
         places = [sorted({other[column] for other in rows}).index(name) for column, name in enumerate(row)]
-        marked.append(pytest.param(*row, marks=[pytest.mark.whole_grid] if sum(places) % 6 else []))
+        marked.append(pytest.param(*row, marks=[pytest.mark.whole_grid] if sum(places) % of else []))
     return marked
