@@ -193,6 +193,7 @@ def test_intent_to_reboot_into_another_version_is_unknown_too(
     assert posts(vm) == 0
 
 
+@pytest.mark.slow
 def test_final_error_about_something_else_keeps_the_notes(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade
 ) -> None:

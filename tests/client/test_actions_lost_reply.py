@@ -118,6 +118,7 @@ def test_what_nothing_explains_is_unknown_and_final_for_a_reboot(
     assert notes.notes == []
 
 
+@pytest.mark.slow
 def test_only_readable_responses_count_while_a_task_is_searched(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, recorded_sleeps: list[float]
 ) -> None:
@@ -141,6 +142,7 @@ def test_only_readable_responses_count_while_a_task_is_searched(
     assert sum(recorded_sleeps) > 120.0
 
 
+@pytest.mark.slow
 def test_search_reads_earlier_tasks_no_second_time(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
     vm = in_time(seconds_per_minute=3600.0)
     edges = add_edges(vm, ACTIVATE, count=5)
@@ -165,6 +167,7 @@ def test_lost_response_is_not_searched_for_beyond_the_deadline(
     assert sum(recorded_sleeps) <= 25.0
 
 
+@pytest.mark.slow
 def test_running_task_without_rows_does_not_prolong_the_search(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, recorded_sleeps: list[float]
 ) -> None:
@@ -177,6 +180,7 @@ def test_running_task_without_rows_does_not_prolong_the_search(
     assert sum(recorded_sleeps) <= 70.0
 
 
+@pytest.mark.slow
 def test_groups_that_were_sent_are_waited_for_before_the_error(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade
 ) -> None:

@@ -62,6 +62,7 @@ def test_dropped_session_is_logged_out_with_a_hint(
     assert "with statement" in warnings_of(caplog)[0]
 
 
+@pytest.mark.slow
 def test_closed_or_unopened_session_is_dropped_without_a_log(
     vm: Simulator, settings_of: SettingsOf, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -74,6 +75,7 @@ def test_closed_or_unopened_session_is_dropped_without_a_log(
     assert warnings_of(caplog) == []
 
 
+@pytest.mark.slow
 def test_dropped_session_whose_manager_is_gone_raises_nothing(
     vm: Simulator, settings_of: SettingsOf, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -96,6 +98,7 @@ def test_api_key_is_dropped_without_a_log(
     assert warnings_of(caplog) == []
 
 
+@pytest.mark.slow
 def test_session_that_was_not_created_is_dropped_without_a_log(recwarn: pytest.WarningsRecorder) -> None:
     with pytest.raises(AttributeError):
         ManagerSession(None)  # type: ignore[arg-type]

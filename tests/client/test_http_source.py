@@ -118,6 +118,7 @@ def upload_url(vm: Simulator, connect: Callable[..., ManagerSession]) -> Callabl
     return run
 
 
+@pytest.mark.slow
 def test_image_is_streamed_without_touching_a_disk(
     files: FileServer, vm: Simulator, upload_url: Callable[..., Change], files_written: list[str]
 ) -> None:
@@ -275,6 +276,7 @@ def test_nothing_of_a_signed_url_is_logged(
     assert [word for word in (SECRET, URL_LOGIN, PASSWORD, USER) if word in caplog.text] == []
 
 
+@pytest.mark.slow
 def test_published_list_may_lie_behind_a_url(files: FileServer) -> None:
     lines = f"{'0' * 128}  other.bin\n{hashlib.sha512(CONTENT).hexdigest()}  image.bin\n".encode() * 10_000
     length = {"Content-Length": str(len(lines))}

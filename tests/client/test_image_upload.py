@@ -241,6 +241,7 @@ def test_name_shown_as_latin_1_is_found(
     assert upload(name).run().action == "unchanged"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("remote", [{}, {"remoteServerId": "id-of-a-server"}])
 def test_image_on_a_remote_server_does_not_count(
     remote: dict[str, str], vm: Simulator, upload: Callable[..., ImageUpload], calls: Callable[..., list[str]]

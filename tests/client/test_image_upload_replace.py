@@ -59,6 +59,7 @@ def stored(vm: Simulator) -> list[str | None]:
     return [image.sha512 for image in vm.images]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checked", [True, False])
 def test_old_image_is_deleted_before_the_new_one_is_sent(
     checked: bool,
@@ -183,6 +184,7 @@ def test_use_that_begins_during_the_check_keeps_the_image(
     assert stored(vm) == [digest_of(OLD)]
 
 
+@pytest.mark.slow
 def test_late_list_of_the_old_image_confirms_nothing(
     vm: Simulator, image: bytes, replace: Callable[..., ImageUpload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +264,7 @@ def test_of_several_files_only_this_one_is_replaced(
     assert stored(vm) == [neighbour.sha512, digest_of(image)]
 
 
+@pytest.mark.slow
 def test_failed_transfer_after_the_deletion_is_uploaded_next_try(
     vm: Simulator, image: bytes, replace: Callable[..., ImageUpload]
 ) -> None:

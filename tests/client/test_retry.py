@@ -148,6 +148,7 @@ def test_our_clock_does_not_change_what_retry_after_asks_for(
     assert 3 <= recorded_sleeps[0] <= 6
 
 
+@pytest.mark.slow
 @given(st.text(), st.text())
 def test_no_retry_after_breaks_the_parser(value: str, date: str) -> None:
     seconds = parse_retry_after(value, date=date)

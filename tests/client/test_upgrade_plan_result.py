@@ -147,6 +147,7 @@ def thousand() -> Any:
         yield vm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_named", [False, True], ids=["list", "names"])
 def test_plan_for_a_thousand_devices_is_cheap(
     is_named: bool, thousand: Simulator, connect: Callable[..., ManagerSession]
@@ -163,6 +164,7 @@ def test_plan_for_a_thousand_devices_is_cheap(
     assert len(json.dumps(found)) <= 800 * 997
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "sizes"), [(200, [20]), (1000, [1, "10%", "50%"]), (1000, [1])])
 def test_plan_takes_800_bytes_a_device_at_most(count: int, sizes: list[Any]) -> None:
     colours = ("biz-internet", "public-internet", "private1", "mpls")

@@ -83,6 +83,7 @@ def fleets(draw: st.DrawFn) -> list[Device]:
 SIZES = st.lists(st.one_of(st.integers(1, 9), st.integers(1, 100).map(lambda n: f"{n}%")), min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @given(fleets(), SIZES, st.booleans(), st.randoms(use_true_random=False))
 def test_every_device_is_in_exactly_one_wave(fleet: list[Device], sizes: list[Any], alone: bool, random: Any) -> None:
     waves = make_waves(fleet, parse_wave_sizes(sizes), one_per_site=alone)

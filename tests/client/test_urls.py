@@ -105,6 +105,7 @@ def test_impossible_host_is_an_error_without_secrets(
     assert not any(secret in shown for secret in ("cret", "s3"))
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(host=st.text(st.sampled_from("ab1:/@[]?#.%-\n é")), port=st.none() | st.integers(-1, 70000))
 def test_whatever_the_host_is_only_our_error_comes_out(host: str, port: int | None) -> None:

@@ -84,6 +84,7 @@ def test_killed_activation_is_never_sent_twice(
     assert set(posts(vm).values()) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [1, 2], ids=["after the first wave", "at the end"])
 def test_upgrade_killed_in_its_report_sends_nothing_twice(
     vm: Simulator,

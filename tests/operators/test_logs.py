@@ -101,6 +101,7 @@ def test_failure_in_check_mode_claims_no_change(vm: Simulator, run: Callable[...
     assert str(caught.value).endswith(f"Checked before: add {NEW}. Not checked: nothing. Nothing was changed")
 
 
+@pytest.mark.slow
 def test_check_mode_of_one_change_says_what_would_be_done(
     vm: Simulator, log: Callable[[Any], list[str]], source: str
 ) -> None:
@@ -127,6 +128,7 @@ def test_check_mode_of_one_change_says_what_would_be_done(
 # -- one id ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [[OLD], [OLD, OTHER]], ids=["a record of one file", "a record of two files"])
 def test_plan_log_and_row_name_the_id_that_is_deleted(
     vm: Simulator, run: Callable[..., Any], log: Callable[[Any], list[str]], names: list[str]

@@ -128,6 +128,7 @@ def test_without_exact_nothing_is_removed_and_no_device_is_asked(vm: Simulator, 
     assert not [one for one in vm.requests if "install/devices" in one.path]
 
 
+@pytest.mark.slow
 def test_apply_makes_the_planned_changes_and_a_rerun_none(
     vm: Simulator, plan: Make, apply: Make, source: Callable[[str], str]
 ) -> None:
@@ -145,6 +146,7 @@ def test_apply_makes_the_planned_changes_and_a_rerun_none(
     assert names(vm) == sorted([NEW, OLD, "20.12"])
 
 
+@pytest.mark.slow
 def test_plan_from_a_template_is_applied(vm: Simulator, plan: Make, apply: Make) -> None:
     vm.add_image(OLD)
     made = plan([], exact=True)
@@ -188,6 +190,7 @@ def test_edited_plan_is_refused(
     assert names(vm) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "limit", "refused"), [(10, 10, False), (11, 10, True), (1, 0, True), (3, 3, False)])
 def test_more_deletions_than_allowed_are_refused_and_not_capped(
     vm: Simulator, plan: Make, apply: Make, source: Callable[[str], str], count: int, limit: int, *, refused: bool
@@ -251,6 +254,7 @@ class Task:
         self.pushed[key] = value
 
 
+@pytest.mark.slow
 def test_failure_in_the_middle_is_reported_and_a_rerun_continues(
     vm: Simulator, plan: Make, apply: Make, source: Callable[[str], str]
 ) -> None:
@@ -277,6 +281,7 @@ def _described(vm: Simulator, name: str) -> str:
     return f"{name} (version {image.version}, id {image.version_id})"
 
 
+@pytest.mark.slow
 def test_check_mode_reports_the_same_and_changes_nothing(
     vm: Simulator, plan: Make, apply: Make, source: Callable[[str], str]
 ) -> None:

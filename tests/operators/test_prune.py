@@ -203,6 +203,7 @@ def test_only_images_that_are_old_enough_are_deleted(vm: Simulator, prune: Calla
     assert reasons(row)["vmanage-20.12.8.gz"] == "is not older than 90 days, 0:00:00"
 
 
+@pytest.mark.slow
 def test_more_deletions_than_allowed_are_refused_and_reported(vm: Simulator, prune: Callable[..., Any]) -> None:
     for number in range(12):
         vm.add_image(f"vmanage-20.11.{number}.gz")

@@ -194,6 +194,7 @@ def test_server_is_deleted_only_if_no_image_refers_to_it(
     assert known(vm) == []
 
 
+@pytest.mark.slow
 def test_image_on_a_remote_server_is_added_once(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any]
 ) -> None:
@@ -207,6 +208,7 @@ def test_image_on_a_remote_server_is_added_once(
     assert len(vm.images) == 1
 
 
+@pytest.mark.slow
 def test_image_on_a_remote_server_is_not_on_the_manager(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], run: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -177,6 +177,7 @@ def test_list_may_be_narrowed_down(
     assert [row["file_name"] for row in run(ListImagesOperator(task_id="t", **arguments))] == found  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_rerun_changes_nothing_and_says_so(vm: Simulator, run: Callable[..., Any], file: Path) -> None:
     tasks: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
         (AddRepoOperator, {"version_name": "20.15", "version_url": URL}, "added"),

@@ -57,6 +57,7 @@ def sent(vm: Simulator) -> Counter[str]:
     return Counter(one.action for one in vm.actions)
 
 
+@pytest.mark.slow
 def test_whole_upgrade_goes_from_image_to_removal(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
@@ -211,6 +212,7 @@ def test_deferred_activation_ends_as_one_that_holds_its_worker(
     assert context.get("task_state_store", {}) == {}
 
 
+@pytest.mark.slow
 def test_task_that_was_cleared_while_deferred_takes_its_task_over(
     vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:

@@ -93,6 +93,7 @@ class DyingStore(Store):
         super().delete(key)
 
 
+@pytest.mark.slow
 def test_store_is_empty_after_a_kill_at_the_end(vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]) -> None:
     """A note that stayed would be taken for a task under way when somebody runs the upgrade again."""
     store = DyingStore()
@@ -137,6 +138,7 @@ def test_cleared_task_goes_on_where_it_was(
     assert set(posts(vm).values()) == {1}
 
 
+@pytest.mark.slow
 def test_wait_without_a_reading_leaves_devices_time_to_settle(
     vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]
 ) -> None:
