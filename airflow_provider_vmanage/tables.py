@@ -51,7 +51,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
 from airflow_provider_vmanage.client.urls import masked_url
-from airflow_provider_vmanage.targets import parse_place
+from airflow_provider_vmanage.files.targets import parse_place
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

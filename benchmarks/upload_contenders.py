@@ -64,7 +64,7 @@ def ours(url: str, ca: str, source: str, *, hashed: bool = True) -> Taken:
 def _source(source: str, local_file: Any) -> Any:
     if "://" not in source:
         return local_file(source)
-    from airflow_provider_vmanage.object_storage import open_source
+    from airflow_provider_vmanage.files.object_storage import open_source
 
     return open_source(source)
 

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageSourceError
 from airflow_provider_vmanage.client.upload.upload_source import UploadSource
-from airflow_provider_vmanage.object_storage import open_source
+from airflow_provider_vmanage.files.object_storage import open_source
 
 
 @pytest.fixture

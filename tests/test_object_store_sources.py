@@ -23,7 +23,7 @@ from airflow_provider_vmanage.client.errors import VManageConfigurationError, VM
 from airflow_provider_vmanage.client.upload.body import MultipartImage
 from airflow_provider_vmanage.client.upload.upload_source import UploadSource
 from airflow_provider_vmanage.exceptions import VManageFailException
-from airflow_provider_vmanage.object_storage import open_checksum, open_source
+from airflow_provider_vmanage.files.object_storage import open_checksum, open_source
 from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
 from airflow_provider_vmanage.simulator import Simulator
 

@@ -20,12 +20,12 @@ from airflow_provider_vmanage.client.software_repository import SoftwareReposito
 from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.client.upload.deadline import parse_not_after
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.files.object_storage import parse_source, resolve_checksum
 from airflow_provider_vmanage.hooks.connection_form import ConnectionForm
 from airflow_provider_vmanage.hooks.connection_lookup import find_connection, find_connection_async
 from airflow_provider_vmanage.hooks.connection_settings import settings_of
 from airflow_provider_vmanage.hooks.connection_test import diagnose, hint_at_masked_password
 from airflow_provider_vmanage.masking import mask, mask_url, masked
-from airflow_provider_vmanage.object_storage import parse_source, resolve_checksum
 
 if TYPE_CHECKING:
     import os

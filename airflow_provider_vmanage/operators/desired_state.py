@@ -208,7 +208,7 @@ class PruneImagesOperator(VManageOperator):
 def _desired_state(hook: VManageHook, *, check_mode: bool = False) -> DesiredState:
     """Return the client's part, with sources as Airflow opens them."""
     from airflow_provider_vmanage.client.desired_state.apply import DesiredState
-    from airflow_provider_vmanage.object_storage import open_checksum, open_source
+    from airflow_provider_vmanage.files.object_storage import open_checksum, open_source
 
     def upload(one: WantedImage) -> Change:
         return hook.upload_image(

@@ -61,8 +61,8 @@ class DownloadImageOperator(VManageOperator):
         """Download the image and return the row."""
         from airflow_provider_vmanage.client.arguments import require_text
         from airflow_provider_vmanage.client.download.image_download import download_image
-        from airflow_provider_vmanage.object_storage import resolve_checksum
-        from airflow_provider_vmanage.targets import image_target
+        from airflow_provider_vmanage.files.object_storage import resolve_checksum
+        from airflow_provider_vmanage.files.targets import image_target
 
         name = require_text(self.file_name, "file_name")
         target = image_target(self.target, name)

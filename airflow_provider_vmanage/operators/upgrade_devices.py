@@ -194,9 +194,9 @@ class UpgradeDevicesOperator(VManageOperator):
     def _prepare(self, context: Context) -> UpgradeRun:
         """Return the run; all arguments are checked before anything is read."""
         from airflow_provider_vmanage.client.upgrade.planned import parse_plan
+        from airflow_provider_vmanage.files.targets import parse_place
         from airflow_provider_vmanage.reports.upgrade_run import UpgradeRecords, UpgradeRun
         from airflow_provider_vmanage.tables import table_file
-        from airflow_provider_vmanage.targets import parse_place
 
         self.flag(self.cancel_on_kill, "cancel_on_kill")
         ti = context.get("ti")

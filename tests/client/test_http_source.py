@@ -24,8 +24,8 @@ from airflow_provider_vmanage.client.software_repository import Change, Software
 from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.http_source import http_file
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
+from airflow_provider_vmanage.files.object_storage import open_checksum, open_source
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
-from airflow_provider_vmanage.object_storage import open_checksum, open_source
 from airflow_provider_vmanage.simulator import Simulator
 
 CONTENT = random.Random(7).randbytes(3 * (1 << 20) + 7)

@@ -14,7 +14,7 @@ from uuid import uuid4
 from airflow_provider_vmanage.client.download.image_download import Target, local_target
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
 from airflow_provider_vmanage.client.urls import masked_url
-from airflow_provider_vmanage.object_storage import object_path
+from airflow_provider_vmanage.files.object_storage import object_path
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
