@@ -113,6 +113,8 @@ class Gate:
                 return
             if not exchange.is_upload:
                 await exchange.read_small_body()
+                if exchange.gone:
+                    return  # a client that was killed while it sent the request
             self._manager.advance()
             await self._manager.outage.lose_reply()
             if self._manager.outage.active:

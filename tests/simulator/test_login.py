@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 
 import pytest
 
@@ -324,3 +325,17 @@ def test_provider_switches_to_a_tenant(simulate, connect):
     assert client.call("GET", "/dataservice/client/server", headers=headers).json()["data"]["tenantId"] == "t-2"
     assert client.call("GET", ANY_PAGE, headers={"VSessionId": "unknown"}).status_code == 403
     assert client.call("POST", "/dataservice/tenant/unknown/vsessionid").status_code == 400
+
+
+def test_login_that_is_cut_off_is_not_a_refused_one(simulate):
+    vm = simulate(tls=False)
+    host, port = vm.url.removeprefix("http://").split(":")
+    head = f"POST /j_security_check HTTP/1.1\r\nHost: {host}\r\nContent-Length: 40\r\n\r\nj_username=admin"
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(head.encode())
+    with socket.create_connection((host, int(port))) as client:  # served after it
+        client.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        while client.recv(65536):
+            pass
+    assert [(one.path, one.status) for one in vm.requests] == [("/j_security_check", None), ("/", 200)]
+    assert vm.counters.refused_logins == 0
