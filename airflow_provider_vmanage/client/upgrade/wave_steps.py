@@ -136,7 +136,8 @@ class WaveSteps:
             if verdict.is_good:
                 continue
             log.warning("%s: %s", row.device, verdict.reason)
-            if self._policy.rollback and (state.of(row).moved or row.device_id in state.under_way):
+            # One that was found on the version, and whose move no state explains, is left to a person.
+            if self._policy.rollback and (state.of(row).moved or row.device_id in {*state.under_way} - {*state.found}):
                 state = state.set(row, ill=verdict.reason)
             else:
                 state = state.end([row], "failed", verdict.reason)
