@@ -113,8 +113,13 @@ def test_examples_succeed_and_an_image_starts_the_waiting_one(tmp_path: Path) ->
         for dag_id in AS_IT_IS:
             # inventory_export runs again after each change of the others
             airflow.wait(lambda dag_id=dag_id: {*states(airflow, dag_id)} == {"success"}, 240, f"good end of {dag_id}")
-        assert ("upgrade_prep", "upload_image", "uploaded", image_name(NEW)) in asset_events(airflow)
-        assert "asset_triggered" in [run["run_type"] for run in runs(airflow, "inventory_export")]
+        uploaded = ("upgrade_prep", "upload_image", "uploaded", image_name(NEW))
+        airflow.wait(lambda: uploaded in asset_events(airflow), 60, "event of the upload")
+        airflow.wait(
+            lambda: "asset_triggered" in [run["run_type"] for run in runs(airflow, "inventory_export")],
+            120,
+            "run of inventory_export that an event starts",
+        )
 
         airflow.start_run("fleet_upload", image=str(tmp_path / "images" / image_name(WATCHED)))
         airflow.wait(lambda: states(airflow, "on_new_image") == ["success"], 180, "run that the image starts")

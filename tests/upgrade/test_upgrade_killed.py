@@ -46,7 +46,7 @@ def check_kills(case: Case, moments: Iterable[int], whole: KilledUpgrade) -> Non
         one = KilledUpgrade(case, at)
         moment = one.moments[at]
         if case.rollback and not case.has_store:
-            # Nothing shows that the ill device went back: it may be upgraded once more, and no other is rebooted for it.
+            # Nothing shows that the ill device went back: it may be upgraded once more. No other is rebooted for it.
             assert rebooted_oddly(one) <= {"edge-2"}, (moment, one.posts)
             continue
         assert set(one.posts.values()) == {1}, (moment, one.posts)
