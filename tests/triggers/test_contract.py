@@ -17,7 +17,7 @@ TRIGGERS = [
     found
     for module in (software_repository, software_upgrade, upgrade)
     for found in vars(module).values()
-    if inspect.isclass(found) and issubclass(found, BaseTrigger) and found.__module__ == module.__name__
+    if getattr(found, "__module__", "") == module.__name__ and inspect.isclass(found) and issubclass(found, BaseTrigger)
 ]
 
 # As version 0.1 wrote them. Rows like these are in databases: never change them, only add others.
