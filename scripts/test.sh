@@ -36,7 +36,7 @@ coverage() {
 live() {
   # shellcheck disable=SC2086 # several arguments on purpose
   .venv/bin/python -m pytest -m "live or whole_airflow" ${PYTEST_ARGS:-} &&
-    UPLOAD_TEST_MB=3000 .venv/bin/python -m pytest tests/client/test_upload_speed_limits.py
+    UPLOAD_TEST_MB=3000 .venv/bin/python -m pytest -m "" tests/client/test_upload_speed_limits.py
 }
 
 output=$(mktemp -d)

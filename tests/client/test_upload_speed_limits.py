@@ -67,6 +67,7 @@ def peak_of(size: int, sink: tuple[str, str], folder: Path) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux reports the peak of a process")
+@pytest.mark.whole_grid  # make test-live runs it, too, with 3 GB
 def test_memory_peak_does_not_depend_on_the_size(sink: tuple[str, str], tmp_path: Path) -> None:
     small, large = (peak_of(size, sink, tmp_path) for size in (10 * MB, LARGE))
     print(f"peak memory: {small / MB:.1f} MB for 10 MB, {large / MB:.1f} MB for {LARGE / MB:.0f} MB")  # noqa: T201
