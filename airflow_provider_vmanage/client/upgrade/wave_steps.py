@@ -137,7 +137,8 @@ class WaveSteps:
                 continue
             log.warning("%s: %s", row.device, verdict.reason)
             # One that was found on the version, and whose move no state explains, is left to a person.
-            if self._policy.rollback and (state.of(row).moved or row.device_id in {*state.under_way} - {*state.found}):
+            adopted = row.device_id in state.under_way and row.device_id not in state.found
+            if self._policy.rollback and (state.of(row).moved or adopted):
                 state = state.set(row, ill=verdict.reason)
             else:
                 state = state.end([row], "failed", verdict.reason)
