@@ -121,19 +121,9 @@ class DeviceRules(Manager):
 
     def act_in_trouble(self, ask: Ask, devices: list[str], make: Any, trouble: Trouble, is_deferred: bool) -> None:
         """Run an action that meets some trouble, and the next try where Airflow or a person would run one."""
-        self.has_store = trouble.has_store
-        store = Store() if trouble.has_store else None
-        self.wire.begin(trouble)
-        outcome = self.run(make, store=store, is_deferred=is_deferred)
-        self.claims_are_true(ask, outcome)
-        if outcome.is_broken_off or (outcome.error and not outcome.is_final):
-            self.clock.sleep(trouble.later)
-            self.wire.calm()
-            if trouble.later > 100:
-                self.let_all_end()
-            outcome = self.run(make, store=store, is_deferred=is_deferred)
+        for number, outcome in enumerate(self.tries(make, trouble, is_deferred=is_deferred)):
             self.claims_are_true(ask, outcome)
-            if trouble.later > 100:
+            if number and trouble.later > 100:
                 self.next_try_is_right(ask, devices, outcome)
         self.end_step()
 

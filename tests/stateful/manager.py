@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -178,6 +178,20 @@ class Manager(RuleBasedStateMachine):
         return task is not None and any(
             job.word == "Cancelled" for job in task.jobs if job.device.record["uuid"] == post.device
         )
+
+    def tries(self, make: Any, trouble: Trouble, *, is_deferred: bool) -> Iterator[Outcome]:
+        """Run a task that meets some trouble, and the next try where Airflow or a person would run one."""
+        self.has_store = trouble.has_store
+        store = Store() if trouble.has_store else None
+        self.wire.begin(trouble)
+        outcome = self.run(make, store=store, is_deferred=is_deferred)
+        yield outcome
+        if outcome.is_broken_off or (outcome.error and not outcome.is_final):
+            self.clock.sleep(trouble.later)
+            self.wire.calm()
+            if trouble.later > 100:
+                self.let_all_end()
+            yield self.run(make, store=store, is_deferred=is_deferred)
 
     def let_all_end(self) -> None:
         """Wait until the manager's tasks have ended and all devices are back."""

@@ -114,19 +114,10 @@ class UpgradeRules(Manager):
         self, make: Any, version: str, planned: Sequence[str], trouble: Trouble, is_deferred: bool
     ) -> None:
         """Run an upgrade that meets some trouble, and the next try where Airflow or a person would run one."""
-        self.has_store = trouble.has_store
-        store = Store() if trouble.has_store else None
-        self.wire.begin(trouble)
-        outcome = self.run(make, store=store, is_deferred=is_deferred)
-        self.upgrade_claims_are_true(version, outcome)
-        if outcome.is_broken_off or (outcome.error and not outcome.is_final):
-            self.clock.sleep(trouble.later)
-            self.wire.calm()
-            if trouble.later > 100:
-                self.let_all_end()
-            outcome = self.run(make, store=store, is_deferred=is_deferred)
+        for number, outcome in enumerate(self.tries(make, trouble, is_deferred=is_deferred)):
             self.upgrade_claims_are_true(version, outcome)
-            if all(self.edges[name].behaves == "well" for name in planned) and trouble.later > 100:
+            is_well = all(self.edges[name].behaves == "well" for name in planned)
+            if number and is_well and trouble.later > 100:
                 is_unknown = self.has_store and "may have sent the action" in str(outcome.error)
                 assert outcome.error is None or is_unknown, outcome.error
 
