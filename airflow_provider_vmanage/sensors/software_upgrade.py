@@ -68,11 +68,12 @@ class DeviceVersionSensor(DeviceSensor):
 
     def trigger(self, deadline: float) -> BaseTrigger:
         """Return a trigger for the devices that were found."""
+        from airflow_provider_vmanage.client.device_actions.compressed import compress_json
         from airflow_provider_vmanage.triggers.software_upgrade import DeviceVersionTrigger
 
         return DeviceVersionTrigger(
             vmanage_conn_id=self.vmanage_conn_id,
-            device_ids={one.device.device_id: one.versions[0] for one in self._wanted},
+            device_ids=compress_json({one.device.device_id: one.versions[0] for one in self._wanted}),
             device_types=sorted({one.device.device_type or "vedge" for one in self._wanted}),
             state=self.state,
             poll_interval=self.poke_interval,

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_vmanage.client.device_actions.compressed import expand_json
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.masking import masked
 from airflow_provider_vmanage.triggers.device_wait import DeviceTrigger
@@ -77,7 +78,8 @@ class DeviceVersionTrigger(DeviceTrigger):
     Every argument has a default and is plain JSON, so that a wait that an older release began goes on.
 
     :param vmanage_conn_id: id of the connection.
-    :param device_ids: uuids, each with the version that is wanted there.
+    :param device_ids: uuids, each with the version that is wanted there; or that mapping as compressed JSON: MySQL
+        takes 64 KiB of a trigger's arguments.
     :param device_types: the manager's lists that hold them.
     :param state: ``running``, ``default`` or ``available``.
     :param poll_interval: seconds between two polls.
@@ -90,7 +92,7 @@ class DeviceVersionTrigger(DeviceTrigger):
     def __init__(
         self,
         vmanage_conn_id: str = "vmanage_default",
-        device_ids: Mapping[str, str] | None = None,
+        device_ids: Mapping[str, str] | str | None = None,
         device_types: Sequence[str] = ("vedge",),
         state: str = "running",
         poll_interval: float = 30.0,
@@ -100,11 +102,12 @@ class DeviceVersionTrigger(DeviceTrigger):
         payload: Any = None,
     ) -> None:
         super().__init__(vmanage_conn_id, poll_interval, deadline, started_at, max_unavailable, payload)
-        self.device_ids = dict(device_ids or {})
+        self.device_ids = device_ids if isinstance(device_ids, str) else dict(device_ids or {})
         self.device_types = list(device_types)
         self.state = state
 
     def new_waits(self) -> list[Wait]:
         """Return one wait for all devices."""
         types = tuple(self.device_types)
-        return [VersionWait(self.device_ids, types, self.state, *self.pace(), started_at=self.started_at)]
+        wanted = expand_json(self.device_ids) if isinstance(self.device_ids, str) else self.device_ids
+        return [VersionWait(wanted, types, self.state, *self.pace(), started_at=self.started_at)]

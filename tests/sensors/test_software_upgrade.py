@@ -6,8 +6,10 @@ import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from airflow.models.trigger import Trigger
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
 
 from airflow_provider_vmanage.exceptions import VManageFailException
@@ -76,6 +78,18 @@ def test_version_that_does_not_come_times_out(edge: dict[str, Any], run: Callabl
     )
     with pytest.raises(AirflowSensorTimeout, match=rf"version {NEW} \(running\): not yet on 1 of 1 devices: edge-1"):
         follow(task, run)
+
+
+def test_wait_for_a_thousand_devices_fits_into_every_database(vm: Simulator, connect: Any, run: Any) -> None:
+    """MySQL takes 64 KiB of a trigger's arguments, and encryption makes them a third longer."""
+    connect(vm)
+    names = [f"branch-office-{number}-router-1" for number in range(1000)]
+    for name in names:
+        vm.add_device(name, "vedge", OLD, uuid=f"C8K-{uuid4()}")
+    with pytest.raises(TaskDeferred) as deferred:
+        run(DeviceVersionSensor(task_id="t", devices=names, version=NEW, deferrable=True))
+    stored = Trigger.encrypt_kwargs(deferred.value.trigger.serialize()[1])
+    assert len(stored) * 4 / 3 < 64 * 1024
 
 
 def test_unreachable_device_does_not_count(edge: dict[str, Any], run: Callable[..., Any]) -> None:

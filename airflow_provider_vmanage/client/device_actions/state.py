@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from airflow_provider_vmanage.client.device_actions.actions import ActionKind, Target
+from airflow_provider_vmanage.client.device_actions.compressed import compress_json
 from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
 from airflow_provider_vmanage.client.device_actions.notes import now_text
 from airflow_provider_vmanage.client.device_actions.task_status import Verdict
@@ -149,7 +150,7 @@ class ActionState:
         """Return the arguments of a wait for the devices that have no outcome yet."""
         pending = [work for work in self.works if work.action == "pending"]
         return {
-            "device_ids": {work.target.device_id: work.versions[0] for work in pending},
+            "device_ids": compress_json({work.target.device_id: work.versions[0] for work in pending}),
             "device_types": sorted({work.device.device_type or "vedge" for work in pending}),
         }
 
