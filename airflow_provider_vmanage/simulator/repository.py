@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,9 +68,18 @@ class Repository:
     :param one_id: Both ids of an image are the same (the oldest preset knows only one).
     :param reject_duplicates: Refuse a second image of one name and a second URL of one version. What a real manager
         does is unknown.
+    :param clock: Seconds since 1970.
     """
 
-    def __init__(self, folder: Path, group_by_version: bool, one_id: bool, reject_duplicates: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        group_by_version: bool,
+        one_id: bool,
+        reject_duplicates: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.clock = clock
         self.folder, self._group, self._one_id = folder, group_by_version, one_id
         self.reject_duplicates = reject_duplicates
         self._lock = threading.RLock()
@@ -91,7 +100,7 @@ class Repository:
 
     def listed(self) -> list[Image]:
         """What a list call shows now; it counts as one list call for images that appear late."""
-        now = time.time()
+        now = self.clock()
         with self._lock:
             shown = [i for i in self._images if i.hidden_lists == 0 and now >= i.hidden_until]
             self._images = [replace(i, hidden_lists=i.hidden_lists - 1) if i.hidden_lists else i for i in self._images]
@@ -192,7 +201,7 @@ class Repository:
         given["platform_family"] = _as_tuple(given["platform_family"])
         group_id = self._group_id(given["version"], group)
         file_id = str(uuid.uuid4())
-        given.setdefault("updated_on", int(time.time() * 1000))
+        given.setdefault("updated_on", int(self.clock() * 1000))
         ids = {"version_id": group_id or (file_id if self._one_id else str(uuid.uuid4())), "file_id": file_id}
         return Image(file_name=file_name, **{**ids, **given})
 

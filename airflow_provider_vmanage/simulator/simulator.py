@@ -79,7 +79,7 @@ class Simulator(RepositoryControls, DeviceControls):
     :param restart: Seconds in which the manager refuses connections, and then is not ready, when it activates a version
         of itself.
     :param ranges: Offer parts of an image that is downloaded. What a real manager does is unknown.
-    :param clock: Seconds since 1970, for tasks and devices.
+    :param clock: Seconds since 1970, for images, tasks and devices.
     """
 
     def __init__(
@@ -129,7 +129,9 @@ class Simulator(RepositoryControls, DeviceControls):
                 username=username,
                 sessions=sessions,
                 login=Login(release, sessions, lock, username, password, dead_session),
-                repository=Repository(self._folder, group_by_version, release.six_fields, duplicates == "reject"),
+                repository=Repository(
+                    self._folder, group_by_version, release.six_fields, duplicates == "reject", clock
+                ),
                 devices=devices,
                 tenants=tenants_from(given_tenants),
                 tasks=TaskBook(settings, clock, lambda: outage.active),

@@ -7,8 +7,8 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.masking import masked
@@ -19,6 +19,16 @@ from airflow_provider_vmanage.waiting.poll import Question
 _DEADLINE_GRID_S = 10.0
 
 
+class Clock(Protocol):
+    """What the module ``time`` offers."""
+
+    def time(self) -> float:
+        """Return the seconds since 1970."""
+
+    def monotonic(self) -> float:
+        """Return seconds that only increase."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How long to wait between two polls: the same rules as ``BaseSensorOperator`` in its other modes.
@@ -26,11 +36,13 @@ class Pace:
     :param poke_interval: seconds.
     :param exponential_backoff: double it with each poll, with jitter.
     :param max_wait: seconds that a wait may last at most.
+    :param clock: for the waits at this pace.
     """
 
     poke_interval: float
     exponential_backoff: bool = False
     max_wait: float | None = None
+    clock: Clock = field(default=time, repr=False, compare=False)
 
     def seconds(self, polls: int) -> float:
         """Return the wait after that many polls."""
@@ -97,17 +109,17 @@ class Wait:
         self._failures = patience.failures
         self._counted_at = float("-inf")
         self._failing_since: float | None = None
-        now = time.monotonic()
-        self._polls = pace.polls_within(time.time() - started_at) if started_at else 1
+        now = pace.clock.monotonic()
+        self._polls = pace.polls_within(pace.clock.time() - started_at) if started_at else 1
         # The clock of the day is read once: it may be set while we wait.
-        self._ends = float("inf") if patience.deadline is None else now + patience.deadline - time.time()
+        self._ends = float("inf") if patience.deadline is None else now + patience.deadline - pace.clock.time()
         self._interval = pace.seconds(self._polls)
         self.due = self._next_due(now)
 
     @property
     def seconds_left(self) -> float | None:
         """Return the seconds until the deadline, or ``None`` where there is none."""
-        return None if self._patience.deadline is None else self._ends - time.monotonic()
+        return None if self._patience.deadline is None else self._ends - self._pace.clock.monotonic()
 
     async def end(self) -> events.Event:
         """Return the event that ends the wait; the timeout, if a poll under way outlasts the deadline."""
@@ -121,7 +133,7 @@ class Wait:
         """Take the result of a poll: the wait is over, or wants another poll."""
         if self.outcome.done():
             return
-        now = time.monotonic()
+        now = self._pace.clock.monotonic()
         if isinstance(result, VManageError):
             event = self._after_failure(result, now)
         else:

@@ -335,12 +335,14 @@ def test_late_listing_shows_the_image_after_so_many_lists(vm, client):
     assert [len(client.images()) for _ in range(4)] == [0, 0, 1, 1]
 
 
-def test_late_listing_shows_the_image_after_so_many_seconds(vm, client, monkeypatch):
+def test_late_listing_shows_the_image_after_so_many_seconds(simulate, connect):
+    now = [1_800_000_000.0]
+    vm = simulate(clock=lambda: now[0])
+    client = connect(vm)
     vm.faults.add("late_listing", seconds=60)
     client.upload()
     assert client.images() == []
-    later = time.time() + 61
-    monkeypatch.setattr("airflow_provider_vmanage.simulator.repository.time.time", lambda: later)
+    now[0] += 61
     assert len(client.images()) == 1
 
 

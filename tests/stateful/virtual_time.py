@@ -86,13 +86,13 @@ class VirtualTime:
                 self._replace_defaults(function, patch)
 
     def _replace_defaults(self, function: FunctionType, patch: pytest.MonkeyPatch) -> None:
-        clocks = (time.time, time.monotonic)
-        if any(value in clocks for value in function.__defaults__ or ()):
-            found = tuple(self.time if value in clocks else value for value in function.__defaults__ or ())
+        ours = {time.time: self.time, time.monotonic: self.time, time: self}
+        given, named = function.__defaults__ or (), function.__kwdefaults__ or {}
+        if any(value is one for value in given for one in ours):
+            found = tuple(next((ours[one] for one in ours if one is value), value) for value in given)
             patch.setattr(function, "__defaults__", found)
-        named = function.__kwdefaults__ or {}
-        for name in [name for name, value in named.items() if value in clocks]:
-            patch.setitem(named, name, self.time)
+        for name in [name for name, value in named.items() if any(value is one for one in ours)]:
+            patch.setitem(named, name, ours[named[name]])
 
 
 class _Loop(asyncio.SelectorEventLoop):

@@ -18,7 +18,7 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.matching import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.waiting import events, pace, wait_events
+from airflow_provider_vmanage.waiting import events, wait_events
 from airflow_provider_vmanage.waiting.image_wait import ImageWait
 from airflow_provider_vmanage.waiting.pace import Pace, Patience
 
@@ -27,11 +27,8 @@ UNAVAILABLE = VManageUnavailableError("unavailable", status=503)
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    now = SimpleNamespace(monotonic=1000.0, day=1_800_000_000.0)
-    fake = SimpleNamespace(monotonic=lambda: now.monotonic, time=lambda: now.day)
-    monkeypatch.setattr(pace, "time", fake)
-    return now
+def clock() -> SimpleNamespace:
+    return SimpleNamespace(monotonic=1000.0, day=1_800_000_000.0)
 
 
 @pytest.fixture
@@ -40,7 +37,8 @@ def new_wait(clock: SimpleNamespace) -> Iterator[Callable[..., ImageWait]]:
 
     def make(interval: float = 60.0, *, backoff: bool = False, started_at: float | None = None, **patience: Any) -> Any:
         async def inside() -> ImageWait:
-            pace = Pace(interval, backoff, patience.pop("max_wait", None))
+            time = SimpleNamespace(monotonic=lambda: clock.monotonic, time=lambda: clock.day)
+            pace = Pace(interval, backoff, patience.pop("max_wait", None), time)
             return ImageWait(AwaitedImage("20.15.1"), pace, Patience(**patience), started_at=started_at)
 
         return loop.run_until_complete(inside())

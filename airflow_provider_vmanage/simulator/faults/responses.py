@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gzip
 import json
-import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -192,7 +191,9 @@ def _list_late(context: FaultContext, images: list[Image], default: int) -> None
     lists, seconds = context.options["lists"], context.options["seconds"]
     skipped = default if lists is None and seconds is None else int(lists or 0)
     for image in images:
-        context.repository.update(image, hidden_lists=skipped, hidden_until=time.time() + float(seconds or 0))
+        context.repository.update(
+            image, hidden_lists=skipped, hidden_until=context.repository.clock() + float(seconds or 0)
+        )
 
 
 async def _instead(context: FaultContext, response: Response) -> None:
