@@ -89,7 +89,7 @@ def test_first_connection_of_airflows_list_is_a_manager(tmp_path: Path) -> None:
 
 
 @pytest.mark.whole_airflow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)  # for each task, dag.test of Airflow 3.1 makes its API again: 5 s and more
 def test_every_example_ends_well_in_what_make_up_starts(environment: dict[str, str], tmp_path: Path) -> None:
     def run(*arguments: str) -> str:
         ended = subprocess.run(
