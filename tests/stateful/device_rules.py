@@ -25,8 +25,19 @@ from airflow_provider_vmanage.operators.software_upgrade import (
 )
 from airflow_provider_vmanage.sensors.software_upgrade import DeviceTaskSensor, DeviceVersionSensor
 from tests.operators.test_software_upgrade import Store
-from tests.stateful.fleet_model import AS_USUAL, BEHAVIOURS, DONE, Ask, Edge, file_of
-from tests.stateful.manager import PATIENCE, Manager, Outcome, groups, mostly, names, rarely, troubles, versions
+from tests.stateful.fleet_model import AS_USUAL, BEHAVIOURS, DONE, Ask, Edge, file_of, open_asks
+from tests.stateful.manager import (
+    PATIENCE,
+    Manager,
+    Outcome,
+    device_troubles,
+    groups,
+    lost_replies,
+    mostly,
+    names,
+    rarely,
+    versions,
+)
 from tests.stateful.wire import Trouble
 
 OPERATORS: dict[str, Any] = {
@@ -43,7 +54,7 @@ actions: dict[str, Any] = {
     "downgrade": mostly,
     "skip": st.booleans(),
     "is_deferred": rarely,
-    "trouble": troubles,
+    "trouble": device_troubles,
 }
 
 
@@ -61,8 +72,12 @@ class DeviceRules(Manager):
     def a_device_changes(self, name: str, is_reachable: bool, behaves: str) -> None:
         self.count("steps")
         self.records[name]["reachability"] = "reachable" if is_reachable else "unreachable"
+        self.edges[name].is_reachable = is_reachable
+        self.behave(name, behaves)
+
+    def behave(self, name: str, behaves: str) -> None:
         self.vm.behave(name, **{**AS_USUAL, **BEHAVIOURS[behaves]})
-        self.edges[name].is_reachable, self.edges[name].behaves = is_reachable, behaves
+        self.edges[name].behaves = behaves
 
     @rule(**actions)
     def install(self, version: str, downgrade: bool, **given: Any) -> None:
@@ -83,6 +98,20 @@ class DeviceRules(Manager):
     @rule(**actions)
     def remove(self, version: str, downgrade: bool, **given: Any) -> None:
         self.act(Ask("remove", version), **given)
+
+    @precondition(lambda self: open_asks(self.edges, self.stored))
+    @rule(
+        data=st.data(),
+        behaves=st.sampled_from(["well", "well", "fails", "comes back old"]),
+        is_deferred=rarely,
+        trouble=lost_replies,
+    )
+    def lose_the_reply_of_an_action(self, data: Any, behaves: str, is_deferred: bool, trouble: Trouble) -> None:
+        ask, needing = data.draw(st.sampled_from(open_asks(self.edges, self.stored)))
+        devices = data.draw(st.sets(st.sampled_from(needing), min_size=1).map(sorted))
+        for name in devices:
+            self.behave(name, behaves)
+        self.act(ask, devices=devices, skip=False, is_deferred=is_deferred, trouble=trouble)
 
     def act(self, ask: Ask, *, devices: list[str], skip: bool, is_deferred: bool, trouble: Trouble) -> None:
         make = task_of(ask, devices, skip_blocked=skip, cancel_on_kill=trouble.after)

@@ -78,6 +78,10 @@ class Edge:
             self.others.discard(version)
 
 
+#: kinds of actions, and whether they reboot
+KINDS = (("install", False), ("install", True), ("activate", True), ("set_default", False), ("remove", False))
+
+
 @dataclass(frozen=True)
 class Ask:
     """What an operator for an action is asked for, on each of its devices."""
@@ -143,6 +147,16 @@ def _step(words: dict[str, str], edges: Mapping[str, Edge], names: Sequence[str]
 
 def _failures(words: Mapping[str, str]) -> int:
     return list(words.values()).count("failed")
+
+
+def open_asks(edges: Mapping[str, Edge], stored: Collection[str]) -> list[tuple[Ask, list[str]]]:
+    """Return all that can be asked for and is not so, each with the devices that a request is sent for."""
+    asks = [Ask(kind, version, reboots=reboots) for kind, reboots in KINDS for version in VERSIONS]
+    needing = [
+        (ask, [name for name, edge in edges.items() if not ask.is_met_by(edge) and not ask.is_blocked(edge, stored)])
+        for ask in asks
+    ]
+    return [(ask, names) for ask, names in needing if names]
 
 
 DONE = ("installed", "activated", "default_set", "removed")

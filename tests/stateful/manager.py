@@ -61,6 +61,20 @@ just_sent = st.builds(
 )
 troubles = st.one_of(calm, calm, just_sent, anywhere)
 
+#: of actions on devices: the first, second or third is sent, and its reply is lost
+lost_replies = st.builds(
+    Trouble,
+    kind=st.sampled_from(["a lost reply", "a page for a reply", "a restart", "a killed worker"]),
+    from_write=st.just(True),
+    nth=st.sampled_from([0, 0, 0, 1, 2]),
+    only_writes=st.just(True),
+    after=st.just(True),
+    later=laters,
+    has_store=st.booleans(),
+    rows_after=st.sampled_from([0.0, 200.0]),
+)
+device_troubles = st.one_of(calm, calm, lost_replies, anywhere)
+
 
 @dataclass
 class Outcome:
@@ -122,6 +136,8 @@ class Manager(RuleBasedStateMachine):
         self.names = {record["uuid"]: name for name, record in self.records.items()}
         self.asked: dict[str, set[str]] = {}
         self.reboots = self.has_store = False
+        self.tried = 0
+        self.killed: set[int] = set()
         self.sent: list[Post] = []
         self.open: list[Post] = []
         self.wrong: list[str] = []
@@ -149,7 +165,7 @@ class Manager(RuleBasedStateMachine):
         if post.action == "reboot":
             return
         name = self.names[post.device]
-        post = replace(post, reboots=len(self.devices.find(post.device).reboots))
+        post = replace(post, in_try=self.tried)
         shown = f"{post.action} {' '.join(post.versions)} for {name}"
         if not set(post.versions) <= self.asked.get(name, set()):
             self.wrong.append(f"{shown} was not asked for")
@@ -157,14 +173,20 @@ class Manager(RuleBasedStateMachine):
         if any(post.device in task.devices for task in self.tasks.running if task.process_id != post.process_id):
             self.wrong.append(f"{shown} was sent while a task is at work on the device")
         same = [one for one in self.sent if one.is_like(post)]
-        may_reboot = post.action == "changepartition" or (post.action == "install" and self.reboots)
-        if may_reboot and same and (self.has_store or post.reboots > same[-1].reboots):
-            self.wrong.append(f"{shown} was sent twice")
+        if same and same[-1].in_try == post.in_try:
+            self.wrong.append(f"{shown} was sent twice in one try")
+        # Without a store, a killed try leaves nothing that the next one could read.
+        known = [one for one in self.sent if self.has_store or one.in_try not in self.killed]
+        if self.may_reboot(post) and any(one.device == post.device and self.may_reboot(one) for one in known):
+            self.wrong.append(f"{shown} was sent, the second that reboots it")
         self.carry_out(name)
         if all(is_needless(self.edges[name], post.action, version) for version in post.versions):
             self.wrong.append(f"{shown} was sent although the device is so")
         self.sent.append(post)
         self.open.append(post)
+
+    def may_reboot(self, post: Post) -> bool:
+        return post.action == "changepartition" or (post.action == "install" and self.reboots)
 
     def carry_out(self, name: str) -> None:
         """Let the model do what was sent for a device."""
@@ -182,6 +204,7 @@ class Manager(RuleBasedStateMachine):
     def tries(self, make: Any, trouble: Trouble, *, is_deferred: bool) -> Iterator[Outcome]:
         """Run a task that meets some trouble, and the next try where Airflow or a person would run one."""
         self.has_store = trouble.has_store
+        self.tasks.settings = replace(self.tasks.settings, rows_after=trouble.rows_after)
         store = Store() if trouble.has_store else None
         self.wire.begin(trouble)
         outcome = self.run(make, store=store, is_deferred=is_deferred)
@@ -208,6 +231,8 @@ class Manager(RuleBasedStateMachine):
         """Wait for what goes on, and check what was sent."""
         self.wire.calm()
         self.let_all_end()
+        self.clock.sleep(self.tasks.settings.rows_after)
+        self.tasks.settings = replace(self.tasks.settings, rows_after=0.0)
         assert not self.wrong, self.wrong
         self.process_ids += [one.process_id for one in self.sent if one.process_id]
         self.asked = {}
@@ -223,6 +248,7 @@ class Manager(RuleBasedStateMachine):
         :param is_deferred: it waits in triggers.
         :param goes_on: else it is left where it defers.
         """
+        self.tried += 1
         ti = FakeXCom()
         context: dict[str, Any] = {"ti": ti} if store is None else {"ti": ti, "task_state_store": store}
         outcome = Outcome()
@@ -246,6 +272,7 @@ class Manager(RuleBasedStateMachine):
             outcome.error = err
             outcome.result = ti.pushed.get("done")
         if outcome.is_broken_off:
+            self.killed.add(self.tried)
             self.wire.calm()
             self.vm.expire_sessions()  # those of the dead process
         return outcome

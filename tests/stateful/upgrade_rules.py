@@ -15,7 +15,7 @@ from airflow_provider_vmanage.client.errors import VManageNotFoundError, VManage
 from airflow_provider_vmanage.operators.software_upgrade import PlanUpgradeOperator, UpgradeDevicesOperator
 from tests.operators.test_software_upgrade import Store
 from tests.stateful.fleet_model import Ask, upgrade
-from tests.stateful.manager import PATIENCE, Manager, Outcome, groups, mostly, names, rarely, troubles, versions
+from tests.stateful.manager import PATIENCE, Manager, Outcome, device_troubles, groups, mostly, names, rarely, versions
 from tests.stateful.wire import Trouble
 
 AS_PLANNED = ("upgraded", "default_set", "unchanged")
@@ -32,7 +32,7 @@ class UpgradeRules(Manager):
         most=st.integers(0, 2),
         lost=st.one_of(st.none(), st.none(), names),
         is_deferred=rarely,
-        trouble=troubles,
+        trouble=device_troubles,
     )
     def plan_and_upgrade(
         self,

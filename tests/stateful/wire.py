@@ -16,12 +16,13 @@ from tests.stateful.virtual_time import VirtualTime
 if TYPE_CHECKING:
     import pytest
 
-#: what a request meets, and the fault of the simulator that it is
-FAULTS = {
-    "a lost reply": "reply_lost",
-    "a reset": "reset_before",
-    "unavailable": "http_503",
-    "a proxy's page": "html_200",
+#: what a request meets, and the fault of the simulator that it is, with its options
+FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "a lost reply": ("reply_lost", {}),
+    "a page for a reply": ("html_200", {"done": True}),
+    "a reset": ("reset_before", {}),
+    "unavailable": ("http_503", {}),
+    "a proxy's page": ("html_200", {}),
 }
 
 #: what happens to the manager or the worker between two requests
@@ -37,28 +38,35 @@ class Trouble:
     :param kind: one of ``FAULTS`` or ``EVENTS``; empty for nothing.
     :param from_write: counted from the first request that changes something, else from the first of all.
     :param nth: which request it is, 0-based.
+    :param only_writes: only requests that change something are counted.
     :param after: once the request is carried out, for an event.
     :param later: seconds until the next try.
     :param has_store: Airflow has a task state store (from 3.3 on).
+    :param rows_after: seconds in which no task of the manager shows its devices.
     """
 
     kind: str = ""
     from_write: bool = False
     nth: int = 0
+    only_writes: bool = False
     after: bool = False
     later: float = 0.0
     has_store: bool = True
+    rows_after: float = 0.0
 
 
 @dataclass(frozen=True)
 class Post:
-    """An action that the manager has received for one device."""
+    """An action that the manager has received for one device.
+
+    :param in_try: of a task, counted over the whole sequence.
+    """
 
     action: str
     device: str
     versions: tuple[str, ...]
     process_id: str | None
-    reboots: int = 0
+    in_try: int = 0
 
     def is_like(self, other: Post) -> bool:
         return (self.action, self.device, self.versions) == (other.action, other.device, other.versions)
@@ -120,7 +128,8 @@ class Wire:
     def _strikes(self, call: Call) -> bool:
         if not self.trouble.kind or not call.path.startswith("/dataservice/device"):
             return False
-        if self.trouble.from_write and not self._count and call.method == "GET":
+        is_before = self.trouble.from_write and not self._count
+        if call.method == "GET" and (is_before or self.trouble.only_writes):
             return False
         self._count += 1
         return self._count == self.trouble.nth + 1
@@ -129,7 +138,8 @@ class Wire:
         kind, self.struck = self.trouble.kind, self.struck + 1
         if kind in FAULTS:
             if kind != "a lost reply" or call.method != "GET":
-                self.vm.faults.add(FAULTS[kind], method=call.method, path=call.path)
+                fault, options = FAULTS[kind]
+                self.vm.faults.add(fault, method=call.method, path=call.path, **options)
         elif kind == "expired sessions":
             self.vm.expire_sessions()
         elif kind == "a restart":
