@@ -17,42 +17,25 @@ from airflow_provider_vmanage.get_provider_info import get_provider_info
 _FIELDS = {"string": "StringField", "boolean": "BooleanField", "number": "IntegerField"}
 
 
-class ConnectionForm:
-    """The two methods of a hook that Airflow 3.1 calls, which does not read the provider info for them."""
-
-    conn_type: str
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the form's own fields."""
-        return form_widgets(cls.conn_type)
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return labels, hints and what the form leaves out of the standard fields."""
-        return field_behaviour(cls.conn_type)
-
-
-def form_widgets(conn_type: str) -> dict[str, Any]:
+def form_widgets() -> dict[str, Any]:
     """Return the form's own fields by their name in the connection's extra.
 
-    :param conn_type: type of the connection.
     :raises ImportError: WTForms is not there, nor Airflow's stand-in for it.
     """
-    return {name: _field(**described) for name, described in _form(conn_type)["conn-fields"].items()}
+    return {name: _field(**described) for name, described in _form()["conn-fields"].items()}
 
 
-def field_behaviour(conn_type: str) -> dict[str, Any]:
-    """Return the behaviour of the standard fields, with the keys that Airflow expects of a Python method.
+def field_behaviour() -> dict[str, Any]:
+    """Return labels, hints and what the form leaves out of the standard fields.
 
-    :param conn_type: type of the connection.
+    The keys are those that Airflow expects of a Python method.
     """
-    return {key.replace("-", "_"): value for key, value in _form(conn_type)["ui-field-behaviour"].items()}
+    return {key.replace("-", "_"): value for key, value in _form()["ui-field-behaviour"].items()}
 
 
-def _form(conn_type: str) -> Mapping[str, Any]:
+def _form() -> Mapping[str, Any]:
     form: Mapping[str, Any]
-    (form,) = (form for form in get_provider_info()["connection-types"] if form["connection-type"] == conn_type)
+    (form,) = get_provider_info()["connection-types"]
     return form
 
 

@@ -21,7 +21,7 @@ from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.client.upload.deadline import parse_not_after
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.files.object_storage import parse_source, resolve_checksum
-from airflow_provider_vmanage.hooks.connection_form import ConnectionForm
+from airflow_provider_vmanage.hooks.connection_form import field_behaviour, form_widgets
 from airflow_provider_vmanage.hooks.connection_lookup import find_connection, find_connection_async
 from airflow_provider_vmanage.hooks.connection_settings import settings_of
 from airflow_provider_vmanage.hooks.connection_test import diagnose, hint_at_masked_password
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_provider_vmanage.client.upload.resume_note import UploadNotes
 
 
-class VManageHook(ConnectionForm, AbstractContextManager["VManageHook"], BaseHook):
+class VManageHook(AbstractContextManager["VManageHook"], BaseHook):
     """Session with a vManage, described by a connection of type ``vmanage``.
 
     Nothing is read or sent before the first call. Use it as a context manager: it logs out at its end, and a manager
@@ -60,6 +60,10 @@ class VManageHook(ConnectionForm, AbstractContextManager["VManageHook"], BaseHoo
     default_conn_name = "vmanage_default"
     conn_type = "vmanage"
     hook_name = "Cisco vManage"
+
+    # Airflow 3.1 takes the form from these two, and only from the class itself, never from a base class.
+    get_connection_form_widgets = staticmethod(form_widgets)
+    get_ui_field_behaviour = staticmethod(field_behaviour)
 
     def __init__(self, vmanage_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -229,10 +233,7 @@ class VManageHook(ConnectionForm, AbstractContextManager["VManageHook"], BaseHoo
         return RemoteServers(self.repository(check_mode=check_mode))
 
     def software_upgrade(self, *, check_mode: bool = False, notes: ActionNotes | None = None) -> SoftwareUpgrade:
-        """Return actions on devices, in the session of this hook.
-
-        :param notes: of earlier tries of the same task.
-        """
+        """Return actions on devices, in the session of this hook; ``notes`` are those of earlier tries of the task."""
         return SoftwareUpgrade(self.get_conn(), check_mode=check_mode, notes=notes)
 
     def test_connection(self) -> tuple[bool, str]:
