@@ -74,7 +74,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests of other releases than ``--release``; leave most pairs with a release to the whole grid."""
+    """Leave out tests of other releases than ``--release``; leave most pairs with a release to the whole grid.
+
+    What may take the longest comes first: at the end, the other processes would have nothing left to do.
+    """
+    items.sort(key=lambda item: _limit_of(item) < 1000)
     for item in items:
         if _release_of(item) not in (None, DEFAULT_RELEASE, _second_release(item)):
             item.add_marker("whole_grid")
@@ -83,6 +87,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if _release_of(item) in others]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if _release_of(item) not in others]
+
+
+def _limit_of(item: pytest.Item) -> float:
+    """Seconds that a test may take, if it says so."""
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker else 0.0
 
 
 def _release_of(item: pytest.Item) -> Any:
