@@ -67,7 +67,7 @@ class ImageStream(io.RawIOBase):
 
     def close(self) -> None:
         """Close the connection."""
-        if not self.closed:
+        if not self.closed and hasattr(self, "_body"):  # Python closes it, too, if it could not be opened
             self._body.close()
         super().close()
 
