@@ -100,13 +100,13 @@ def _release_of(item: pytest.Item) -> Any:
 
 
 def _second_release(item: pytest.Item) -> Any:
-    """The release that ``make test`` runs a test for besides the default."""
+    """The release that ``make test`` runs a test for besides the default; for half of the tests there is none."""
     chosen_by_test = any("release" in marker.args[0] for marker in item.iter_markers("parametrize"))
     if chosen_by_test or item.get_closest_marker("each_release"):
         return _release_of(item)
     if item.get_closest_marker("slow"):
         return None
-    others = sorted({*RELEASES} - {DEFAULT_RELEASE})
+    others = [None, None, None, *sorted({*RELEASES} - {DEFAULT_RELEASE})]
     return others[zlib.crc32(item.originalname.encode()) % len(others)]
 
 
