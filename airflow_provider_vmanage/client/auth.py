@@ -91,9 +91,11 @@ class Login(Protocol):
 
 
 class _PasswordLogin:
-    """Shared by both logins with a password: none is sent again while the manager reports that it is starting.
+    """Shared by both logins with a password: but for the first, none is sent while the manager reports that it starts.
 
-    Whether a login counts towards the lock of the account while the manager starts is not known.
+    Whether a login counts towards the lock of the account while the manager starts is not known. A session that has
+    died may have died of a restart, and a login page that is sent shortly before the manager is ready would count as a
+    refusal.
     """
 
     renewable = True
@@ -103,16 +105,16 @@ class _PasswordLogin:
         self._checks_readiness = False
 
     def open(self, send: Send) -> Credentials:
-        """Log in with one attempt; after one that was unavailable, only once the manager is ready."""
+        """Log in with one attempt; after one that was accepted or unavailable, only once the manager is ready."""
         if self._checks_readiness and is_starting(send):
             text = "The manager is still starting, so the login was not sent again"
             raise VManageUnavailableError(text, repeat=False, **READY.where)
         try:
             credentials = self._log_in(send)
         except VManageUnavailableError as err:
-            self._checks_readiness = not err.repeat
+            self._checks_readiness = self._checks_readiness or not err.repeat
             raise
-        self._checks_readiness = False
+        self._checks_readiness = True
         return credentials
 
     def _log_in(self, send: Send) -> Credentials:

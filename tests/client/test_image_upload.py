@@ -27,6 +27,7 @@ from tests.client.internals import make_older
 NAME = "vmanage-20.15.1-x86_64.tar.gz"
 PACKAGE = "POST device/action/software/package"
 LIST = "GET device/action/software"
+READY = "GET client/server/ready"
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_session_of_ten_minutes_is_renewed_before_the_transfer(
     assert upload(NAME).run().action == "uploaded"
 
     assert vm.counters.logins == logins
-    again = [f"{vm.release.logout_verb} /logout", *login_of(vm)] if logins == 2 else []
+    again = [f"{vm.release.logout_verb} /logout", READY, *login_of(vm)] if logins == 2 else []
     assert calls(vm) == [*login_of(vm), LIST, *again, PACKAGE, LIST]
 
 

@@ -105,6 +105,21 @@ def test_login_is_not_repeated_while_the_manager_is_not_ready(vm: Simulator, con
     assert list_images(session) == []
 
 
+def test_session_is_not_renewed_before_the_manager_is_ready(vm: Simulator, connect: Connect) -> None:
+    """Its login page may be sent by a manager that is ready a moment later, and would count as a refusal then."""
+    session = connect(vm)
+    list_images(session)
+    vm.expire_sessions()
+    vm.faults.add("status", path=LOGIN, times=None, status=200, body=PAGE)
+    vm.faults.add("http_503", path=READY, times=3)
+    for _ in range(3):
+        with pytest.raises(VManageUnavailableError, match="starting"):
+            list_images(session)
+    assert paths(vm).count(LOGIN) == 1
+    vm.faults.clear()
+    assert list_images(session) == []
+
+
 @pytest.mark.parametrize("body", ['{"isServerReady": true}', "{}", "<html>login</html>", "", "[]"])
 def test_refusal_is_final_unless_the_manager_reports_that_it_starts(vm: Simulator, connect: Connect, body: str) -> None:
     vm.faults.add("status", path=LOGIN, status=200, body=PAGE)

@@ -10,6 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_vmanage.client.http import refused_logins
+
 FORK = multiprocessing.get_context("fork")
 
 Task = dict[str, Any]
@@ -57,4 +59,5 @@ def _serve(attempt: Callable[[Task], Task], connection: Connection, log: Path, p
             task = json.loads(connection.recv())
             if task is None:
                 return
+            refused_logins.forget_all()  # Airflow runs each task in a process of its own
             connection.send(json.dumps(attempt(task)))

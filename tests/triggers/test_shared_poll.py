@@ -350,12 +350,14 @@ def test_wait_survives_the_login_page_of_a_starting_manager(vm: Simulator) -> No
         one = wait()
         await until(lambda: lists(vm) >= 1)
         vm.faults.add("status", path="/j_security_check", status=200, body="<html>login</html>")
-        vm.faults.add("status", path="client/server/ready", times=2, status=200, body={"isServerReady": False})
+        for is_ready in (False, True, False):
+            vm.faults.add("status", path="client/server/ready", status=200, body={"isServerReady": is_ready})
         vm.expire_sessions()
         vm.add_image("a.bin", version="20.15.1")
         assert (await asyncio.wait_for(one, 20))["status"] == "success"
 
     run(scenario())
+    assert [one.path for one in vm.requests].count("/j_security_check") == 3
 
 
 def test_manager_unavailable_for_too_long_stops_the_wait(vm: Simulator) -> None:
