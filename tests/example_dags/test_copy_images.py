@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_vmanage.simulator import Simulator
+from tests.airflow_command import AirflowCommand
 
-ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["c8000v-universalk9.20.12.4.bin", "vmanage-20.12.4-x86_64.tar.gz"]
 
 
@@ -24,27 +21,11 @@ def test_images_of_one_version_are_copied_and_archived(tmp_path: Path) -> None:
     with Simulator() as vm, Simulator() as other:
         for name in (*NAMES, "vmanage-20.9.4-x86_64.tar.gz"):
             vm.add_image(name, name.encode())
-        environment = {
-            **os.environ,
-            "AIRFLOW_HOME": str(tmp_path / "home"),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        }
-        for conn_id, manager in (("FIRST", vm), ("SECOND", other)):
-            fields = {"host": manager.url, "login": manager.username, "password": manager.password}
-            connection = {"conn_type": "vmanage", **fields, "extra": {"ca_bundle": manager.ca_bundle}}
-            environment[f"AIRFLOW_CONN_{conn_id}"] = json.dumps(connection)
         conf = {"from": "first", "to": "second", "version": "20.12.4", "folder": str(archive)}
 
-        def airflow(*arguments: str) -> subprocess.CompletedProcess[str]:
-            command = [sys.executable, "-m", "airflow", *arguments]
-            return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-        assert airflow("db", "migrate").returncode == 0
+        airflow = AirflowCommand(tmp_path / "home", {"first": vm, "second": other})
         for uploads in (2, 2):  # a rerun sends nothing
-            ended = airflow("dags", "test", "copy_images", "--conf", json.dumps(conf))
-            log = ended.stdout + ended.stderr
-            assert ended.returncode == 0, log
+            airflow.run_dag("copy_images", "--conf", json.dumps(conf))
             assert sum(one.path.endswith("/package") for one in other.requests) == uploads
         assert sorted(image.file_name for image in other.images) == NAMES
         assert (vm.counters.open_sessions, other.counters.open_sessions) == (0, 0)

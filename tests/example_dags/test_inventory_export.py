@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +13,8 @@ import pytest
 
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.simulator import Simulator
+from tests.airflow_command import AirflowCommand
 
-ROOT = Path(__file__).resolve().parents[2]
 FIRST, SECOND, THIRD = (f"vmanage-20.12.{n}-x86_64.tar.gz" for n in (3, 4, 5))
 
 
@@ -27,35 +24,18 @@ class Inventory:
     def __init__(self, folder: Path, **managers: Simulator) -> None:
         self.database = folder / "inventory.db"
         self.conf = json.dumps({"managers": list(managers), "folder": str(folder)})
-        self.environment = {
-            **os.environ,
-            "AIRFLOW_HOME": str(folder / "home"),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "example_dags"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW_CONN_VMANAGE_INVENTORY_DB": json.dumps({"conn_type": "sqlite", "host": str(self.database)}),
-        }
-        for name, vm in managers.items():
-            self.connect(name, vm)
-        assert self._airflow("db", "migrate").returncode == 0
-
-    def connect(self, name: str, vm: Simulator, **fields: str) -> None:
-        connection = {"conn_type": "vmanage", "host": vm.url, "login": vm.username, "password": vm.password, **fields}
-        self.environment[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(
-            {**connection, "extra": {"ca_bundle": vm.ca_bundle}}
-        )
+        inventory = {"conn_type": "sqlite", "host": str(self.database)}
+        settings = {"AIRFLOW_CONN_VMANAGE_INVENTORY_DB": json.dumps(inventory)}
+        self._airflow = AirflowCommand(folder / "home", managers, settings=settings)
+        self.connect = self._airflow.connect
 
     def run(self, day: int) -> str:
         """Run the DAG, whether or not it succeeds, and return its output."""
-        ended = self._airflow("dags", "test", "inventory_export", f"2026-01-{day:02}", "--conf", self.conf)
-        return ended.stdout + ended.stderr
+        return self._airflow.run("dags", "test", "inventory_export", f"2026-01-{day:02}", "--conf", self.conf)[1]
 
     def rows(self, columns: str, table: str = "vmanage_images") -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.database)) as database:
             return database.execute(f"SELECT {columns} FROM {table} ORDER BY run_id, connection, rowid").fetchall()  # noqa: S608
-
-    def _airflow(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "airflow", *arguments]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.whole_airflow

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -23,7 +19,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from packaging.version import Version
 
 from airflow_provider_vmanage.simulator import Simulator
-from scripts.simulated import ROOT, connection_to, image_name
+from scripts.simulated import ROOT, image_name
+from tests.airflow_command import AirflowCommand
 
 NAME = image_name("20.12.4")
 OTHER = image_name("20.12.5")
@@ -37,27 +34,12 @@ def managers() -> Iterator[dict[str, Simulator]]:
         yield {name: stack.enter_context(Simulator()) for name in ("vmanage_default", "vmanage_branch")}
 
 
-def run_dag(dag_id: str, managers: dict[str, Simulator], home: Path, **settings: str) -> tuple[int, str]:
-    """Run a DAG of docs/ in an Airflow of its own; return its exit status and log."""
-    connections = {f"AIRFLOW_CONN_{name.upper()}": json.dumps(connection_to(vm)) for name, vm in managers.items()}
-    environment = {
-        **os.environ,
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
-        **connections,
-        **settings,
-    }
-    if not home.exists():
-        (home / "dags").mkdir(parents=True)
-        (home / "dags" / f"{dag_id}.py").write_text((ROOT / "docs" / f"{dag_id}.py").read_text())
-        _airflow(environment, "db", "migrate")
-    ended = _airflow(environment, "dags", "test", dag_id)
-    return ended.returncode, ended.stdout + ended.stderr
-
-
-def _airflow(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "airflow", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def recipe(dag_id: str, managers: dict[str, Simulator], home: Path, **settings: str) -> AirflowCommand:
+    """An Airflow with a DAG of docs/."""
+    dags = home / "dags"
+    dags.mkdir(parents=True)
+    (dags / f"{dag_id}.py").write_text((ROOT / "docs" / f"{dag_id}.py").read_text())
+    return AirflowCommand(home, managers, dags=dags, settings=settings)
 
 
 def test_taskflow_copies_what_only_one_manager_has(managers: dict[str, Simulator], tmp_path: Path) -> None:
@@ -65,8 +47,7 @@ def test_taskflow_copies_what_only_one_manager_has(managers: dict[str, Simulator
     for name in (NAME, OTHER):
         first.add_image(name, name.encode())
     second.add_image(NAME, NAME.encode())
-    status, log = run_dag("compare_managers", managers, tmp_path / "home")
-    assert status == 0, log
+    recipe("compare_managers", managers, tmp_path / "home").run_dag("compare_managers")
     assert sorted(image.file_name for image in second.images) == [NAME, OTHER]
     assert sum(request.path.endswith("/package") for request in second.requests) == 1
     assert (first.counters.open_sessions, second.counters.open_sessions) == (0, 0)
@@ -74,7 +55,8 @@ def test_taskflow_copies_what_only_one_manager_has(managers: dict[str, Simulator
 
 def test_taskflow_does_not_retry_a_refused_login(managers: dict[str, Simulator], tmp_path: Path) -> None:
     managers["vmanage_default"].faults.add("login_refused", times=9)
-    status, log = run_dag("compare_managers", managers, tmp_path / "home")
+    airflow = recipe("compare_managers", managers, tmp_path / "home")
+    status, log = airflow.run("dags", "test", "compare_managers")
     assert status != 0
     assert "VManageFailException" in log
     assert managers["vmanage_default"].counters.refused_logins == 1, log
@@ -126,15 +108,14 @@ def test_collector_gets_bytes_and_seconds_of_an_upload(
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector}",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
     }
-    status, log = run_dag("upload_metrics", managers, tmp_path / "home", **settings)
-    assert status == 0, log
+    airflow = recipe("upload_metrics", managers, tmp_path / "home", **settings)
+    log = airflow.run_dag("upload_metrics")
     assert Collector.gauges["airflow.vmanage.upload.bytes"] == 8, log
     assert 0 < Collector.gauges["airflow.vmanage.upload.seconds"] < 300
     assert Collector.tags == {("connection", "vmanage_default")}
 
     Collector.gauges.clear()
-    status, log = run_dag("upload_metrics", managers, tmp_path / "home", **settings)  # the image is there already
-    assert status == 0, log
+    airflow.run_dag("upload_metrics")  # the image is there already
     assert Collector.gauges == {}
 
 
@@ -167,8 +148,7 @@ def test_statsd_gets_bytes_and_seconds_of_an_upload(
         "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
         "AIRFLOW__METRICS__STATSD_PORT": str(statsd.getsockname()[1]),
     }
-    status, log = run_dag("upload_metrics", managers, tmp_path / "home", **settings)
-    assert status == 0, log
+    log = recipe("upload_metrics", managers, tmp_path / "home", **settings).run_dag("upload_metrics")
     gauges = received(statsd)
     assert gauges.keys() == {"airflow.vmanage.upload.bytes", "airflow.vmanage.upload.seconds"}, log
     assert gauges["airflow.vmanage.upload.bytes"] == "8|g"

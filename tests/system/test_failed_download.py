@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_vmanage.simulator import Simulator
-from scripts.simulated import connection_to
+from tests.airflow_command import AirflowCommand
 
 DAG = """
 from airflow.sdk import DAG
@@ -33,23 +29,10 @@ def test_failed_downloads_end_with_status_1_and_leave_nothing(tmp_path: Path) ->
     with Simulator() as vm:
         vm.add_image("cut.bin", b"x" * 2_000_000)
         vm.faults.add("cut_download", after_bytes=1_000_000, times=None)
-        environment = {
-            **os.environ,
-            "AIRFLOW_HOME": str(tmp_path / "home"),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW_CONN_VMANAGE_DEFAULT": json.dumps(connection_to(vm)),
-        }
-
-        def airflow(*arguments: str) -> subprocess.CompletedProcess[str]:
-            command = [sys.executable, "-m", "airflow", *arguments]
-            return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-        assert airflow("db", "migrate").returncode == 0
-        ended = airflow("dags", "test", "download")
+        airflow = AirflowCommand(tmp_path / "home", {"vmanage_default": vm}, dags=dags)
+        status, log = airflow.run("dags", "test", "download")
         assert vm.counters.open_sessions == 0
-    log = ended.stdout + ended.stderr
-    assert ended.returncode == 1, log
+    assert status == 1, log
     for line in ("No image has the file_name 'missing.bin'", "The download of 'cut.bin' broke off after"):
         assert line in log
     assert list(target.iterdir()) == []
