@@ -249,7 +249,8 @@ async def _in_the_triggerer(vm: Simulator, operation: str) -> list[str]:
     trigger = triggers[operation]
     task = asyncio.get_running_loop().create_task(first_event(trigger))
     poll = poll_of("vmanage_default")
-    await asyncio.wait([task], timeout=0.3)
+    may_go_on = vm.faults.pending or operation == "watch"
+    await asyncio.wait([task], timeout=0.3 if may_go_on else 30)
     hooks = [part for part in parts_of(poll) if isinstance(part, VManageHook)]
     shown = [repr(trigger), repr(vars(trigger)), repr(vars(poll)), *map(_shown, hooks)]
     task.cancel()
