@@ -2,7 +2,8 @@
 
 For a fleet in waves, with health checks and a report, see ``upgrade_devices.py``.
 
-``install`` changes nothing that runs. ``approve`` waits for a person, and rejects if no one decides in time.
+``install`` does not change the running version; but adding a large image has rebooted devices that were short of
+memory, so try one device of each model first. ``approve`` waits for a person, and rejects if no one decides in time.
 ``activate`` reboots the devices; it is not retried, so that nothing reboots twice. ``back`` waits until all run the
 version. ``confirm`` makes it the version of the next boot: until then a power cycle goes back to the one before.
 """

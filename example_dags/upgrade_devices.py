@@ -1,6 +1,7 @@
 """A maintenance window: a fleet brought to a version in waves, after a person has approved the plan.
 
-By day ``stage`` copies the image to the devices, which changes nothing that runs; ``plan`` lists what is left to do;
+By day ``stage`` copies the image to the devices, which does not change the running version. Adding a large image has
+rebooted devices that were short of memory: stage one device of each model first. ``plan`` lists what is left to do;
 ``rehearse`` finds what would stop the upgrade at night. ``approve`` shows the plan to a person until the window opens;
 without a response it is rejected. In the window ``upgrade`` takes the waves one after the other: each device has to
 come back as healthy as it was before it boots the version by default. It stops by itself after ``max_failures``, or
