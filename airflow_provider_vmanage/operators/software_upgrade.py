@@ -169,7 +169,7 @@ class SetDefaultSoftwareOperator(DeviceActionOperator):
 
 
 class RemoveSoftwareOperator(DeviceActionOperator):
-    """Remove versions from devices. A running or default version blocks its device.
+    """Remove versions from devices. A running or default version blocks its device, and so does one that is not shown.
 
     Returns what :class:`InstallSoftwareOperator` returns; ``version`` of a row is the list joined by blanks.
 

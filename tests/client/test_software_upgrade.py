@@ -167,6 +167,10 @@ def test_bad_devices_are_refused_before_anything_is_sent(
         ({"availableVersions": []}, INSTALL, "no image of version"),
         ({"version": NEW, "availableVersions": [OLD], "defaultVersion": OLD}, REMOVE, "it runs version"),
         ({"defaultVersion": NEW}, REMOVE, "is its default"),
+        ({"defaultVersion": None}, REMOVE, "its defaultVersion cannot be read"),
+        ({"defaultVersion": [NEW]}, REMOVE, "its defaultVersion cannot be read"),
+        ({"version": None, "current-partition": None}, REMOVE, "its version cannot be read"),
+        ({"availableVersions": 7}, REMOVE, "its availableVersions cannot be read"),
         ({"availableVersions": []}, SET_DEFAULT, "not installed on it"),
     ],
 )

@@ -42,7 +42,7 @@ class ActionRequest:
             return _has([device.running, *device.available], version)
         if self.kind is ActionKind.SET_DEFAULT:
             return _has([device.default], version)
-        return not any(_has(_all_versions(device), one) for one in versions)
+        return not device.unreadable and not any(_has(_all_versions(device), one) for one in versions)
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,10 @@ def _unfit(request: ActionRequest, device: Device, versions: Sequence[str]) -> s
         installed = [device.running, *device.available]
         return None if _has(installed, version) else _not_installed(version, installed)
     if request.kind is ActionKind.REMOVE:
+        shown = {"version": device.running, "defaultVersion": device.default}
+        unknown = device.unreadable or tuple(field for field, value in shown.items() if value is None)
+        if unknown:
+            return f"its {' and '.join(unknown)} cannot be read, so what it runs, boots or has is unknown"
         used = [one for one in versions if _has([device.running, device.partition], one)]
         if used:
             return f"it runs version {used[0]}"
