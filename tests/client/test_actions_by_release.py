@@ -136,6 +136,24 @@ def test_remote_image_is_installed_by_file_name_and_version(
     assert state.as_result()["devices"][0]["version"] == NEW
 
 
+@pytest.mark.parametrize(
+    ("version", "family", "words"),
+    [
+        ("--", "vedge-mips", "is for its platform family vedge-x86"),
+        ("17.06.01.0.1", "vedge-x86", "is in the repository"),
+    ],
+)
+def test_remote_image_of_another_family_or_version_blocks(
+    vm: Simulator, upgrade_on: Upgrade, version: str, family: str, words: str
+) -> None:
+    server = vm.add_remote_server("images", remoteServerUrl="192.0.2.7")
+    vm.add_image(REMOTE, url="scp://192.0.2.7/", remote_server_id=server, version=version, platform_family=(family,))
+    vm.add_device("edge-1", "vedge", OLD)
+    with pytest.raises(VManageBlockedError, match=words):
+        upgrade_on(vm).run(INSTALL, ["edge-1"], [NEW], file_name=REMOTE)
+    assert vm.actions == []
+
+
 def test_installed_version_is_activated_instead_of_installed(vm_of_release: Simulator, upgrade_on: Upgrade) -> None:
     edges = add_edges(vm_of_release, INSTALL)
     edges[0]["availableVersions"] = [NEW]

@@ -121,22 +121,23 @@ def find_image(
 ) -> ImageInput | str:
     """Return the image that brings the version to the device, or why there is none.
 
-    A local image is found by its version, by its file name, or by both. A remote image has no version that the manager
-    knows, so only its file name finds it.
+    A local image is found by its version, by its file name, or by both. The manager rarely knows the version of a
+    remote image, so only its file name finds it; a version that it knows has to be the wanted one.
 
     :param release: of the manager; decides how the family is named.
     """
     named = [image for image in images if image.file_name and _fits_name(image, file_name)]
     local = [image for image in named if image.version_type in (None, "vmanage") and _is_version(image, version)]
     fitting = [image for image in local if _is_for(image, device)]
-    family = _family(device, release)
     if fitting:
-        return ImageInput(fitting[0].version or "", family)
-    remote = [image for image in named if image.version_type not in (None, "vmanage") and file_name]
-    if remote and remote[0].version_id and remote[0].remote_server_ids:
-        return ImageInput(remote[0].version_id, device.platform_family, remote[0].remote_server_ids[0])
+        return ImageInput(fitting[0].version or "", _family(device, release))
+    others = [image for image in named if image.version_type not in (None, "vmanage") and file_name]
+    remote = [image for image in others if image.version in (None, "", UNKNOWN_VERSION) or _is_version(image, version)]
+    for image in remote:
+        if _is_for(image, device) and image.version_id and image.remote_server_ids:
+            return ImageInput(image.version_id, device.platform_family, image.remote_server_ids[0])
     what = f"version {version}" + (f" in file {file_name}" if file_name else "")
-    if local:
+    if (local or remote) and not any(_is_for(image, device) for image in remote):
         return f"no image of {what} is for its platform family {device.platform_family}"
     return f"no image of {what} is in the repository"
 
