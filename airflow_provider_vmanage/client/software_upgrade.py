@@ -218,7 +218,7 @@ class SoftwareUpgrade:
         return [WantedDevice(device, wanted_versions(one, versions)) for one, device in selected]
 
     def _read_until_found(self, given: Sequence[GivenDevice]) -> list[Device]:
-        """Return the lists that hold the given devices: edges first, then controllers, then managers."""
+        """Return the lists that hold the given devices: all, unless the first ones hold all of them by their uuids."""
         devices: list[Device] = []
         for device_type in DEVICE_TYPES:
             devices += list_devices_of_type(self.session, device_type)

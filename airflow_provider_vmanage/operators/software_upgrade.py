@@ -47,8 +47,8 @@ class InstallSoftwareOperator(DeviceActionOperator):
     Returns ``action``, ``changed``, ``version``, ``devices`` (a row for each), ``counts``, ``tasks`` (ids of the
     manager) and ``applied``. If a device fails, the XCom ``done`` holds the same.
 
-    :param devices: host names, system IPs, uuids, or rows of a list or plan (templated). Each stands for exactly one
-        device; lists are searched in the order edges, controllers, managers until all are found.
+    :param devices: host names, system IPs, uuids, or rows of a list or plan (templated). Each has to stand for exactly
+        one device of the manager.
     :param version: as the repository or the device spells it (templated); without it, that of the rows or the image.
     :param file_name: of the image (templated); the only way to name one on a remote server, together with ``version``.
     :param activate: reboot into the new version (templated).

@@ -108,7 +108,7 @@ def test_activation_of_ten_devices_takes_few_requests(
         one.run(ACTIVATE, names(edges), [NEW])
     polls = sum("/status/change_partition-" in request.path for request in vm.requests)
     others = [f"{one.method} {one.path.removeprefix('/dataservice')}" for one in vm.requests]
-    assert len(others) - polls == 7, others  # login, server, list, running tasks, POST, verify, logout
+    assert len(others) - polls == 9, others  # login, server, three lists, running tasks, POST, verify, logout
 
 
 def test_what_is_wanted_already_sends_nothing(
@@ -138,6 +138,7 @@ def test_device_is_found_by_each_of_its_names_and_rows(
         ([{"device": "edge-1"}], VManageConfigurationError, "without device_id"),
         (["edge"], VManageNotFoundError, "edge not found"),
         (["twin"], VManageAmbiguousError, "fits 2 devices"),
+        (["dc1"], VManageAmbiguousError, "fits 2 devices"),
         (["edge-1", "edge-2", "edge-3"], VManageTooManyDevicesError, "max_devices is 2"),
     ],
 )
@@ -150,8 +151,8 @@ def test_bad_devices_are_refused_before_anything_is_sent(
     words: str,
 ) -> None:
     has_installed(edges)
-    vm.add_device("twin", "vedge", OLD)
-    vm.add_device("twin", "vedge", OLD)
+    for name, role in (("twin", "vedge"), ("twin", "vedge"), ("dc1", "vedge"), ("dc1", "vsmart")):
+        vm.add_device(name, role, OLD)
     with pytest.raises(error, match=words) as caught:
         upgrade().run(ACTIVATE, given, [NEW], max_devices=2)
     assert not caught.value.retryable

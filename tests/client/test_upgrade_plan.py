@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.errors import (
+    VManageAmbiguousError,
     VManageConfigurationError,
     VManageError,
     VManageNotFoundError,
@@ -24,7 +25,7 @@ from airflow_provider_vmanage.client.upgrade.plan import (
     make_plan,
     read_fleet,
 )
-from airflow_provider_vmanage.client.upgrade.wish import parse_wish
+from airflow_provider_vmanage.client.upgrade.wish import choose_devices, parse_wish
 from airflow_provider_vmanage.simulator import Simulator
 
 OLD, NEW, IMAGE = "17.09.04.0.4733", "17.12.04.0.6740", "17.12.04.0.6740.1708"
@@ -230,3 +231,11 @@ def test_fleet_is_read_in_few_calls(vm: Simulator, connect: Callable[..., Manage
     session.close()
     assert len(steps(plan)) == 20
     assert len(vm.requests) <= 10
+
+
+def test_name_on_two_lists_is_ambiguous(vm: Simulator, connect: Callable[..., ManagerSession]) -> None:
+    for role in ("vedge", "vsmart"):
+        vm.add_device("dc1", role, OLD)
+    wish = parse_wish(NEW, devices=["dc1"])
+    with connect(vm) as session, pytest.raises(VManageAmbiguousError, match="fits 2 devices"):
+        choose_devices(wish, read_fleet(session, wish).devices)

@@ -159,7 +159,7 @@ def test_plan_for_a_thousand_devices_is_cheap(
         found = plan_upgrade(session, wish, wave_sizes=[1, "10%", "50%"], max_devices=1000)
     spent = time.process_time() - began  # of the simulator, too
     assert sum(map(len, found["waves"])) == len(names) == 997
-    assert len(thousand.requests) - before <= 10
+    assert len(thousand.requests) - before <= 12
     assert spent < 2.0
     assert len(json.dumps(found)) <= 800 * 997
 

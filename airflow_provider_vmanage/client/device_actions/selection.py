@@ -101,9 +101,9 @@ def select_devices(given: Sequence[GivenDevice], devices: Sequence[Device]) -> l
 
 
 def are_listed(given: Sequence[GivenDevice], devices: Sequence[Device]) -> bool:
-    """Return whether each given name is one of a device's names: host name, system IP or uuid, exactly."""
-    by_name = _by_name(devices)
-    return all(one.name in by_name for one in given)
+    """Return whether each given name is the uuid of a device: any other may fit one more device, on another list."""
+    uuids = {device.device_id for device in devices}
+    return all(one.name in uuids for one in given)
 
 
 def wanted_versions(one: GivenDevice, versions: Sequence[str]) -> tuple[str, ...]:

@@ -125,8 +125,8 @@ def make_plan(
 def read_fleet(session: ManagerSession, wish: UpgradeWish | None = None) -> Fleet:
     """Return the fleet as a plan needs it; three to five calls, and one for each running task.
 
-    :param wish: read no more lists of devices than it needs: that of ``device_type``, or those until all of ``devices``
-        are found. All of them by default.
+    :param wish: read no more lists of devices than it needs: that of ``device_type``, and for ``devices`` all, unless
+        the first ones hold each of them by its uuid. All of them by default.
     :raises VManageError: as any read.
     """
     running = RunningTasks(session).read()  # before the devices, which show what a task does that ends in between
