@@ -43,6 +43,7 @@ MADE: dict[str, tuple[str, dict[str, Any]]] = {
 NOT_MADE: dict[str, tuple[str, dict[str, Any]]] = {
     "504 page": ("http_504", {}),
     "502 page": ("http_502", {}),
+    "520 page": ("status", {"status": 520, "body": "<html>", "content_type": "text/html"}),
     "page under 200": ("html_200", {}),
     "response without an id": ("status", {"status": 200, "body": "{}", "content_type": "application/json"}),
 }

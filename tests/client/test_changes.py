@@ -80,6 +80,7 @@ def test_change_that_was_refused_a_connection_is_sent_again(
         ("http_503", {}, False),
         ("http_503", {"retry_after": 1}, False),
         ("http_504", {}, False),
+        *(("status", {"status": status, "body": "<html>"}, False) for status in (408, 507, 520, 524)),
         ("reset_before", {}, False),
         ("reply_lost", {}, True),
         ("slow", {"delay": 5}, True),

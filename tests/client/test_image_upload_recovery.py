@@ -203,7 +203,9 @@ def test_image_listed_late_after_a_lost_response_is_awaited(
 
 
 @pytest.mark.parametrize(
-    ("fault", "options"), [*((fault, {}) for fault in LOST), ("status", CUT)], ids=lambda value: str(value)[:30]
+    ("fault", "options"),
+    [*((fault, {}) for fault in LOST), ("status", CUT), *(("status", {"status": status}) for status in (408, 520))],
+    ids=lambda value: str(value)[:30],
 )
 def test_after_silence_nothing_is_sent_again_in_this_try(
     fault: str,

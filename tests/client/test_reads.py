@@ -65,6 +65,12 @@ def test_read_is_repeated_five_times_at_most(
     }
 
 
+def test_read_is_repeated_after_a_408_page(vm: Simulator, connect: Connect) -> None:
+    vm.faults.add("status", status=408, body="<html>")
+    assert list_images(connect(vm)) == []
+    assert reads(vm) == 2
+
+
 @pytest.mark.parametrize("path", ["client/server", "client/token"])
 @pytest.mark.parametrize("fault", UNAVAILABLE)
 def test_first_calls_of_a_session_are_repeated_without_another_login(

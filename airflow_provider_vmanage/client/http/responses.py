@@ -36,7 +36,7 @@ LOGOUT_PATH = "/logout"
 LOGIN_PATHS = ("/j_security_check", "/jwt/login")
 
 #: statuses that a server or proxy gives while it is busy or unavailable
-TRANSIENT_STATUSES = (500, 502, 503, 504)
+TRANSIENT_STATUSES = (408, 500, 502, 503, 504)
 
 #: OpenSSL's names (they differ by release) for a response to the handshake that is not TLS
 _NOT_TLS_REASONS = (
@@ -239,7 +239,7 @@ def _raise_for_bad_status(call: Call, response: requests.Response, where: dict[s
     error = error_of(response.text)
     if error is not None:
         raise_for_error({"error": error}, **where)
-    if status in TRANSIENT_STATUSES and not call.is_read:
+    if (status in TRANSIENT_STATUSES or status >= 500) and not call.is_read:  # proxies have more of them: 520, 524, …
         seconds, asked = asked_to_wait(response)
         raise VManageOutcomeUnknownError(
             f"The response to a change was lost on its way{asked}", retry_after=seconds, **where
