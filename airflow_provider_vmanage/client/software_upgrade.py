@@ -101,7 +101,9 @@ class SoftwareUpgrade:
         """
         deadline = self.clock() + timeout
         state = self.submit(request, devices, versions, deadline=deadline, **options)
-        return self.verify(self.wait(state, deadline, poll_interval), deadline)
+        state = self.verify(self.wait(state, deadline, poll_interval), deadline)
+        self.forget(state)
+        return state
 
     def submit(
         self,
@@ -170,7 +172,7 @@ class SoftwareUpgrade:
         return state
 
     def verify(self, state: ActionState, deadline: float) -> ActionState:
-        """Read the devices again, return the state with an outcome for each, and forget the notes.
+        """Read the devices again, and return the state with an outcome for each.
 
         A success of the manager without effect is a failure, and a failure with the effect is a success.
 
@@ -185,12 +187,15 @@ class SoftwareUpgrade:
             if not state.is_pending or left <= 0:
                 break
             self.session.sleep(min(_VERIFY_INTERVAL_S, left))
-        has_outcome = state.has_ended or not state.is_pending
-        state = judge_at_end(state)
-        # A task that has given no verdict is taken over by a retry, if a device still needs it.
-        if self._forgets and (has_outcome or state.request.reboots):
+        return judge_at_end(state)
+
+    def forget(self, state: ActionState) -> None:
+        """Drop the notes of a verified action. A kill before that leaves them, and the next try sends nothing twice.
+
+        A task that has given no verdict keeps its note, for a retry, if a device still needs it and nothing reboots.
+        """
+        if self._forgets and (state.request.reboots or not state.is_undecided):
             self._notes.clear()
-        return state
 
     def verify_now(self, state: ActionState) -> ActionState:
         """Read the devices once, and return the state with an outcome for each that has one by now."""

@@ -108,7 +108,7 @@ class DeviceActionOperator(VManageOperator):
         if self.deferrable and not state.has_ended:
             self._defer(state, time.time() + timeout)
         deadline = time.monotonic() + timeout
-        return self._end(context, upgrade.verify(upgrade.wait(state, deadline, interval), deadline))
+        return self._end(context, upgrade, upgrade.verify(upgrade.wait(state, deadline, interval), deadline))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Verify what the trigger has waited for, and return the rows; or wait on, until the deadline."""
@@ -168,7 +168,7 @@ class DeviceActionOperator(VManageOperator):
         waits_on = not state.has_ended or state.request.reboots
         if state.is_pending and waits_on and left > 0:
             self._defer(state, payload["deadline"])
-        return self._end(context, upgrade.verify(state, time.monotonic() + left))
+        return self._end(context, upgrade, upgrade.verify(state, time.monotonic() + left))
 
     def _defer(self, state: ActionState, deadline: float) -> NoReturn:
         from airflow_provider_vmanage.waiting.deferral import deferral_timeout
@@ -192,8 +192,8 @@ class DeviceActionOperator(VManageOperator):
             return DeviceTaskTrigger(process_ids=running, cancel_on_kill=cancel, **common)
         return DeviceVersionTrigger(**state.awaited_versions(), **common)
 
-    def _end(self, context: Context, state: ActionState) -> dict[str, Any]:
-        """Return the result, or raise with the result as the XCom ``done``."""
+    def _end(self, context: Context, upgrade: SoftwareUpgrade, state: ActionState) -> dict[str, Any]:
+        """Return the result, or raise with the result as the XCom ``done``; the notes are dropped last."""
         from airflow_provider_vmanage.client.device_actions.verification import raise_unless_done
 
         self.process_ids = ()
@@ -207,5 +207,7 @@ class DeviceActionOperator(VManageOperator):
         except VManagePartialError:
             if "ti" in context:
                 context["ti"].xcom_push(key="done", value=result)
+            upgrade.forget(state)
             raise
+        upgrade.forget(state)
         return result

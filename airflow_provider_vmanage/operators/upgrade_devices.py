@@ -325,7 +325,9 @@ class UpgradeDevicesOperator(VManageOperator):
         except VManagePartialError:
             if "ti" in context:
                 context["ti"].xcom_push(key="done", value=result)
+            run.forget()
             raise
+        run.forget()
         if not outcome.is_as_planned:
             self.log.warning("Some devices are not as planned, which accept_failures allows")
         return result

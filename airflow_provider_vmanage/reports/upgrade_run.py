@@ -135,16 +135,19 @@ class UpgradeRun:
             return None
 
     def end(self, state: UpgradeState) -> UpgradeOutcome:
-        """Return the outcome, with the devices as listed now, and drop what was kept."""
+        """Return the outcome, with the devices as listed now."""
         self.state = state
-        self.notes.clear()  # once more: an earlier try may have been killed after it had kept this state
-        self._store.clear()
         try:
             devices = read_devices(self._hook.get_conn(), self.plan.rows)
         except VManageError as err:
             log.warning("The devices could not be listed at the end: %s", err)
             devices = {}
         return self.outcome(state, devices)
+
+    def forget(self) -> None:
+        """Drop what was kept: the last act of a task, since a next try without it would send again."""
+        self.notes.clear()  # once more: an earlier try may have been killed after it had kept its end
+        self._store.clear()
 
     def outcome(self, state: UpgradeState, devices: Mapping[str | None, Any]) -> UpgradeOutcome:
         """Return the outcome of a state."""

@@ -48,7 +48,10 @@ class Runner:
             kill.pass_through("between two polls")
             self._sleeps.append(30.0)
         state = ActionState.from_json(state.as_json())
-        return self._make(notes, kill).verify(state, sum(self._sleeps) + 7200.0)
+        upgrade = self._make(notes, kill)
+        state = upgrade.verify(state, sum(self._sleeps) + 7200.0)
+        upgrade.forget(state)
+        return state
 
     def _make(self, notes: Notes, kill: Kill) -> SoftwareUpgrade:
         session = self._connect(self._vm)

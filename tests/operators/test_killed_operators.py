@@ -18,7 +18,7 @@ from airflow_provider_vmanage.operators.software_upgrade import (
 from airflow_provider_vmanage.reports.upgrade_run import UpgradeRecords
 from airflow_provider_vmanage.simulator import Simulator
 from tests.client.action_support import Killed
-from tests.operators.test_software_upgrade import NEW, OLD, Store
+from tests.operators.test_software_upgrade import NEW, OLD, FakeXCom, Store
 from tests.triggers.event_loop import follow
 
 INTENT, TASK = 1, 2  # the writes of an activation
@@ -122,3 +122,37 @@ def test_upgrade_killed_in_its_report_sends_nothing_twice(
     assert set(counts) <= {"upgraded", "unchanged"}
     assert set(posts(vm).values()) == {1}
     assert (tmp_path / "r.html").read_text()
+
+
+class KillingXCom(FakeXCom):
+    """Kills the task, once, when it pushes ``done``: the last act of a task that fails."""
+
+    def xcom_push(self, *, key: str, value: Any) -> None:
+        is_first = key not in self.pushed
+        super().xcom_push(key=key, value=value)
+        if key == "done" and is_first:
+            raise Killed(key)
+
+
+@pytest.mark.parametrize("kind", ["activation", "upgrade"])
+def test_kill_after_a_failed_reboot_causes_no_second(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], kind: str
+) -> None:
+    connect(vm)
+    vm.add_device("edge-1", "vedge", OLD, availableVersions=[NEW], comes_back_old=True)
+    plan = run(PlanUpgradeOperator(task_id="plan", version=NEW))
+    store = Store()
+    context = {"task_state_store": store, "ti": KillingXCom()}
+
+    def reboot() -> Any:
+        common = {"task_id": "t", "poll_interval": 0.05, "timeout": 20.0}
+        if kind == "upgrade":
+            return run(UpgradeDevicesOperator(plan=plan, **common), context)
+        return run(ActivateSoftwareOperator(devices=["edge-1"], version=NEW, **common), context)
+
+    with pytest.raises(Killed):
+        reboot()
+    with pytest.raises(VManageFailException, match="edge-1"):
+        reboot()
+    assert set(posts(vm).values()) == {1}
+    assert store == {}  # or the next run, which a person starts, would send nothing

@@ -146,6 +146,12 @@ class ActionState:
         """Return the ids of the manager's tasks that have no verdict yet; check mode waits for none."""
         return [job.process_id for job in self.jobs if job.verdicts is None and self.applied]
 
+    @property
+    def is_undecided(self) -> bool:
+        """Return whether a device has failed only since its task has given no verdict in time."""
+        open_ids = {device_id for job in self.jobs if job.verdicts is None for device_id in job.device_ids}
+        return any(work.action == "failed" and work.device.device_id in open_ids for work in self.works)
+
     def awaited_versions(self) -> dict[str, Any]:
         """Return the arguments of a wait for the devices that have no outcome yet."""
         pending = [work for work in self.works if work.action == "pending"]
