@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.errors import VManageAuthenticationError
+from airflow_provider_vmanage.client.errors import VManageAuthenticationError, VManageInUseError
 from airflow_provider_vmanage.exceptions import VManageFailException
-from airflow_provider_vmanage.operators.software_repository import PruneImagesOperator
+from airflow_provider_vmanage.operators.software_repository import (
+    ApplyRepositoryOperator,
+    DeleteImageOperator,
+    PlanRepositoryOperator,
+    PruneImagesOperator,
+    UploadImageOperator,
+)
 from airflow_provider_vmanage.simulator import Simulator
 
 DAY = 86_400_000
@@ -257,3 +266,26 @@ def test_bad_rules_are_refused_unsent(
     with pytest.raises(VManageFailException, match=f"^{text}"):
         prune(**options)
     assert vm.requests == []
+
+
+def test_no_operation_deletes_while_an_activation_runs(vm: Simulator, run: Callable[..., Any], tmp_path: Path) -> None:
+    for name in (old := "vmanage-20.9.9.gz", "vmanage-20.12.4.gz"):
+        vm.add_image(name)
+    (tmp_path / old).write_bytes(b"new")
+    plan = PlanRepositoryOperator(task_id="t", images=[{"file_name": "vmanage-20.12.4.gz"}], exact=True)
+    free = run(plan)
+    assert [one["file_name"] for one in free["remove"]] == [old]
+    task = {"action": "changepartition", "processId": "changepartition-1", "name": "Activate"}
+    body = json.dumps({"runningTasks": [task]})
+    path = "device/action/status/tasks"
+    vm.faults.add("status", None, status=200, body=body, content_type="application/json", path=path)
+    assert run(plan)["remove"] == []
+    for operation in (
+        DeleteImageOperator(task_id="t", file_name=old),
+        UploadImageOperator(task_id="t", source=str(tmp_path / old), if_exists="replace"),
+        ApplyRepositoryOperator(task_id="t", plan=free),
+        PruneImagesOperator(task_id="t", keep=1),
+    ):
+        with contextlib.suppress(VManageInUseError, VManageFailException):
+            assert run(operation)["removed"] == []
+    assert not [one for one in vm.requests if one.method == "DELETE" or one.path.endswith("/package")]

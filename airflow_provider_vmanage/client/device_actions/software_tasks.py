@@ -27,12 +27,9 @@ from airflow_provider_vmanage.client.versions import Comparable, comparable
 
 _PATH = "device/action/status"
 
-#: words in the action, name or id of a task that works with images: ``software_install``, ``change_partition``,
-#: ``image_download``, ``lxc_upgrade``, ``controllers_upgrade``
-_SOFTWARE_WORDS = {"software", "install", "image", "partition", "upgrade", "firmware", "lxc", "vnf"}
-
-#: words of a task that only removes a version from a device: ``delete_partition``, ``image_remove``
-_REMOVAL_WORDS = {"delete", "remove"}
+#: starts of the actions and ids of tasks that need no image: template pushes, reboots, and what only removes from a
+#: device. Documented by Cisco as actions and as starts of ids, which differ: ``removepartition``, ``delete_partition``.
+_HARMLESS = re.compile(r"push_(feature|file)_template|reboot|(remove|delete)_?partition|image[_-]remove|lxc_?delete")
 
 #: keys under which the body that starts a task names what it needs
 _NAMING_KEYS = {"version", "versionId", "versionName", "targetVersion", "fileName"}
@@ -68,7 +65,7 @@ class SoftwareTask:
 
 
 def list_software_tasks(session: ManagerSession, devices: Sequence[Device]) -> list[SoftwareTask]:
-    """Return the running and scheduled tasks that work with images; one call, and one for each of them.
+    """Return the running and scheduled tasks that may work with images; one call, and one for each of them.
 
     :param devices: for the platform families of the tasks' devices.
     :raises VManageError: as any read. If the status of one task cannot be read, that task may need any image.
@@ -82,12 +79,11 @@ def list_software_tasks(session: ManagerSession, devices: Sequence[Device]) -> l
 
 
 def _works_with_images(row: Any) -> bool:
-    """Return whether the task may work with images; one of unknown kind may."""
+    """Return whether the task may work with images; only kinds known as harmless do not."""
     if not isinstance(row, dict):
         return True
-    text = " ".join(str(row.get(name) or "") for name in ("action", "name", "processId"))
-    words = set(re.findall(r"[a-z]+", text.lower()))
-    return not words or bool(words & _SOFTWARE_WORDS and not words & _REMOVAL_WORDS)
+    kinds = [str(row[name]).strip().lower() for name in ("action", "processId") if row.get(name)]
+    return not kinds or not all(_HARMLESS.match(kind) for kind in kinds)
 
 
 def _read_task(session: ManagerSession, row: Any, families: dict[str, str | None]) -> SoftwareTask:

@@ -38,7 +38,7 @@ class Usage:
     :param devices: from the three lists.
     :param problem: why the devices or tasks could not be read; every image then counts as in use.
     :param manager_version: the release that the manager itself runs (``platformVersion``).
-    :param tasks: running and scheduled tasks that work with images.
+    :param tasks: running and scheduled tasks that may work with images.
     :param unread: what could not be listed if there is a problem.
     """
 
@@ -118,7 +118,7 @@ class Usage:
 
 
 def read_usage(session: ManagerSession) -> Usage:
-    """Return the present uses of images; four calls, and one for each task that works with images.
+    """Return the present uses of images; four calls, and one for each task that may work with images.
 
     If a list cannot be read, or all device lists are empty, the result has a problem: a manager lists at least itself.
 
