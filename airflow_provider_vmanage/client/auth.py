@@ -230,11 +230,14 @@ def _login_error(
 def _is_refusal(call: Call, response: requests.Response) -> bool:
     """Return whether the response is a refusal, provided that the manager is ready.
 
+    No source shows how a JWT login is refused, so any 4xx with ``{"error": …}`` counts: a repeat may lock the account.
     A JWT login that does not exist (404) is no refusal of the password, but no retry helps either.
     """
+    status = response.status_code
     if call is JWT_LOGIN:
-        return response.status_code in (200, 404, 405)
-    return response.status_code == 200 and bool(response.text.strip())
+        has_reason = error_of(response.text) is not None
+        return status in (200, 404, 405) or (400 <= status < 500 and status != 408 and has_reason)
+    return status == 200 and bool(response.text.strip())
 
 
 def is_starting(send: Send) -> bool:

@@ -38,6 +38,8 @@ REFUSALS = {
 }
 JWT_REFUSALS = {
     **{name: REFUSALS[name] for name in ("page", "json", "text", "401", "401_json")},
+    "400_json": {**REFUSALS["json"], "status": 400},
+    "403_json": {**REFUSALS["json"], "status": 403},
     "empty": {"status": 200, "body": ""},
     "404": {"status": 404, "body": "<html>Not Found</html>"},
     "no_token": {"status": 200, "body": '{"csrf": "A"}'},

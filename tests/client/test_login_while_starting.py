@@ -139,6 +139,20 @@ def test_missing_jwt_login_of_a_starting_manager_is_unavailable(
         list_images(connect(vm, auth="jwt"))
 
 
+@pytest.mark.parametrize("shape", [name for name in STARTING if STARTING[name]["status"] in (400, 403)] + ["408 json"])
+def test_jwt_login_without_a_reason_is_unavailable(
+    simulate: Callable[..., Simulator], connect: Connect, shape: str
+) -> None:
+    vm = simulate("20.18.2")
+    vm.faults.add("status", path=JWT, **STARTING.get(shape, {**STARTING["404 json"], "status": 408}))
+    session = connect(vm, auth="jwt")
+    with pytest.raises(VManageUnavailableError) as caught:
+        list_images(session)
+    assert caught.value.retryable
+    assert paths(vm) == [JWT]
+    assert list_images(session) == []
+
+
 # -- one refusal per process ------------------------------------------------------------------------------------------
 
 
