@@ -63,7 +63,10 @@ def _normalised(url: str) -> tuple[str, ...]:
 
 
 def masked_url(url: str) -> str:
-    """Return the URL with ``***`` for its user information, query and fragment, or ``***`` alone if it is no URL."""
+    """Return the URL with ``***`` for its user information, query, fragment and what follows a ``;`` in its path.
+
+    A servlet container writes a session's cookie there (``;jsessionid=…``). What is no URL becomes ``***``.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -75,8 +78,9 @@ def masked_url(url: str) -> str:
             return MASK
     host = parts.netloc.rpartition("@")[2]
     netloc = f"{MASK}@{host}" if "@" in parts.netloc else parts.netloc
+    path = re.sub(r";[^/]*", f";{MASK}", parts.path)
     masked = [MASK if part else "" for part in (parts.query, parts.fragment)]
-    return urlunsplit((parts.scheme, netloc, parts.path, *masked))
+    return urlunsplit((parts.scheme, netloc, path, *masked))
 
 
 def secrets_in_url(url: str) -> list[str]:

@@ -55,7 +55,8 @@ def test_only_a_200_with_a_body_is_a_refusal(
 
 
 @pytest.mark.parametrize(
-    "location", ["https://sso.example.com/?SAMLRequest=secret", "/welcome.html", "http://[bad", ""]
+    "location",
+    ["https://sso.example.com/?SAMLRequest=secret", "/a.html;jsessionid=secret.x", "/welcome.html", "http://[bad", ""],
 )
 @pytest.mark.parametrize("path", [LOGIN, JWT])
 def test_redirected_login_is_unavailable_and_not_followed(

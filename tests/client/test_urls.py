@@ -159,11 +159,12 @@ def test_unusable_repository_url_is_an_error_without_secrets(url: str) -> None:
         ("ftp://user@host/a", "ftp://***@host/a"),
         ("ftp://a@b:pw@host/a", "ftp://***@host/a"),
         ("https://host/@scope/a", "https://host/@scope/a"),
+        ("/a;jsessionid=c.x/b.html;n=1?q", "/a;***/b.html;***?***"),
         ("http://[::1", "***"),
         ("ftp://user:p/w@host/a", "***"),
     ],
 )
-def test_user_query_and_fragment_are_masked(url: str, masked: str) -> None:
+def test_user_query_fragment_and_path_parameters_are_masked(url: str, masked: str) -> None:
     assert masked_url(url) == masked
 
 
