@@ -27,7 +27,7 @@ class DeviceVersionSensor(DeviceSensor):
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, an unknown device, refused login. No retry.
-    :raises VManageError: unavailable. A retry is safe.
+    :raises VManageError: unavailable; a deferred wait continues until ``timeout``. A retry is safe.
     :raises AirflowSensorTimeout: not so within ``timeout`` seconds. No retry.
     """
 
@@ -85,15 +85,15 @@ class DeviceVersionSensor(DeviceSensor):
 class DeviceTaskSensor(DeviceSensor):
     """Wait until a task of the manager has ended. The XCom is a row for each device of the task.
 
-    Reads only; a retry is safe. Fails if one device is no success, if the task shows no device, or if its validation
-    failed. The manager's words are all that it knows: use :class:`DeviceVersionSensor` to learn
-    whether the devices are as wanted.
+    Reads only; a retry is safe. Fails if any device did not succeed, if the task shows no device, or if its validation
+    failed. Relies on the manager's task status alone: use :class:`DeviceVersionSensor` to learn whether the devices are
+    as wanted.
 
     :param process_id: id of the task, such as ``change_partition-…`` (templated).
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: the task failed, a blank id, refused login, an id that the manager refuses. No retry.
-    :raises VManageError: unavailable. A retry is safe.
+    :raises VManageError: unavailable; a deferred wait continues until ``timeout``. A retry is safe.
     :raises AirflowSensorTimeout: not ended within ``timeout`` seconds. No retry.
     """
 
