@@ -1,7 +1,7 @@
 """The logins of one :class:`.ManagerSession`: which is in use, which was refused or retired, and who logs them out.
 
-A manager keeps 100 to 250 sessions (Cisco's documents disagree) and evicts those of others, so every session that was
-opened is logged out, on errors too.
+A manager keeps 100 or 250 sessions (Cisco's documents differ; the one with 100 says that the least recently used one is
+evicted), so every session that was opened is logged out, on errors too.
 
 A session is retired when a response suggests that it is dead. That is only believed once a new session gets a good
 response to the same call; if the new one seems dead too, the first may be alive and is logged out. A page under status

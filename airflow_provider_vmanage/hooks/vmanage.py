@@ -45,7 +45,7 @@ class VManageHook(AbstractContextManager["VManageHook"], BaseHook):
     """Session with a vManage, described by a connection of type ``vmanage``.
 
     Nothing is read or sent before the first call. Use it as a context manager: it logs out at its end, and a manager
-    keeps only 100 to 250 sessions. A hook that is dropped without that is logged out when Python collects its session,
+    keeps only 100 or 250 sessions. A hook that is dropped without that is logged out when Python collects its session,
     with a warning: mostly at once, late after an error, never if the process ends first (as a task of Airflow does).
 
     .. code-block:: python

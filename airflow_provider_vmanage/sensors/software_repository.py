@@ -47,7 +47,7 @@ class ImageVersionSensor(ManagerTask, BaseSensorOperator):
     :param deferrable: poll once, then wait in the triggerer, where all waits on one connection share one poll. Not
         together with ``mode="reschedule"``. Default: Airflow's ``[operators] default_deferrable``.
     :param max_unavailable: seconds for which the manager may be unavailable in a row before a deferred wait fails;
-        ``None`` for any time. The default outlasts a restart. In the other modes a failed poll fails the try.
+        ``None`` for any time. Raise it for an upgrade of the manager. In the other modes a failed poll fails the try.
     :param max_consecutive_failures: failed polls in a row after which a deferred wait fails. Where it is given, it
         replaces the default of ``max_unavailable``.
     :param vmanage_conn_id: id of the connection (templated).
@@ -241,7 +241,7 @@ class ImageVersionSensor(ManagerTask, BaseSensorOperator):
         return self.never_fail
 
     def _check_mode(self) -> None:
-        """Refuse what cannot work, where the DAG says so itself; Airflow's configured default gives way to nothing."""
+        """Refuse ``deferrable`` with ``reschedule``, unless Airflow's default is to defer: then deferring wins."""
         by_default = conf.getboolean("operators", "default_deferrable", fallback=False)
         if self.deferrable and self.mode == "reschedule" and not by_default:
             raise VManageConfigurationError(

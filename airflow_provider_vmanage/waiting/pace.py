@@ -63,7 +63,7 @@ class Pace:
 #: seconds that a poll under way may still take after the deadline
 GRACE_S = 30.0
 
-#: seconds for which a manager may be unavailable in a row; a restart takes up to 40 minutes
+#: seconds for which a manager may be unavailable in a row; an upgrade of the manager takes 40 minutes or more
 DEFAULT_MAX_UNAVAILABLE_S = 3600.0
 
 
