@@ -1,7 +1,8 @@
-"""Copy the images of one manager to another, and keep them as files: a mapped task for each image.
+"""Copy the images of one version to another manager, and keep them as files: a mapped task for each image.
 
-A copy flows through the worker and is stored nowhere in between. What the other manager has already is left as it is,
-so a rerun copies what is missing. The files are for an archive: a folder of the worker, or a bucket.
+Only images that the source manager stores are copied, not those that it knows on remote servers. A copy flows through
+the worker and is stored nowhere in between. What the other manager has already is left as it is, so a rerun copies
+what is missing. The files are for an archive: a folder of the worker, or a bucket.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from airflow_provider_vmanage.operators.software_repository import (
 
 with DAG(
     dag_id="copy_images",
-    description="Copy the images of one manager to another, and into a folder or bucket",
+    description="Copy the images of one version to another manager, and into a folder or bucket",
     doc_md=__doc__,
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
@@ -27,9 +28,24 @@ with DAG(
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=2)},
     params={
-        "from": Param("vmanage_default", type="string", title="From", description="Airflow connection to a manager"),
-        "to": Param("vmanage_branch", type="string", title="To", description="Airflow connection to the other one"),
-        "version": Param("20.12.3", type="string", title="Version", description="as the first manager lists it"),
+        "from": Param(
+            "vmanage_default",
+            type="string",
+            title="Source manager",
+            description="Id of the Airflow connection to the manager that has the images",
+        ),
+        "to": Param(
+            "vmanage_branch",
+            type="string",
+            title="Target manager",
+            description="Id of the Airflow connection to the manager that receives them",
+        ),
+        "version": Param(
+            "20.12.3",
+            type="string",
+            title="Version",
+            description="Version of the images, exactly as the source manager lists it",
+        ),
         "folder": Param(
             "/tmp",  # noqa: S108
             type="string",

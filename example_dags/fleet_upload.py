@@ -20,7 +20,7 @@ IMAGES = os.environ.get("VMANAGE_IMAGES", "/images")
 
 with DAG(
     dag_id="fleet_upload",
-    description="Upload one image to every manager of a list, and say who has it",
+    description="Upload one image to every manager of a list, and report which managers have it",
     doc_md=__doc__,
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),

@@ -1,4 +1,6 @@
-"""A maintenance window: what runs, what would change, a person's approval, upload, wait, the rest of it, a report.
+"""Prepare the repository inside a maintenance window: plan, approval, upload, wait, the rest of the plan, a report.
+
+It changes no device: for that see ``upgrade_devices.py``.
 
 The plan is shown to the person who approves, and applied only if the manager is still as the plan saw it. What a
 device runs or boots is not removed. The upload has to end before the window does (``not_after``), and nothing is
@@ -96,7 +98,8 @@ with DAG(
     # [END plan]
 
     # [START check_mode]
-    # Reads the whole image and finds out whether it can be sent in time, with nothing changed.
+    # Opens the image (with a checksum, reads all of it) and fails if not_after is past; nothing is changed. It cannot
+    # measure the rate to the manager.
     rehearse_upload = UploadImageOperator(
         task_id="rehearse_upload",
         source="{{ params.image }}",

@@ -198,7 +198,7 @@ with DAG(
         "stable_for": MINUTE,
         "settle_timeout": 30 * MINUTE,
     }
-    # By day, since it finds a wrong argument, a missing folder or a stale plan before people sit up at night.
+    # By day, since it finds a wrong argument, a missing folder or a stale plan before the window.
     rehearse = UpgradeDevicesOperator(task_id="rehearse", check_mode=True, **upgrade_arguments)
 
     approve = ApprovalUntil(
