@@ -89,7 +89,7 @@ def run(port: int) -> None:
         ) as vm,
         tempfile.TemporaryDirectory(prefix="vmanage-demo-") as home,
     ):
-        say(f"A simulated vManage {vm.version} serves {vm.url}, certified by an authority of its own")
+        say(f"A simulated vManage {vm.version} serves {vm.url}, with a certificate from its own CA")
         if not any(held.version.startswith(EDGE_VERSION) for held in vm.images):
             add_edge_images(vm, families=["c8000v"])
         before = list(vm.images)

@@ -206,7 +206,7 @@ def welcome(running: Site) -> str:
         f"Trigger any DAG as it is, or fleet_upload with the managers {', '.join(managers)}.",
         f"upgrade_devices waits under Browse > Required Actions; its report comes to {os.path.relpath(reports)}.",
         f"With the manager {FAILING[0]} it fails: {FAILING[1]} loses {FAILING[2]} when it reboots.",
-        "A browser warns of the managers' certificates: each has an authority of its own.",
+        "A browser warns of the managers' certificates: each has its own CA.",
         f"Airflow's log is in {os.path.relpath(airflow.log)}. Ctrl-C ends all of it.",
     ]
     return "\n".join(lines)

@@ -195,7 +195,7 @@ class ListDeviceSoftwareOperator(VManageOperator):
     """List what devices run, boot and have at hand, one row per device.
 
     Changes nothing; a retry is safe. Returns a list of rows with ``device`` (host name), ``role`` (as the manager
-    says it: ``vedge``, ``vsmart``, ``vbond``, ``vmanage``), ``running``, ``default`` (version of the next boot),
+    spells it: ``vedge``, ``vsmart``, ``vbond``, ``vmanage``), ``running``, ``default`` (version of the next boot),
     ``available`` (list of versions) and ``reachable``. With ``output``: one dict of ``path`` and ``count``.
 
     :param device_type: only the manager's list ``vedge``, ``controller`` or ``vmanage`` (templated); all three by
