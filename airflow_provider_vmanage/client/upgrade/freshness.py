@@ -21,6 +21,13 @@ def has(device: Device, version: str) -> bool:
     return any(same_version(one, version) for one in (device.running, *device.available) if one)
 
 
+def fallen_back(row: PlannedRow, device: Device | None) -> str | None:
+    """Return a reason where a device that was on the wanted version does not run it any more."""
+    if runs(device, row.version):
+        return None
+    return f"it does not run {row.version} any more, but {device.running}" if device else "it is not listed any more"
+
+
 def refuse_stale(
     rows: Sequence[PlannedRow],
     devices: Mapping[str | None, Device],

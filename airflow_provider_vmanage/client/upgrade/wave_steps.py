@@ -10,9 +10,12 @@ from typing import Any
 from airflow_provider_vmanage.client.device_actions.actions import ActionKind
 from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
 from airflow_provider_vmanage.client.device_actions.state import ActionState, DeviceWork
+from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.client.upgrade.fleet_health import inventories_for, read_health
+from airflow_provider_vmanage.client.upgrade.freshness import fallen_back
+from airflow_provider_vmanage.client.upgrade.opening import read_devices
 from airflow_provider_vmanage.client.upgrade.planned import PlannedRow, PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
 from airflow_provider_vmanage.client.upgrade.progress import FAILURES, UpgradeState
@@ -145,16 +148,18 @@ class WaveSteps:
         return state.go("set_default")
 
     def set_default(self, state: UpgradeState) -> UpgradeState:
-        """Confirm the version on the devices that are left, and end them."""
-        rows = self.open(state)
+        """Confirm the version on the devices that are left and still run it, and end them."""
+        if state.action is None and (rows := self.open(state)):
+            state = self._fail_fallen_back(state, read_devices(self._session, rows))
         if self._policy.set_default:
-            state, works = self._act(state, "set_default", _SET_DEFAULT, rows, {})
+            state, works = self._act(state, "set_default", _SET_DEFAULT, self.open(state), {})
             if works is None:
                 return state
             state = self._take_failures(state, works, "it runs the version and is healthy, but the default was not set")
             done = [work for work in works if work.action == "default_set"]
             for work in done:
                 state = state.set(self._rows[work.target.device_id], confirmed=True)
+            state = self._fail_fallen_back(state, {work.target.device_id: work.device for work in works})
         for row in self.open(state):
             one = state.of(row)
             state = state.end([row], "upgraded" if one.moved else "default_set" if one.confirmed else "unchanged", None)
@@ -229,6 +234,17 @@ class WaveSteps:
             elif work.action == "skipped":
                 word = "skipped" if self._policy.skip_blocked else "failed"
                 state = state.end([row], word, f"not begun: {work.reason}")
+        return state
+
+    def _fail_fallen_back(self, state: UpgradeState, devices: Mapping[str | None, Device]) -> UpgradeState:
+        """Return the state in which a device that does not run the version any more has failed.
+
+        :param devices: as listed last, by id.
+        """
+        for row in self.open(state):
+            if reason := fallen_back(row, devices.get(row.device_id)):
+                log.warning("%s: %s", row.device, reason)
+                state = state.end([row], "failed", reason)
         return state
 
     def _now(self) -> int:

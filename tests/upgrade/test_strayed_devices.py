@@ -1,0 +1,66 @@
+"""Devices that other hands, or their own crashes, move while they are upgraded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_vmanage.client.upgrade.packing import unpack
+from airflow_provider_vmanage.client.upgrade.planned import parse_plan
+from tests.upgrade.world import NEW, OLD, World, actions_of, reason_of
+
+NEWER = "17.15.03.0.5555"
+
+
+def edge(world: World, name: str) -> dict[str, Any]:
+    """Return the manager's record of a device."""
+    return next(one for one in world.vm.devices if one["host-name"] == name)
+
+
+def move(world: World, name: str, version: str, other: str) -> None:
+    """Let a device run and boot a version, and have another one."""
+    edge(world, name).update(
+        {"version": version, "current-partition": version, "defaultVersion": version, "availableVersions": [other]}
+    )
+
+
+def sent(world: World, name: str) -> list[tuple[str, str]]:
+    """Return the actions that were sent for a device, with their versions."""
+    return [(one.action, one.version) for one in world.vm.actions if one.device == edge(world, name)["uuid"]]
+
+
+def at_first(
+    world: World, plan: dict[str, Any], phase: str, change: Callable[[], None], *, is_sent: bool = False
+) -> None:
+    """Make a change once, when the first wave begins a phase, or has sent the action of it."""
+    keep, planned, done = world.keep, parse_plan(plan), []
+
+    def keep_and_change(packed: str) -> None:
+        keep(packed)
+        state = unpack(packed, planned)
+        if (state.wave, state.phase, state.action is not None) == (0, phase, is_sent) and not done:
+            done.append(change())
+
+    world.keep = keep_and_change  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("options", [{}, {"rollback": True}, {"set_default": False}], ids=str)
+def test_device_that_falls_back_while_settling_has_failed(world: World, options: dict[str, bool]) -> None:
+    world.edges(2)
+    plan = world.plan(wave_sizes=(2,))
+    at_first(world, plan, "settle", lambda: move(world, "edge-1", OLD, NEW))
+    outcome = world.upgrade(plan, **options)
+    assert actions_of(outcome) == {"edge-1": "failed", "edge-2": "upgraded"}
+    assert reason_of(outcome, "edge-1") == f"it does not run {NEW} any more, but {OLD}"
+    assert [action for action, _ in sent(world, "edge-1")] == ["install", "changepartition"]
+
+
+def test_device_that_falls_back_before_its_end_has_failed(world: World) -> None:
+    world.edges(2)
+    plan = world.plan(wave_sizes=(2,))
+    at_first(world, plan, "set_default", lambda: move(world, "edge-1", OLD, NEW), is_sent=True)
+    outcome = world.upgrade(plan)
+    assert actions_of(outcome) == {"edge-1": "failed", "edge-2": "upgraded"}
+    assert sent(world, "edge-1")[-1] == ("defaultpartition", NEW)
