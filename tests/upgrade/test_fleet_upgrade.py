@@ -202,6 +202,17 @@ def test_sessions_lost_to_failed_peers_fail_no_device(world: World) -> None:
     assert Counter(actions_of(outcome).values()) == {"failed": 1, "upgraded": 3}
 
 
+@pytest.mark.parametrize("ill", [["edge-1"], ["edge-1", "edge-2", "edge-3"]], ids=["one", "all"])
+def test_devices_of_a_wave_do_not_excuse_each_other(world: World, ill: list[str]) -> None:
+    """Each of them has lost the sessions of a transport, and so have its peers, as many as they are."""
+    names = world.edges(3)
+    for name in ill:
+        world.vm.behave(name, loses_colour=COLOUR)
+    outcome = world.upgrade(world.plan(wave_sizes=(3,)))
+    assert actions_of(outcome) == {name: "failed" if name in ill else "upgraded" for name in names}
+    assert {one["defaultVersion"] for one in world.vm.devices if one["host-name"] in ill} == {OLD}
+
+
 def test_wave_without_a_reboot_predicts_no_later_one(world: World) -> None:
     """The first edge has moved already, so its wave takes minutes; the manager's limits count for the second."""
     world.edges(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_provider_vmanage.client.device_actions.compressed import compress_json, expand_json
 from airflow_provider_vmanage.client.health import OK, WORSE, DeviceHealth, Finding, FleetHealth, compare, worst
@@ -117,9 +118,8 @@ class Settling:
         if missing and not is_over:
             self._note(set(self._addresses) - missing, now)
             return None
-        lost = self._lost(fleet, missing)
-        total = sum(lost.values())
-        peers = {one: self._findings(fleet, one, peer_checks, total - lost[one]) for one in self._addresses}
+        slack = self._slack(fleet, missing)
+        peers = {one: self._findings(fleet, one, peer_checks, slack[one]) for one in self._addresses}
         findings = {
             one: list(dict.fromkeys([*found, *peers[one]])) if peers[one] else found for one, found in own.items()
         }
@@ -131,11 +131,23 @@ class Settling:
             return {one: self._verdict(found, one in stable) for one, found in findings.items()}
         return None
 
-    def _lost(self, fleet: FleetHealth, missing: set[str]) -> dict[str, int]:
-        return {
-            one: lost_transports(self._baseline.get(one), fleet.of(address), is_lost=one in missing)
-            for one, address in {**self._failed, **self._addresses}.items()
-        }
+    def _slack(self, fleet: FleetHealth, missing: set[str]) -> dict[str, int]:
+        """Return how many sessions other devices may have taken from each colour of a device.
+
+        A device that has lost all sessions of a colour, and more than failed and missing devices explain, is ill
+        itself: it excuses the others, but no other one that is ill.
+        """
+
+        def lost(device_id: str, address: str | None, **options: Any) -> int:
+            return lost_transports(self._baseline.get(device_id), fleet.of(address), **options)
+
+        gone = {one: lost(one, ip) for one, ip in self._failed.items() if one not in self._addresses}
+        gone |= {one: lost(one, self._addresses[one], is_lost=True) for one in missing}
+        explained = sum(gone.values())
+        present = {one: ip for one, ip in self._addresses.items() if one not in missing}
+        ill = {one: lost(one, ip) for one, ip in present.items() if lost(one, ip, more_than=explained)}
+        total = explained + sum(ill.values())
+        return {one: explained if one in ill else total - gone.get(one, 0) for one in self._addresses}
 
     def _findings(self, fleet: FleetHealth, device_id: str, checks: Sequence[str], lost: int = 0) -> list[Finding]:
         before, after = self._baseline.get(device_id), fleet.of(self._addresses[device_id])
@@ -152,13 +164,16 @@ class Settling:
         return HealthVerdict(not worse, tuple(findings), "; ".join(worse))
 
 
-def lost_transports(before: DeviceHealth | None, after: DeviceHealth | None, *, is_lost: bool = False) -> int:
+def lost_transports(
+    before: DeviceHealth | None, after: DeviceHealth | None, *, is_lost: bool = False, more_than: int = 0
+) -> int:
     """Return how many transports of a device are down that were up before; each took a session from every peer.
 
     :param is_lost: it counts as unreachable whatever its last values are.
+    :param more_than: only those count that had more sessions.
     """
     colours = (before and before.colours) or {}
-    up = [colour for colour, count in colours.items() if count]
+    up = [colour for colour, count in colours.items() if count and count > more_than]
     if is_lost or after is None or not after.reachable:
         return len(up) if colours else 1
     return sum(not (after.colours or {}).get(colour) for colour in up) if after.colours is not None else 0
