@@ -64,3 +64,34 @@ def test_device_that_falls_back_before_its_end_has_failed(world: World) -> None:
     outcome = world.upgrade(plan)
     assert actions_of(outcome) == {"edge-1": "failed", "edge-2": "upgraded"}
     assert sent(world, "edge-1")[-1] == ("defaultpartition", NEW)
+
+
+@pytest.mark.parametrize("skip_blocked", [False, True])
+@pytest.mark.parametrize("phase", ["settle", "end_wave"])
+def test_device_that_somebody_upgraded_further_is_not_sent(world: World, phase: str, skip_blocked: bool) -> None:
+    world.edges(2)
+    plan = world.plan(wave_sizes=(1,))
+    at_first(world, plan, phase, lambda: move(world, "edge-2", NEWER, OLD))
+    outcome = world.upgrade(plan, skip_blocked=skip_blocked)
+    assert actions_of(outcome) == {"edge-1": "upgraded", "edge-2": "skipped" if skip_blocked else "failed"}
+    assert reason_of(outcome, "edge-2") == f"not begun: it runs {NEWER} instead of {OLD}"
+    assert sent(world, "edge-2") == []
+
+
+def test_device_upgraded_further_during_installation_does_not_reboot(world: World) -> None:
+    world.edges(2)
+    plan = world.plan(wave_sizes=(2,))
+    at_first(world, plan, "activate", lambda: move(world, "edge-2", NEWER, NEW))
+    assert actions_of(world.upgrade(plan, max_failures=1)) == {"edge-1": "upgraded", "edge-2": "failed"}
+    assert [action for action, _ in sent(world, "edge-2")] == ["install"]
+
+
+def test_ill_device_that_somebody_upgraded_further_stays_there(world: World) -> None:
+    world.edges(2)
+    plan = world.plan(wave_sizes=(1,))
+    world.vm.behave("edge-1", loses_colour="biz-internet")
+    at_first(world, plan, "set_default", lambda: move(world, "edge-1", NEWER, OLD))
+    outcome = world.upgrade(plan, rollback=True, max_failures=1)
+    assert actions_of(outcome) == {"edge-1": "failed", "edge-2": "upgraded"}
+    assert f"; not brought back: it runs {NEWER}" in reason_of(outcome, "edge-1")
+    assert ("changepartition", OLD) not in sent(world, "edge-1")

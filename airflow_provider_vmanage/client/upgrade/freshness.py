@@ -28,6 +28,13 @@ def fallen_back(row: PlannedRow, device: Device | None) -> str | None:
     return f"it does not run {row.version} any more, but {device.running}" if device else "it is not listed any more"
 
 
+def moved_elsewhere(row: PlannedRow, device: Device | None) -> str | None:
+    """Return a reason where a device runs neither the version that it ran when the plan was made nor the wanted one."""
+    if device is None or device.running is None or runs(device, row.version) or runs(device, row.from_version):
+        return None
+    return f"it runs {device.running} instead of {row.from_version}"
+
+
 def refuse_stale(
     rows: Sequence[PlannedRow],
     devices: Mapping[str | None, Device],

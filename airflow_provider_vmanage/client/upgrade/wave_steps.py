@@ -14,7 +14,7 @@ from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.client.upgrade.fleet_health import inventories_for, read_health
-from airflow_provider_vmanage.client.upgrade.freshness import fallen_back
+from airflow_provider_vmanage.client.upgrade.freshness import fallen_back, moved_elsewhere
 from airflow_provider_vmanage.client.upgrade.opening import read_devices
 from airflow_provider_vmanage.client.upgrade.planned import PlannedRow, PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
@@ -68,6 +68,8 @@ class WaveSteps:
 
     def install(self, state: UpgradeState) -> UpgradeState:
         """Install where the version is missing; too many failures end the upgrade before anything reboots."""
+        if state.action is None:
+            state = self._leave_out(state, self._list(state))
         state, works = self._act(state, "install", _INSTALL, self.open(state), {})
         if works is None:
             return state
@@ -85,12 +87,12 @@ class WaveSteps:
 
     def activate(self, state: UpgradeState) -> UpgradeState:
         """Activate; a device that runs the version is left as it is."""
-        rows = self.open(state)
         if state.action is None:
-            moving = [row for row in rows if row.device_id not in state.found and not state.of(row).moved]
+            state = self._leave_out(state, self._list(state))
+            moving = [row for row in self.open(state) if row.device_id not in state.found and not state.of(row).moved]
             state = state.set_all({row.device_id: replace(state.of(row), moved=True) for row in moving})
             self._keep(state)  # before anything is sent: the next try knows whose reboot it was
-        state, works = self._act(state, "activate", _ACTIVATE, rows, {})
+        state, works = self._act(state, "activate", _ACTIVATE, self.open(state), {})
         return state if works is None else self._take_failures(state, works, "the activation failed").go("settle")
 
     def settle(self, state: UpgradeState) -> UpgradeState:
@@ -149,8 +151,8 @@ class WaveSteps:
 
     def set_default(self, state: UpgradeState) -> UpgradeState:
         """Confirm the version on the devices that are left and still run it, and end them."""
-        if state.action is None and (rows := self.open(state)):
-            state = self._fail_fallen_back(state, read_devices(self._session, rows))
+        if state.action is None:
+            state = self._fail_fallen_back(state, self._list(state))
         if self._policy.set_default:
             state, works = self._act(state, "set_default", _SET_DEFAULT, self.open(state), {})
             if works is None:
@@ -167,6 +169,8 @@ class WaveSteps:
 
     def roll_back(self, state: UpgradeState) -> UpgradeState:
         """Activate the earlier version on the devices that are to go back."""
+        if state.action is None:
+            state = self._leave_out(state, self._list(state))
         rows = self.going_back(state)
         state, works = self._act(state, "roll_back", _ACTIVATE, rows, {row.device_id: row.from_version for row in rows})
         if works is None:
@@ -234,6 +238,25 @@ class WaveSteps:
             elif work.action == "skipped":
                 word = "skipped" if self._policy.skip_blocked else "failed"
                 state = state.end([row], word, f"not begun: {work.reason}")
+        return state
+
+    def _list(self, state: UpgradeState) -> Mapping[str | None, Device]:
+        """Return the devices as they are now, by id, where some of the wave have not ended."""
+        has_some = self.open(state) or self.going_back(state)
+        return read_devices(self._session, self._plan.rows) if has_some else {}
+
+    def _leave_out(self, state: UpgradeState, devices: Mapping[str | None, Device]) -> UpgradeState:
+        """Return the state in which devices that must not be sent a reboot have ended.
+
+        :param devices: as listed now, by id.
+        """
+        word = "skipped" if self._policy.skip_blocked else "failed"
+        for row in self.open(state):
+            if reason := moved_elsewhere(row, devices.get(row.device_id)):
+                state = state.end([row], word, f"not begun: {reason}")
+        for row in self.going_back(state):
+            if reason := moved_elsewhere(row, devices.get(row.device_id)):
+                state = state.end([row], "failed", f"{state.of(row).ill}; not brought back: {reason}")
         return state
 
     def _fail_fallen_back(self, state: UpgradeState, devices: Mapping[str | None, Device]) -> UpgradeState:
