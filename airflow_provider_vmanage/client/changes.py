@@ -101,7 +101,7 @@ class ConfirmedChanges:
         """Send a change and return what the list then shows of it.
 
         A page in place of the response could mean an expired session, and leaves open whether the change was made.
-        The list decides, and only a change that was not made is sent again, once.
+        The list decides, and only a change that it does not show within a minute is sent again, once.
 
         :param find: lists, and returns a truthy result once the change is made.
         :param pending: what is the case until then, for the error.
@@ -114,7 +114,7 @@ class ConfirmedChanges:
         if lost is not None and not verifiable:
             raise lost
         if isinstance(lost, VManageSessionExpiredError) and lost.repeat:
-            if found := self.wait_for(find, 0):
+            if found := self.wait_for(find, CONFIRM_TIMEOUT_S):
                 return found
             fields, lost = self._send(method, path, json, repeat_after_page=False)
         if found := self.wait_for(find, CONFIRM_TIMEOUT_S, lost=lost):

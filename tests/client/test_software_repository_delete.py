@@ -329,17 +329,48 @@ def test_image_that_stays_listed_is_an_unknown_outcome_with_reason(
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-@pytest.mark.parametrize(("done", "times"), [(True, 1), (False, 2)])
 def test_page_in_place_of_a_response_is_settled_by_listing(
-    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], *, done: bool, times: int
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
 ) -> None:
     image = vm.add_image("a.bin", version="20.1")
-    vm.faults.add("html_200", **ON_DELETE, done=done)
+    vm.faults.add("html_200", **ON_DELETE, done=True)
     change = repository.delete_image(version="20.1")
     assert (change.action, vm.images) == ("deleted", [])
-    sent = [one for one in after_login() if "device" in one]
-    assert sent == [LIST, *[delete(image.version_id), LIST] * times]
+    assert [one for one in after_login() if "device" in one] == [LIST, delete(image.version_id), LIST]
     assert vm.counters.logins == 2
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
+def test_deletion_is_repeated_only_after_a_minute_of_lists(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], recorded_sleeps: list[float]
+) -> None:
+    image = vm.add_image("a.bin", version="20.1")
+    vm.faults.add("html_200", **ON_DELETE)
+    assert repository.delete_image(version="20.1").action == "deleted"
+    assert vm.images == []
+    sent = [one for one in after_login() if "device" in one]
+    deletions = [at for at, one in enumerate(sent) if one == delete(image.version_id)]
+    assert len(deletions) == 2
+    assert deletions[1] - deletions[0] > 5
+    assert sum(recorded_sleeps) == 60
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
+def test_deletion_listed_late_after_a_page_is_not_repeated(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vm.add_image("a.bin", version="20.1")
+    before, listed = vm.repository.listed(), vm.repository.listed
+    calls: list[int] = []
+
+    def late() -> list[Any]:
+        calls.append(1)
+        return before if len(calls) < 4 else listed()
+
+    monkeypatch.setattr(vm.repository, "listed", late)
+    vm.faults.add("html_200", **ON_DELETE, done=True)
+    assert repository.delete_image(version="20.1").action == "deleted"
+    assert sum(one.startswith("DELETE") for one in after_login()) == 1
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])

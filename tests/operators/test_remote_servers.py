@@ -285,8 +285,14 @@ def test_lost_response_is_settled_by_the_list(vm: Simulator, server: Callable[..
 
 @pytest.mark.parametrize("done", [True, False])
 def test_page_in_place_of_the_response_adds_no_second_server(
-    vm: Simulator, server: Callable[..., Any], *, done: bool
+    vm: Simulator,
+    server: Callable[..., Any],
+    recorded_sleeps: list[float],
+    let_sleeps_move_time: Callable[[list[float]], None],
+    *,
+    done: bool,
 ) -> None:
+    let_sleeps_move_time(recorded_sleeps)
     vm.faults.add("html_200", path=SERVERS, method="POST", done=done)
     assert server()["action"] == "added"
     assert len(known(vm)) == 1
