@@ -14,7 +14,7 @@ from airflow_provider_vmanage.operators.desired_state import (
 )
 from airflow_provider_vmanage.operators.image_download import DownloadImageOperator
 from airflow_provider_vmanage.operators.remote_servers import AddRemoteImageOperator, RemoteServerOperator
-from airflow_provider_vmanage.operators.vmanage import VManageOperator
+from airflow_provider_vmanage.operators.vmanage import FieldsWithPaths, VManageOperator
 from airflow_provider_vmanage.reports.text_table import count_of
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ class ListImagesOperator(VManageOperator):
     :raises VManageError: unavailable, or a response that is not a list. A retry is safe.
     """
 
-    template_fields: Sequence[str] = ("image_type", "version", "output_path", "vmanage_conn_id")
+    template_fields: Sequence[str] = FieldsWithPaths(("image_type", "version", "output_path", "vmanage_conn_id"))
     output_path = MaskedURL()
 
     def __init__(

@@ -13,7 +13,7 @@ from airflow_provider_vmanage.masking import MaskedURL
 from airflow_provider_vmanage.operators.device_action import DeviceActionOperator, Devices
 from airflow_provider_vmanage.operators.upgrade_devices import UpgradeDevicesOperator
 from airflow_provider_vmanage.operators.upgrade_plan import PlanUpgradeOperator
-from airflow_provider_vmanage.operators.vmanage import VManageOperator
+from airflow_provider_vmanage.operators.vmanage import FieldsWithPaths, VManageOperator
 from airflow_provider_vmanage.reports.text_table import count_of
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class ListDeviceSoftwareOperator(VManageOperator):
     :raises VManageError: unavailable, or a response that is not a list. A retry is safe.
     """
 
-    template_fields: Sequence[str] = ("device_type", "output_path", "vmanage_conn_id")
+    template_fields: Sequence[str] = FieldsWithPaths(("device_type", "output_path", "vmanage_conn_id"))
     operator_extra_links = (SoftwareUpgradeLink(),)
     output_path = MaskedURL()
 

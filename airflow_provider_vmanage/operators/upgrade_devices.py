@@ -15,7 +15,7 @@ from airflow_provider_vmanage.exceptions import failure_of
 from airflow_provider_vmanage.links import SoftwareUpgradeLink
 from airflow_provider_vmanage.masking import MaskedURL
 from airflow_provider_vmanage.operators.killed_task import leave_tasks
-from airflow_provider_vmanage.operators.vmanage import VManageOperator
+from airflow_provider_vmanage.operators.vmanage import FieldsWithPaths, VManageOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -87,21 +87,23 @@ class UpgradeDevicesOperator(VManageOperator):
         goes on.
     """
 
-    template_fields: Sequence[str] = (
-        "plan",
-        "max_failures",
-        "not_after",
-        "checks",
-        "set_default",
-        "rollback",
-        "accept_failures",
-        "report_path",
-        "output_path",
-        "approved_by",
-        "skip_blocked",
-        "cancel_on_kill",
-        "check_mode",
-        "vmanage_conn_id",
+    template_fields: Sequence[str] = FieldsWithPaths(
+        (
+            "plan",
+            "max_failures",
+            "not_after",
+            "checks",
+            "set_default",
+            "rollback",
+            "accept_failures",
+            "report_path",
+            "output_path",
+            "approved_by",
+            "skip_blocked",
+            "cancel_on_kill",
+            "check_mode",
+            "vmanage_conn_id",
+        )
     )
     operator_extra_links = (SoftwareUpgradeLink(),)
     report_path = MaskedURL()

@@ -127,6 +127,17 @@ def test_mapped_task_is_rendered_and_kept_apart(kind: type[BaseOperator]) -> Non
     assert [task.hook.vmanage_conn_id for task in tasks] == ["lab", "prod"]
 
 
+@pytest.mark.parametrize("kind", ALL)
+def test_mapped_task_waits_for_the_tasks_behind_its_arguments(kind: type[BaseOperator]) -> None:
+    names = arguments_of(kind) - NUMERIC - {"vmanage_conn_id"}
+    with DAG("waits", schedule=None) as dag:
+        given = {name: BaseOperator(task_id=f"of_{name}").output for name in names}
+        kind.partial(task_id="t", **given).expand(vmanage_conn_id=["lab", "prod"])
+    again = SERIALIZATION.from_dict(json.loads(json.dumps(SERIALIZATION.to_dict(dag))))
+    for one in (dag, again):
+        assert one.task_dict["t"].upstream_task_ids == {f"of_{name}" for name in names}
+
+
 def test_building_tasks_sends_nothing_and_reads_no_connection() -> None:
     for kind, arguments in REQUIRED.items():
         kind(task_id="t", vmanage_conn_id="no_such_connection", **arguments)
