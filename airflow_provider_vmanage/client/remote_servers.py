@@ -102,11 +102,12 @@ class RemoteServers:
             with an update that lacks it is not documented.
         :param allow_in_use: send an update even if images refer to the server. Cisco's Ansible collection tests that
             a manager refuses that (with another port); whether each release does, or for each field, is unknown.
-        :raises VManageInUseError: images refer to a server that differs, naming up to ten. Nothing was sent.
+        :raises VManageInUseError: images are or may be on a server that differs, naming up to ten. Nothing was sent.
         :raises VManageOutcomeUnknownError: sent, but not listed as wanted within a minute.
         """
         check_choice(update_password, UPDATE_PASSWORD, "update_password")
-        old = self._find(wanted.name)
+        servers = self.read()
+        old = _one(servers, wanted.name)
         if old is None:
             return self._write("POST", SERVERS, password, ServerChange("added", wanted))
         differs = old.differences(wanted)
@@ -114,9 +115,9 @@ class RemoteServers:
             differs = (*differs, "password")
         if not differs:
             return ServerChange("unchanged", old, applied=not self.repository.check_mode)
-        if not allow_in_use and (images := self._images_on(old)):
+        if not allow_in_use and (images := self._images_on(old, servers)):
             raise VManageInUseError(
-                f"The remote server {old.name!r} holds {len(images)} images of the repository, so it cannot be updated "
+                f"The remote server {old.name!r} holds, or may hold, {len(images)} images of the repository, so it cannot be updated "
                 f"({', '.join(differs)}); delete them first, add a server of another name, or set allow_in_use to send "
                 f"the update nevertheless: {_names(images)}"
             )
@@ -149,19 +150,21 @@ class RemoteServers:
         return self.ensure(wanted, password, update_password=update_password, allow_in_use=allow_in_use)
 
     def remove(self, name: str) -> ServerChange:
-        """Delete a remote server that no image refers to; safe to run again.
+        """Delete a remote server that holds no image; safe to run again.
 
-        :raises VManageInUseError: images refer to it, naming up to ten.
+        :raises VManageInUseError: images are on it, or may be since the manager does not show on which remote server
+            they are, naming up to ten.
         :raises VManageOutcomeUnknownError: sent, but still listed after a minute.
         """
         name = require_text(name, "name")
-        old = self._find(name)
+        servers = self.read()
+        old = _one(servers, name)
         check_mode = self.repository.check_mode
         if old is None:
             return ServerChange("unchanged", RemoteServer(name=name), applied=not check_mode)
-        if images := self._images_on(old):
+        if images := self._images_on(old, servers):
             raise VManageInUseError(
-                f"The remote server {old.name!r} holds {len(images)} images of the repository, so it stays; delete "
+                f"The remote server {old.name!r} holds, or may hold, {len(images)} images of the repository, so it stays; delete "
                 f"them first: {_names(images)}"
             )
         if check_mode:
@@ -169,7 +172,7 @@ class RemoteServers:
         self._make_change(
             "DELETE",
             _path_of(old),
-            find=lambda: self._find(name) is None,
+            find=lambda: _one(self.read(), name) is None,
             pending=f"The remote server {name!r} is still listed",
         )
         return ServerChange("deleted", old)
@@ -234,22 +237,13 @@ class RemoteServers:
             raise explain_refused_remote(err, self.session.server) from None
 
     def _as_wanted(self, wanted: RemoteServer) -> RemoteServer | None:
-        found = self._find(wanted.name)
+        found = _one(self.read(), wanted.name)
         return found if found is not None and not found.differences(wanted) else None
 
-    def _find(self, name: str) -> RemoteServer | None:
-        found = [server for server in self.read() if server.name == name]
-        if len(found) > 1:
-            ids = [str(server.server_id) for server in found]
-            raise VManageAmbiguousError(
-                f"name {name!r} matches {len(found)} remote servers, so nothing was changed: delete all but one of "
-                f"{', '.join(ids)}",
-                candidates=ids,
-            )
-        return found[0] if found else None
-
-    def _images_on(self, server: RemoteServer) -> list[SoftwareImage]:
-        return [image for image in self.repository.list_images() if refers_to(image, server)]
+    def _images_on(self, server: RemoteServer, servers: Sequence[RemoteServer]) -> list[SoftwareImage]:
+        """Return the images on a remote server, and those that may be there."""
+        images = self.repository.list_images()
+        return [*(image for image in images if refers_to(image, server)), *_unplaced(images, servers)]
 
     def _listed(self, file_name: str) -> list[SoftwareImage]:
         names = spellings(file_name)
@@ -260,6 +254,18 @@ class RemoteServers:
         images = self._listed(file_name)
         placed = [image for image in images if refers_to(image, server)]
         return next(iter(placed or _unplaced(images, servers)), None)
+
+
+def _one(servers: Sequence[RemoteServer], name: str) -> RemoteServer | None:
+    found = [server for server in servers if server.name == name]
+    if len(found) > 1:
+        ids = [str(server.server_id) for server in found]
+        raise VManageAmbiguousError(
+            f"name {name!r} matches {len(found)} remote servers, so nothing was changed: delete all but one of "
+            f"{', '.join(ids)}",
+            candidates=ids,
+        )
+    return found[0] if found else None
 
 
 def _named(servers: Sequence[RemoteServer], text: str) -> RemoteServer:
@@ -298,12 +304,15 @@ def _parse_servers(rows: Sequence[Mapping[str, Any]]) -> list[RemoteServer]:
 
 def _names(images: Sequence[SoftwareImage]) -> str:
     more = f" and {len(images) - MAX_NAMED_IMAGES} more" if len(images) > MAX_NAMED_IMAGES else ""
-    return f"{', '.join(image.describe() for image in images[:MAX_NAMED_IMAGES])}{more}"
+    return f"{', '.join(map(_described, images[:MAX_NAMED_IMAGES]))}{more}"
+
+
+def _described(image: SoftwareImage) -> str:
+    return image.describe() + (f" with versionType {image.version_type!r}" if image.has_unknown_place else "")
 
 
 def _place_unknown(server: RemoteServer, file_name: str, images: Sequence[SoftwareImage]) -> VManageConflictError:
-    found = "; ".join(f"{image.describe()}, versionType {image.version_type!r}" for image in images[:MAX_NAMED_IMAGES])
     return VManageConflictError(
-        f"file_name {file_name!r} is listed on a remote server, and the manager does not show on which ({found}). If "
-        f"that is {server.name!r}, nothing is left to do; otherwise delete the image by its version_id and run again"
+        f"file_name {file_name!r} is listed on a remote server, and the manager does not show on which "
+        f"({_names(images)}). If that is {server.name!r}, nothing is left to do; otherwise delete the image by its version_id and run again"
     )

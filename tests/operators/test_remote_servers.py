@@ -135,7 +135,7 @@ def test_server_that_images_refer_to_is_not_updated(
     server()
     image()
     field = next(iter(change))
-    text = rf"'files' holds 1 images .* cannot be updated \({field}\); .*allow_in_use .*: isr-17\.12\.4\.bin"
+    text = rf"'files' holds, or may hold, 1 images .* cannot be updated \({field}\); .*allow_in_use .*: isr-17\.12\.4\.bin"
     with pytest.raises(VManageFailException, match=text) as caught:
         server(**change, check_mode=check_mode)
     assert isinstance(caught.value.error, VManageInUseError)
@@ -182,7 +182,7 @@ def test_server_is_deleted_only_if_no_image_refers_to_it(
     for number in range(11):
         image(file_name=f"isr-17.12.{number}.bin")
     for check_mode in (True, False):
-        with pytest.raises(VManageFailException, match=r"'files' holds 11 images .*isr-17\.12\.9\.bin.* and 1 more"):
+        with pytest.raises(VManageFailException, match=r"'files' holds, or may hold, 11 images .*isr-17\.12\.9\.bin.* and 1 more"):
             server(state="absent", check_mode=check_mode)
     assert len(known(vm)) == 1
     for number in range(11):
@@ -195,6 +195,18 @@ def test_server_is_deleted_only_if_no_image_refers_to_it(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("version_type", ["remote", "remote-files"])
+@pytest.mark.parametrize("change", [{"state": "absent"}, {"port": 99}])
+def test_server_that_an_image_may_be_on_stays(
+    vm: Simulator, server: Callable[..., Any], change: dict[str, Any], version_type: str
+) -> None:
+    server()
+    vm.add_record({"versionId": "id-1", "versionType": version_type, "availableFiles": "isr-17.12.4.bin"})
+    with pytest.raises(VManageFailException, match=rf"may hold, 1 images .*isr-17.* with versionType '{version_type}'"):
+        server(**change)
+    assert writes(vm) == ["POST"]
+
+
 def test_image_on_a_remote_server_is_added_once(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any]
 ) -> None:
