@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_vmanage.client.upgrade.packing import unpack
 from airflow_provider_vmanage.client.upgrade.planned import parse_plan
+from tests.client.action_support import Killed, Notes
 from tests.upgrade.world import NEW, OLD, World, actions_of, reason_of
 
 NEWER = "17.15.03.0.5555"
@@ -41,7 +42,8 @@ def at_first(
         keep(packed)
         state = unpack(packed, planned)
         if (state.wave, state.phase, state.action is not None) == (0, phase, is_sent) and not done:
-            done.append(change())
+            done.append(phase)
+            change()
 
     world.keep = keep_and_change  # type: ignore[method-assign]
 
@@ -95,3 +97,23 @@ def test_ill_device_that_somebody_upgraded_further_stays_there(world: World) -> 
     assert actions_of(outcome) == {"edge-1": "failed", "edge-2": "upgraded"}
     assert f"; not brought back: it runs {NEWER}" in reason_of(outcome, "edge-1")
     assert ("changepartition", OLD) not in sent(world, "edge-1")
+
+
+def test_device_that_falls_back_after_a_kill_is_not_sent_again(world: World) -> None:
+    """The note of the default has replaced the one of the activation by then."""
+    world.edges(2)
+    plan, notes = world.plan(wave_sizes=(2,)), Notes()
+    at_first(world, plan, "set_default", die, is_sent=True)
+    with pytest.raises(Killed):
+        world.upgrade(plan, notes=notes)
+    world.clock.sleep(3600)
+    move(world, "edge-1", OLD, NEW)
+    outcome = world.upgrade(plan, notes=notes, from_kept=True)
+    assert actions_of(outcome) == {"edge-1": "failed", "edge-2": "upgraded"}
+    assert reason_of(outcome, "edge-1") == f"it does not run {NEW} any more, but {OLD}"
+    assert [action for action, _ in sent(world, "edge-1")].count("changepartition") == 1
+
+
+def die() -> None:
+    """Kill the process."""
+    raise Killed

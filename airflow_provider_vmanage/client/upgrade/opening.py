@@ -17,7 +17,7 @@ from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
 from airflow_provider_vmanage.client.upgrade.fleet_health import inventories_for, read_health
-from airflow_provider_vmanage.client.upgrade.freshness import refuse_stale, runs
+from airflow_provider_vmanage.client.upgrade.freshness import fallen_back, refuse_stale, runs
 from airflow_provider_vmanage.client.upgrade.planned import CONTROLLERS, PlannedRow, PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
 from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
@@ -57,6 +57,7 @@ def open_upgrade(
         return state
     tasks = RunningTasks(session).read()  # before the devices, which show what a task does that ends in between
     devices = read_devices(session, plan.rows)
+    state = _fail_fallen_back(state, plan.rows, devices)
     under_way = _under_way(plan.rows, devices, state, tasks, notes)
     if is_retry:
         under_way |= {row.device_id for row in plan.rows if _may_have_moved(row, devices.get(row.device_id))}
@@ -125,6 +126,21 @@ def _under_way(
     moved = {row.device_id for row in rows if state.of(row).moved and runs(devices.get(row.device_id), row.version)}
     going_back = {row.device_id for row in rows if state.of(row).ill is not None}
     return sent | moved | going_back
+
+
+def _fail_fallen_back(
+    state: UpgradeState, rows: Sequence[PlannedRow], devices: Mapping[str | None, Device]
+) -> UpgradeState:
+    """Return the state in which a device has failed that an earlier try has verified, and that has gone back since.
+
+    It is not sent a second time: its notes may be gone by now, but its activation was done.
+    """
+    for row in rows:
+        one = state.of(row)
+        was_verified = one.moved and one.times.get("activate", (0, None))[1] is not None
+        if state.is_open(row) and was_verified and (reason := fallen_back(row, devices.get(row.device_id))):
+            state = state.end([row], "failed", reason)
+    return state
 
 
 def _may_have_moved(row: PlannedRow, device: Device | None) -> bool:
