@@ -117,9 +117,9 @@ class RemoteServers:
             return ServerChange("unchanged", old, applied=not self.repository.check_mode)
         if not allow_in_use and (images := self._images_on(old, servers)):
             raise VManageInUseError(
-                f"The remote server {old.name!r} holds, or may hold, {len(images)} images of the repository, so it cannot be updated "
-                f"({', '.join(differs)}); delete them first, add a server of another name, or set allow_in_use to send "
-                f"the update nevertheless: {_names(images)}"
+                f"The remote server {old.name!r} holds, or may hold, {len(images)} images of the repository, so it "
+                f"cannot be updated ({', '.join(differs)}); delete them first, add a server of another name, or set "
+                f"allow_in_use to send the update nevertheless: {_names(images)}"
             )
         change = ServerChange("updated", wanted.with_id(old.server_id), differs)
         return self._write("PUT", _path_of(old), password, change)
@@ -164,8 +164,8 @@ class RemoteServers:
             return ServerChange("unchanged", RemoteServer(name=name), applied=not check_mode)
         if images := self._images_on(old, servers):
             raise VManageInUseError(
-                f"The remote server {old.name!r} holds, or may hold, {len(images)} images of the repository, so it stays; delete "
-                f"them first: {_names(images)}"
+                f"The remote server {old.name!r} holds, or may hold, {len(images)} images of the repository, so it "
+                f"stays; delete them first: {_names(images)}"
             )
         if check_mode:
             return ServerChange("deleted", old, applied=False)
@@ -314,5 +314,6 @@ def _described(image: SoftwareImage) -> str:
 def _place_unknown(server: RemoteServer, file_name: str, images: Sequence[SoftwareImage]) -> VManageConflictError:
     return VManageConflictError(
         f"file_name {file_name!r} is listed on a remote server, and the manager does not show on which "
-        f"({_names(images)}). If that is {server.name!r}, nothing is left to do; otherwise delete the image by its version_id and run again"
+        f"({_names(images)}). If that is {server.name!r}, nothing is left to do; otherwise delete the image by its "
+        "version_id and run again"
     )

@@ -135,7 +135,7 @@ def test_server_that_images_refer_to_is_not_updated(
     server()
     image()
     field = next(iter(change))
-    text = rf"'files' holds, or may hold, 1 images .* cannot be updated \({field}\); .*allow_in_use .*: isr-17\.12\.4\.bin"
+    text = rf"'files' .* may hold, 1 images .* cannot be updated \({field}\); .*allow_in_use .*: isr-17\.12\.4\.bin"
     with pytest.raises(VManageFailException, match=text) as caught:
         server(**change, check_mode=check_mode)
     assert isinstance(caught.value.error, VManageInUseError)
@@ -182,7 +182,7 @@ def test_server_is_deleted_only_if_no_image_refers_to_it(
     for number in range(11):
         image(file_name=f"isr-17.12.{number}.bin")
     for check_mode in (True, False):
-        with pytest.raises(VManageFailException, match=r"'files' holds, or may hold, 11 images .*isr-17\.12\.9\.bin.* and 1 more"):
+        with pytest.raises(VManageFailException, match=r"'files' .* 11 images .*isr-17\.12\.9\.bin.* and 1 more"):
             server(state="absent", check_mode=check_mode)
     assert len(known(vm)) == 1
     for number in range(11):
