@@ -45,6 +45,18 @@ def comparable(version: str) -> Comparable:
     return _parts(found[1])[:_DEVICE_PARTS] if found else text
 
 
+def may_be_same(one: Comparable, other: Comparable) -> bool:
+    """Return whether two keys are equal or one is a short form of the other: for what may be in use, not for verdicts.
+
+    ``17.9.1`` may be ``17.09.01.0.155356``. Versions of less than five parts are no long forms: ``20.9.3`` is not
+    ``20.9.3.1``.
+    """
+    if isinstance(one, str) or isinstance(other, str) or len(one) == len(other):
+        return one == other
+    short, long = sorted((one, other), key=len)
+    return len(long) == _DEVICE_PARTS and long[: len(short)] == short
+
+
 def version_key(version: str) -> tuple[tuple[int, str], ...]:
     """Return the key to sort versions by: part by part, each by number and letter; words are ignored.
 

@@ -93,6 +93,14 @@ def test_task_that_names_what_it_needs_holds_only_that(
     assert reason("17.12.5", file_name="b.bin", record_id="b") is None
 
 
+def test_task_that_names_a_short_version_holds_the_long_one(
+    shows: Callable[..., None], reason: Callable[..., str | None]
+) -> None:
+    shows([INSTALL], status(actionConfig={"version": "17.12.4"}))
+    assert "is needed by the task" in (reason("17.12.04.0.4733.1683871391") or "")
+    assert reason("17.12.05.0.6.1683871391") is None
+
+
 @pytest.mark.parametrize(
     "row",
     [

@@ -53,6 +53,26 @@ def test_six_parts_of_an_image_match_five_of_a_device(vm: Simulator, repository:
     assert len(vm.images) == 1
 
 
+@pytest.mark.parametrize(
+    ("running", "listed", "refused"),
+    [
+        ("17.9.1", "17.09.01.0.155356.1646904830", True),
+        ("17.09.01", "17.09.01.0.155356.1646904830", True),
+        ("17.09.01.0.155356", "17.9.1", True),
+        ("17.9.1", "17.09.01a.0.155356.1646904830", False),
+        ("17.9.1", "17.09.10.0.155356.1646904830", False),
+        ("20.9.3", "20.9.3.1", False),
+        ("20.9.3.1", "20.9.3", False),
+    ],
+)
+def test_short_form_of_a_version_protects_the_long_one(
+    vm: Simulator, repository: SoftwareRepository, running: str, listed: str, *, refused: bool
+) -> None:
+    vm.add_device("branch-1", version=running)
+    reason = read_usage(repository.session).reason(SoftwareImage(version=listed))
+    assert reason == ("is in use on branch-1" if refused else None)
+
+
 @pytest.mark.parametrize("kind", ["vedge", "controller", "vmanage"])
 @pytest.mark.parametrize(
     ("fault", "passes"), [("error_500", True), ("forbidden", False), ("data_null", True), ("short_body", True)]

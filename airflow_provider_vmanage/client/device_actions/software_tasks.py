@@ -23,7 +23,7 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.urls import build_path
-from airflow_provider_vmanage.client.versions import Comparable, comparable
+from airflow_provider_vmanage.client.versions import Comparable, comparable, may_be_same
 
 _PATH = "device/action/status"
 
@@ -56,7 +56,7 @@ class SoftwareTask:
     def reason(self, image: SoftwareImage) -> str | None:
         """Return why the task needs the image, or ``None`` if it does not."""
         known = (image.version, image.record_id, image.file_id, image.file_name, image.uploaded_name)
-        if not self.needs.isdisjoint(comparable(one) for one in known if one):
+        if any(may_be_same(comparable(one), need) for one in known if one for need in self.needs):
             return f"is needed by the task {self.name}"
         fits = not self.families.isdisjoint(image.platform_family) if image.platform_family else bool(self.families)
         if self.anything or fits:

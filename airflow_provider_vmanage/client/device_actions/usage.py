@@ -19,7 +19,7 @@ from airflow_provider_vmanage.client.errors import (
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
-from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable
+from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable, may_be_same
 
 #: age in seconds from which the usage is read again while images are deleted one after the other
 USAGE_MAX_AGE_S = 60.0
@@ -68,7 +68,7 @@ class Usage:
 
     def users_of(self, version: str) -> str | None:
         """Return the names of what runs, boots or may need the version, the first of many, or ``None``."""
-        names = self._users.get(comparable(version), ())
+        names = self._users_of(version)
         return _join_names(names) if names else None
 
     def _permanent(self, image: SoftwareImage) -> list[str]:
@@ -79,7 +79,7 @@ class Usage:
         is_elsewhere = image.is_repository_url or image.remote_server_ids or image.version_type not in (None, "vmanage")
         if not is_elsewhere and image.version in (None, UNKNOWN_VERSION):
             reasons.append("counts as in use, since its version is not known")
-        if names := self._users.get(comparable(image.version or ""), ()):
+        if names := self._users_of(image.version or ""):
             reasons.append(f"is in use on {_join_names(names)}")
         if names := self._possible_users(image):
             reasons.append(f"may be in use on {_join_names(names)}, where a version cannot be read")
@@ -92,16 +92,20 @@ class Usage:
     def _not_listed(self) -> str:
         return f"counts as in use, since the {self.unread} could not be listed ({self.problem})"
 
+    def _users_of(self, version: str) -> list[str]:
+        key = comparable(version)
+        return sorted({name for one, names in self._users.items() if may_be_same(one, key) for name in names})
+
     @cached_property
-    def _users(self) -> dict[Comparable, list[str]]:
-        """Return the names of what runs, boots or may need a version, sorted, by version."""
+    def _users(self) -> dict[Comparable, set[str]]:
+        """Return the names of what runs, boots or may need a version, by version."""
         users: dict[Comparable, set[str]] = {}
         if self.manager_version:
             users[comparable(self.manager_version)] = {"the manager itself"}
         for device in self.devices:
             for version in device.needed:
                 users.setdefault(comparable(version), set()).add(device.name)
-        return {version: sorted(names) for version, names in users.items()}
+        return users
 
     def _possible_users(self, image: SoftwareImage) -> list[str]:
         families = set(image.platform_family)
