@@ -131,6 +131,7 @@ class ConfirmedChanges:
         :param lost: the error that left the outcome open. If the manager asked to wait, that wait comes first.
         :raises VManageUnavailableError: the last list call failed, or the manager asked to wait for longer than the
             time that is left.
+        :raises VManageRejectedError: a list call was refused for good, or the last one with a 5xx.
         :raises VManageOutcomeUnknownError: ``lost``, if the manager asked to wait for longer than a minute.
         """
         self._wait_as_asked(lost)
@@ -141,7 +142,9 @@ class ConfirmedChanges:
             try:
                 if found := find():
                     return found
-            except (VManageUnavailableError, VManageProtocolError) as err:
+            except (VManageUnavailableError, VManageProtocolError, VManageRejectedError) as err:
+                if not err.retryable:
+                    raise
                 failure = err
             left, asked = deadline - self._clock(), _seconds_asked(failure)
             if left <= 0 or asked > left:

@@ -238,7 +238,7 @@ def test_proxys_504_costs_one_transfer(
     assert sum(recorded_sleeps) > 1.5
 
 
-@pytest.mark.parametrize("fault", ["data_null", "http_503"])
+@pytest.mark.parametrize("fault", ["data_null", "http_503", "error_500"])
 def test_list_that_keeps_failing_leaves_the_outcome_unknown(
     fault: str, vm: Simulator, upload: Callable[..., ImageUpload], repository: SoftwareRepository, after_login: Any
 ) -> None:

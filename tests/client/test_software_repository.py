@@ -389,7 +389,10 @@ def test_wait_lists_less_often_and_once_more_at_the_end(
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-@pytest.mark.parametrize("error", [VManageUnavailableError("unavailable"), VManageProtocolError("a page")])
+@pytest.mark.parametrize(
+    "error",
+    [VManageUnavailableError("unavailable"), VManageProtocolError("a page"), VManageRejectedError("busy", status=500)],
+)
 def test_wait_survives_a_busy_manager_unless_it_stays_busy(
     error: VManageError, repository: SoftwareRepository, recorded_sleeps: list[float]
 ) -> None:

@@ -210,7 +210,7 @@ ROWS: tuple[Row, ...] = (
     _row("retry   final   final   no      final   final   final   final   ok*     final",
          "final   final   final   final   ok      final   final   -a      differs",
          _RESPONSE, "`{error}` with 400", "error_4xx", says="Simulated failure"),
-    _row("retry   retry   retry   no      retry   retry   retry   retry   ok      retry",
+    _row("retry   retry   retry   no      retry   retry   retry   ok      ok      retry",
          "retry   final   retry   retry   ok      retry   retry   -a      differs",
          _RESPONSE, "`{error}` with 500", "error_500", says="Simulated failure"),
     _row("retry   final   final   no      final   final   final   final   ok*     final",

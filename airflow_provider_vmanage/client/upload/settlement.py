@@ -116,7 +116,9 @@ class Settlement:
         try:
             if image := self._listed.wait_for_processing(body.sent_on, lost=lost):
                 return self._own_change(image, body)
-        except (VManageUnavailableError, VManageProtocolError) as err:
+        except (VManageUnavailableError, VManageProtocolError, VManageRejectedError) as err:
+            if not err.retryable:
+                raise
             cause = err
         seconds = self._listed.processing_timeout
         text = f"is not listed {seconds:g} s after all bytes were sent (upload_read_timeout), and was not sent again"
