@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_vmanage.client.errors import (
     VManageError,
     VManageOutcomeUnknownError,
+    VManageProtocolError,
     VManageRejectedError,
     VManageUnavailableError,
 )
@@ -261,6 +262,26 @@ def test_page_as_response_sends_an_unlisted_body_again(
     assert after_login().count(PACKAGE) == 2
     assert len(vm.images) == 1
     assert recorded_sleeps == [1.0, 0.5]  # absent was believed only after the listing timeout
+
+
+def test_redirected_body_is_not_sent_again_in_this_try(
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any, recorded_sleeps: list[float]
+) -> None:
+    vm.faults.add("redirect", **ON_PACKAGE)
+    with pytest.raises(VManageProtocolError, match=r"redirects to .* correct host") as caught:
+        upload(NAME, listing_timeout=1.5).run()
+    assert caught.value.retryable
+    assert after_login().count(PACKAGE) == 1
+    assert recorded_sleeps == [1.0, 0.5]
+
+
+def test_redirect_in_the_middle_of_the_body_ends_the_try(
+    vm: Simulator, upload: Callable[..., ImageUpload], after_login: Any
+) -> None:
+    vm.faults.add("early_response", status=307)
+    with pytest.raises(VManageProtocolError, match="redirects to"):
+        upload(NAME, opener=Counted(LARGE), size=LARGE).run()
+    assert after_login() == [LIST, PACKAGE, LIST]
 
 
 @pytest.mark.parametrize("fault", ["reply_lost", "gateway_timeout_stored", "late_listing", "reset_during_upload"])

@@ -231,7 +231,7 @@ ROWS: tuple[Row, ...] = (
     _row("retry   retry   retry   no      retry   retry   retry   ok      -d      -d",
          "retry   retry   retry   retry   ok      retry   retry   retry   differs",
          _RESPONSE, "`data` has another type, once", "data_wrong_type", on_data=True),
-    _row("retry   retry   retry   no      retry   ok      retry   ok      -p      retry",
+    _row("retry   retry   retry   no      retry   retry   retry   ok      -p      retry",
          "retry   final   retry   retry   ok      retry   retry   final   differs",
          _RESPONSE, "a redirect to another site, once", "redirect"),
     _row("retry   retry   retry   no      retry   retry   retry   retry   -p      retry",

@@ -20,7 +20,7 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.upload.body import MultipartImage
 from airflow_provider_vmanage.client.upload.listed_file import ListedFile
-from airflow_provider_vmanage.client.upload.resume_note import UploadNotes
+from airflow_provider_vmanage.client.upload.resume_note import UploadNotes, note_response
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ class Settlement:
         """Find the image of a body whose response was lost, or was a page of an expired session.
 
         :raises VManageOutcomeUnknownError: all bytes were sent, no response came, and it is not listed in time.
+        :raises VManageProtocolError: the manager redirected it, as it would again; and it is not listed in time.
         :raises VManageConflictError: another upload created the image, and ``if_exists`` is not ``skip``.
         """
         log.warning("%s; %d of %d bytes were sent; reading the list", err, body.sent, len(body))
@@ -104,7 +105,12 @@ class Settlement:
             return Settled(self._wait_after_silence(err, body))
         attempt = Repeat(err, body, may_be_stored=body.complete and not is_refusal(err))
         image = self._listed.wait(self._listed.timeout if attempt.may_be_stored else 0, lost=err)
-        return self._settle(image, [*earlier, attempt], err) if image else attempt
+        if image:
+            return self._settle(image, [*earlier, attempt], err)
+        if _is_redirect(err):
+            note_response(self._notes)
+            raise err
+        return attempt
 
     def _wait_after_silence(self, lost: VManageError, body: MultipartImage) -> Change:
         """Return the change once the list shows the image: the manager has all bytes and may still work on them.
@@ -184,8 +190,13 @@ def _stored(attempts: Sequence[Repeat]) -> list[MultipartImage]:
 
 def _is_silence(err: VManageError) -> bool:
     """Return whether no response came, or none that can be read: it says nothing about the bytes that were sent."""
-    is_broken = isinstance(err, VManageProtocolError) and err.status is not None and err.status < 300
+    is_broken = isinstance(err, VManageProtocolError) and not _is_redirect(err)
     return is_broken or isinstance(err, VManageOutcomeUnknownError)
+
+
+def _is_redirect(err: VManageError) -> bool:
+    """Return whether the manager redirected the request; without a status, to an address that is malformed."""
+    return isinstance(err, VManageProtocolError) and (err.status is None or err.status >= 300)
 
 
 def _says_name_is_taken(err: VManageRejectedError) -> bool:
