@@ -18,7 +18,7 @@ from airflow_provider_vmanage.client.arguments import (
     require_text,
 )
 from airflow_provider_vmanage.client.changes import Change as Change
-from airflow_provider_vmanage.client.changes import ConfirmedChanges, delete_file
+from airflow_provider_vmanage.client.changes import ConfirmedChanges, delete_file, is_refusal
 from airflow_provider_vmanage.client.device_actions.usage import read_usage
 from airflow_provider_vmanage.client.download.image_stream import ImageStream
 from airflow_provider_vmanage.client.errors import (
@@ -234,7 +234,8 @@ class SoftwareRepository:
     def _add_again(self, deleted: Sequence[SoftwareImage], err: VManageError, name: str, url: str) -> str:
         """Add the old repository URLs again if the new one was not added; return the outcome."""
         urls = ", ".join(masked_url(old.url or "") for old in deleted)
-        if not isinstance(err, (VManageRejectedError, VManageUnavailableError)) or err.method == "GET":
+        is_refused = isinstance(err, (VManageRejectedError, VManageUnavailableError)) or is_refusal(err)
+        if not is_refused or err.method == "GET":
             return f"the old repository URL is deleted: {urls}"
         try:
             if self._find_url(name, url) is not None:  # refused, but added

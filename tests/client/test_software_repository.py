@@ -16,6 +16,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageOutcomeUnknownError,
     VManageProtocolError,
     VManageRejectedError,
+    VManageSessionExpiredError,
     VManageUnavailableError,
 )
 from airflow_provider_vmanage.client.models import SoftwareImage
@@ -243,6 +244,7 @@ def test_unreadable_record_is_logged_once_and_others_are_listed(
         ({"name": "error_500"}, VManageRejectedError),
         ({"name": "forbidden"}, VManageRejectedError),
         ({"name": "http_429", "retry_after": 300}, VManageUnavailableError),
+        ({"name": "expired_e", "times": 2}, VManageSessionExpiredError),
     ],
 )
 @pytest.mark.parametrize("release", BY_URL)
