@@ -99,7 +99,33 @@ def test_ill_device_that_somebody_upgraded_further_stays_there(world: World) -> 
     assert ("changepartition", OLD) not in sent(world, "edge-1")
 
 
-def test_device_that_falls_back_after_a_kill_is_not_sent_again(world: World) -> None:
+@pytest.mark.parametrize("ill", [False, True])
+def test_device_that_somebody_else_upgraded_is_not_taken_back(world: World, ill: bool) -> None:
+    world.edges(3)
+    plan = world.plan(wave_sizes=(1,), devices=["edge-1", "edge-2"])
+
+    def upgrade_by_hand() -> None:
+        move(world, "edge-2", NEW, OLD)
+        if ill:  # it loses its sessions to a device outside the upgrade
+            edge(world, "edge-3")["reachability"] = "unreachable"
+
+    at_first(world, plan, "end_wave", upgrade_by_hand)
+    outcome = world.upgrade(plan, max_failures=1, rollback=True)
+    assert actions_of(outcome) == {"edge-1": "upgraded", "edge-2": "failed" if ill else "unchanged"}
+    assert sent(world, "edge-2") == []
+
+
+def test_found_device_that_falls_back_is_upgraded_by_us(world: World) -> None:
+    world.edges(2)
+    plan = world.plan(wave_sizes=(1,))
+    move(world, "edge-2", NEW, OLD)
+    at_first(world, plan, "settle", lambda: move(world, "edge-2", OLD, NEW))
+    outcome = world.upgrade(plan)
+    assert actions_of(outcome) == {"edge-1": "upgraded", "edge-2": "upgraded"}
+    assert [action for action, _ in sent(world, "edge-2")] == ["changepartition", "defaultpartition"]
+
+
+def test_device_that_fell_back_is_not_sent_again(world: World) -> None:
     """The note of the default has replaced the one of the activation by then."""
     world.edges(2)
     plan, notes = world.plan(wave_sizes=(2,)), Notes()

@@ -14,7 +14,7 @@ from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.client.upgrade.fleet_health import inventories_for, read_health
-from airflow_provider_vmanage.client.upgrade.freshness import fallen_back, moved_elsewhere
+from airflow_provider_vmanage.client.upgrade.freshness import fallen_back, moved_elsewhere, runs
 from airflow_provider_vmanage.client.upgrade.opening import read_devices
 from airflow_provider_vmanage.client.upgrade.planned import PlannedRow, PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
@@ -88,8 +88,14 @@ class WaveSteps:
     def activate(self, state: UpgradeState) -> UpgradeState:
         """Activate; a device that runs the version is left as it is."""
         if state.action is None:
-            state = self._leave_out(state, self._list(state))
-            moving = [row for row in self.open(state) if row.device_id not in state.found and not state.of(row).moved]
+            devices = self._list(state)
+            state = self._leave_out(state, devices)
+            # One that somebody else has brought to the version meanwhile is not moved by this upgrade.
+            moving = [
+                row
+                for row in self.open(state)
+                if not runs(devices.get(row.device_id), row.version) or self._was_adopted(state, row)
+            ]
             state = state.set_all({row.device_id: replace(state.of(row), moved=True) for row in moving})
             self._keep(state)  # before anything is sent: the next try knows whose reboot it was
         state, works = self._act(state, "activate", _ACTIVATE, self.open(state), {})
@@ -141,9 +147,7 @@ class WaveSteps:
             if verdict.is_good:
                 continue
             log.warning("%s: %s", row.device, verdict.reason)
-            # One that was found on the version, and whose move no state explains, is left to a person.
-            adopted = row.device_id in state.under_way and row.device_id not in state.found
-            if self._policy.rollback and (state.of(row).moved or adopted):
+            if self._policy.rollback and (state.of(row).moved or self._was_adopted(state, row)):
                 state = state.set(row, ill=verdict.reason)
             else:
                 state = state.end([row], "failed", verdict.reason)
@@ -239,6 +243,11 @@ class WaveSteps:
                 word = "skipped" if self._policy.skip_blocked else "failed"
                 state = state.end([row], word, f"not begun: {work.reason}")
         return state
+
+    @staticmethod
+    def _was_adopted(state: UpgradeState, row: PlannedRow) -> bool:
+        """Return whether an earlier try has moved a device; a move that nothing explains is left to a person."""
+        return row.device_id in state.under_way and row.device_id not in state.found
 
     def _list(self, state: UpgradeState) -> Mapping[str | None, Device]:
         """Return the devices as they are now, by id, where some of the wave have not ended."""
