@@ -54,12 +54,10 @@ class DeviceVersionSensor(DeviceSensor):
         from airflow_provider_vmanage.client.arguments import check_choice
         from airflow_provider_vmanage.client.device_actions.selection import parse_versions
         from airflow_provider_vmanage.client.device_actions.version_state import STATES, has_version
-        from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 
         with fail_without_retry():
             check_choice(self.state, STATES, "state")
-            upgrade = SoftwareUpgrade(self.hook.get_conn())
-            self._wanted = upgrade.select(self.devices, parse_versions(self.version))
+            self._wanted = self.hook.software_upgrade().select(self.devices, parse_versions(self.version))
         missing = [one for one in self._wanted if not has_version(one.device, one.versions[0], self.state)]
         if missing:
             self.log.info("Not yet on %d of %d devices: %s", len(missing), len(self._wanted), missing[0].device.name)
