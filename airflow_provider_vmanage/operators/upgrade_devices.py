@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import conf
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 #: all health checks; a name that DAG files may import
 DEFAULT_CHECKS = ("reachable", "control", "omp", "bfd", "colour", "state", "certificate", "config")
-
-#: seconds beyond the deadline after which Airflow itself ends a deferral whose trigger is lost
-_SAFETY_NET_S = 300.0
 
 #: of the table that is logged at the end
 _COLUMNS = ("device", "wave", "action", "from_version", "running", "default", "reason")
@@ -289,10 +286,12 @@ class UpgradeDevicesOperator(VManageOperator):
         return self._end(context, run, state)
 
     def _defer(self, run: UpgradeRun, steps: FleetUpgrade, state: UpgradeState) -> NoReturn:
+        from airflow_provider_vmanage.waiting.deferral import deferral_timeout
+
         deadline = state.until or time.time() + self.timeout
-        net = timedelta(seconds=max(0.0, deadline - time.time()) + 3 * self.stable_for + _SAFETY_NET_S)
+        timeout = deferral_timeout(deadline + 3 * self.stable_for)
         trigger = self._trigger_for(steps, state, deadline, payload={"state": run.packed(state)})
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=net)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
 
     def _trigger_for(
         self, steps: FleetUpgrade, state: UpgradeState, deadline: float, payload: dict[str, Any]
