@@ -14,8 +14,9 @@ from airflow_provider_vmanage.operators.desired_state import (
 )
 from airflow_provider_vmanage.operators.image_download import DownloadImageOperator
 from airflow_provider_vmanage.operators.remote_servers import AddRemoteImageOperator, RemoteServerOperator
-from airflow_provider_vmanage.operators.vmanage import FieldsWithPaths, VManageOperator
+from airflow_provider_vmanage.operators.vmanage import VManageOperator
 from airflow_provider_vmanage.reports.text_table import count_of
+from airflow_provider_vmanage.template_fields import FieldsWithPaths
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath

@@ -13,8 +13,9 @@ from airflow_provider_vmanage.masking import MaskedURL
 from airflow_provider_vmanage.operators.device_action import DeviceActionOperator, Devices
 from airflow_provider_vmanage.operators.upgrade_devices import UpgradeDevicesOperator
 from airflow_provider_vmanage.operators.upgrade_plan import PlanUpgradeOperator
-from airflow_provider_vmanage.operators.vmanage import FieldsWithPaths, VManageOperator
+from airflow_provider_vmanage.operators.vmanage import VManageOperator
 from airflow_provider_vmanage.reports.text_table import count_of
+from airflow_provider_vmanage.template_fields import FieldsWithPaths
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath

@@ -15,7 +15,8 @@ from airflow_provider_vmanage.exceptions import failure_of
 from airflow_provider_vmanage.links import SoftwareUpgradeLink
 from airflow_provider_vmanage.masking import MaskedURL
 from airflow_provider_vmanage.operators.killed_task import leave_tasks
-from airflow_provider_vmanage.operators.vmanage import FieldsWithPaths, VManageOperator
+from airflow_provider_vmanage.operators.vmanage import VManageOperator
+from airflow_provider_vmanage.template_fields import FieldsWithPaths
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
