@@ -32,6 +32,9 @@ T = TypeVar("T")
 #: seconds within which the list must show a change
 CONFIRM_TIMEOUT_S = 60.0
 
+#: the same after a page in place of the response: as a rule from an expired session, so that nothing was changed
+_AFTER_PAGE_S = 5.0
+
 #: seconds between two list calls: the first pause, and the longest
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 10.0
@@ -101,7 +104,7 @@ class ConfirmedChanges:
         """Send a change and return what the list then shows of it.
 
         A page in place of the response could mean an expired session, and leaves open whether the change was made.
-        The list decides, and only a change that it does not show within a minute is sent again, once.
+        The list decides, and only a change that it does not show within 5 s is sent again, once.
 
         :param find: lists, and returns a truthy result once the change is made.
         :param pending: what is the case until then, for the error.
@@ -114,7 +117,7 @@ class ConfirmedChanges:
         if lost is not None and not verifiable:
             raise lost
         if isinstance(lost, VManageSessionExpiredError) and lost.repeat:
-            if found := self.wait_for(find, CONFIRM_TIMEOUT_S):
+            if found := self.wait_for(find, _AFTER_PAGE_S):
                 return found
             fields, lost = self._send(method, path, json, repeat_after_page=False)
         if found := self.wait_for(find, CONFIRM_TIMEOUT_S, lost=lost):

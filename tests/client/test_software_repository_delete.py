@@ -341,7 +341,7 @@ def test_page_in_place_of_a_response_is_settled_by_listing(
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
-def test_deletion_is_repeated_only_after_a_minute_of_lists(
+def test_deletion_is_repeated_only_after_seconds_of_lists(
     vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], recorded_sleeps: list[float]
 ) -> None:
     image = vm.add_image("a.bin", version="20.1")
@@ -351,8 +351,8 @@ def test_deletion_is_repeated_only_after_a_minute_of_lists(
     sent = [one for one in after_login() if "device" in one]
     deletions = [at for at, one in enumerate(sent) if one == delete(image.version_id)]
     assert len(deletions) == 2
-    assert deletions[1] - deletions[0] > 5
-    assert sum(recorded_sleeps) == 60
+    assert deletions[1] - deletions[0] > 2
+    assert sum(recorded_sleeps) == 5
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
