@@ -150,7 +150,7 @@ def compare(
         device, and the counters name no peers: losses up to that are ``cannot tell``.
     """
     if after is None:
-        return [Finding("reachable", WORSE if before else SO_BEFORE, _shown(before and before.reachable), "not listed")]
+        return [Finding("reachable", WORSE, _shown(before and before.reachable), "not listed")]
     before = before or DeviceHealth()
     if after.reachable is False:  # the store keeps the last values of a device that is out of reach
         return [_reachable(before, after)] if "reachable" in checks else []
