@@ -4,7 +4,8 @@ There are no thresholds: expected counts are only known from before, so health i
 the responses (live captures of releases 18.3 to 20.18):
 
 * an unreachable edge still says ``status: normal`` and ``state: green``, so reachability comes first;
-* ``--`` is a value, an absent field is another, and neither is 0;
+* ``--`` is a value, an absent field is another, and neither is 0; whether a reachable edge that had sessions can show
+  ``--`` and be well is not documented, so that counts as a loss;
 * numbers are text in one response and integers in another;
 * release 20.12 counts no OMP peers and BFD sessions of an edge in ``/device/counters``, but in ``/device``;
 * the boot time wobbles by a minute without a reboot.
@@ -23,13 +24,16 @@ CHECKS = ("reachable", "control", "omp", "bfd", "colour", "state", "certificate"
 
 OK, SO_BEFORE, WORSE, UNKNOWN = "ok", "was so before", "worse", "cannot tell"
 
+#: for ``--`` in place of a number of sessions
+DASHES = -1
+
 #: seconds by which the boot time has to move for a reboot
 REBOOT_SHIFT_S = 300
 
 
 @dataclass(frozen=True)
 class DeviceHealth:
-    """What the manager's store says of one device; ``None`` is a value that it does not show.
+    """What the manager's store says of one device; ``None`` is a value that it does not show, ``DASHES`` is ``--``.
 
     :param reachable: ``reachability`` is ``reachable``, and a manager is connected where the field is there.
     :param control: control connections to controllers.
@@ -58,7 +62,7 @@ class DeviceHealth:
 
     def as_json(self) -> dict[str, Any]:
         """Return the values that are known, as plain JSON types."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name, value in asdict(self).items() if value not in (None, DASHES)}
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def parse_health(
     colours: dict[str, dict[str, int | None]] = {}
     for row in tlocs:
         if row.get("color") and "bfdSessionsUp" in row:
-            colours.setdefault(str(row.get("system-ip")), {})[str(row["color"])] = _number(row.get("bfdSessionsUp"))
+            colours.setdefault(str(row.get("system-ip")), {})[str(row["color"])] = _sessions(row["bfdSessionsUp"])
     return {
         ip: _health({"configStatusMessage": configs.get(ip), **row}, counted.get(ip, {}), colours.get(ip))
         for row in devices
@@ -178,11 +182,11 @@ def _health(
 ) -> DeviceHealth:
     return DeviceHealth(
         reachable=_is_reachable(row),
-        control=_number(counters.get("number-vsmart-control-connections")),
+        control=_sessions(counters.get("number-vsmart-control-connections")),
         control_expected=_number(counters.get("expectedControlConnections")),
-        omp_up=_number(counters.get("ompPeersUp", row.get("ompPeers"))),
+        omp_up=_sessions(counters.get("ompPeersUp", row.get("ompPeers"))),
         omp_down=_number(counters.get("ompPeersDown")),
-        bfd_up=_number(counters.get("bfdSessionsUp", row.get("bfdSessionsUp"))),
+        bfd_up=_sessions(counters.get("bfdSessionsUp", row.get("bfdSessionsUp"))),
         colours=colours,
         state=_words(row.get("state")),
         certificate=_words(row.get("certificate-validity")),
@@ -209,10 +213,10 @@ def _reachable(before: DeviceHealth, after: DeviceHealth) -> Finding:
 
 
 def _control(before: DeviceHealth, after: DeviceHealth) -> list[Finding]:
-    if before.control is None and after.control is None:
+    if before.control in (None, DASHES) and after.control in (None, DASHES):
         return []
     shown = [f"{_shown(one.control)} of {_shown(one.control_expected)}" for one in (before, after)]
-    if before.control is None or after.control is None:
+    if before.control is None or before.control == DASHES or after.control is None:
         return [Finding("control", UNKNOWN, *shown)]
     expected = after.control_expected if after.control_expected is not None else before.control
     unmet = WORSE if after.control < min(before.control, expected) else SO_BEFORE
@@ -220,14 +224,14 @@ def _control(before: DeviceHealth, after: DeviceHealth) -> list[Finding]:
 
 
 def _count(check: str, before: int | None, after: int | None, *, slack: int = 0) -> list[Finding]:
-    if before is None and after is None:
+    if before in (None, DASHES) and after in (None, DASHES):
         return []
-    if before is None or after is None:
+    if before is None or before == DASHES or after is None:
         verdict = UNKNOWN
-    elif after >= before:
-        verdict = OK if after or not before else SO_BEFORE
+    elif max(after, 0) >= before:
+        verdict = OK
     else:
-        verdict = UNKNOWN if before - after <= slack else WORSE
+        verdict = UNKNOWN if before - max(after, 0) <= slack else WORSE
     return [Finding(check, verdict, _shown(before), _shown(after))]
 
 
@@ -253,6 +257,10 @@ def _text(check: str, before: str | None, after: str | None, good: str) -> list[
     return [Finding(check, verdict, _shown(before), _shown(after))]
 
 
+def _sessions(value: Any) -> int | None:
+    return DASHES if value == "--" else _number(value)
+
+
 def _number(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -267,7 +275,7 @@ def _words(value: Any) -> str | None:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "unknown" if value is None else str(value)
+    return {None: "unknown", DASHES: "--"}.get(value, str(value))
 
 
 _CHECKS: dict[str, Callable[[DeviceHealth, DeviceHealth, int], list[Finding]]] = {

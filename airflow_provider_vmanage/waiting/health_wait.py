@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.errors import VManageError, VManageProtocolError
 from airflow_provider_vmanage.client.health import Finding, FleetHealth
 from airflow_provider_vmanage.client.upgrade.fleet_health import read_health
 from airflow_provider_vmanage.client.upgrade.settling import HealthVerdict, Settling
@@ -50,10 +50,13 @@ class HealthWait(Wait):
         super().take(result)
         self._has_gap = isinstance(result, VManageError)
 
-    def _judge(self, fleet: FleetHealth) -> dict[str, Any] | None:
+    def _judge(self, fleet: FleetHealth) -> dict[str, Any] | VManageError | None:
         if self._has_gap:
             self._settling.watch_again(time.time())
-        verdicts = self._settling.take(fleet, time.time())
+        try:
+            verdicts = self._settling.take(fleet, time.time())
+        except VManageProtocolError as err:  # no reading
+            return err
         return None if verdicts is None else {key: _as_json(one) for key, one in verdicts.items()}
 
     def event_of(self, result: dict[str, Any] | None) -> Event | None:

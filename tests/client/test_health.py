@@ -90,10 +90,25 @@ def test_device_that_is_missing_from_the_list_is_worse() -> None:
     assert verdicts(health(), None) == verdicts(None, None) == {"reachable": "worse"}
 
 
-@pytest.mark.parametrize("value", ["--", None, "", "n/a", True])
-def test_dashes_and_absent_fields_are_not_zero(value: Any) -> None:
+@pytest.mark.parametrize("value", [None, "", "n/a", True])
+def test_absent_and_unreadable_fields_are_not_zero(value: Any) -> None:
     found = verdicts(health(), health(counted=counters(ompPeersUp=value)))
     assert found["omp"] == "cannot tell"
+
+
+def test_dashes_after_a_number_are_worse() -> None:
+    lost = dict.fromkeys(("number-vsmart-control-connections", "ompPeersUp", "bfdSessionsUp"), "--")
+    dashed = health(counted=counters(**lost), rows=tlocs(lte=3, mpls="--"))
+    found = compare(health(), dashed)
+    assert [str(one) for one in found if one.verdict == "worse"] == [
+        "control worse: 2 of 2 before, -- of 2 now",
+        "omp worse: 1 before, -- now",
+        "bfd worse: 6 before, -- now",
+        "colour worse: mpls 3 before, mpls -- now",
+    ]
+    assert {one.verdict for one in compare(dashed, health()) if one.before.endswith("--")} == {"cannot tell"}
+    assert set(verdicts(dashed, dashed)) == {"reachable", "colour", "state", "certificate"}
+    assert not dashed.as_json().keys() & {"control", "omp_up", "bfd_up"}
 
 
 def test_device_without_omp_or_bfd_is_not_judged_by_it() -> None:

@@ -30,6 +30,26 @@ def test_list_without_any_device_is_no_health(world: World) -> None:
         read_health(world.connect())
 
 
+EMPTY = {"status": 200, "body": '{"data": []}', "content_type": "application/json"}
+
+
+@pytest.mark.parametrize("path", ["counters", "tloc"])
+@pytest.mark.parametrize("begins", ["before the first wave", "in the first wave"])
+def test_list_that_had_rows_and_is_empty_is_no_news(world: World, path: str, begins: str) -> None:
+    world.edges(2)
+    plan = world.plan()
+
+    def keep(_: str) -> None:
+        world.vm.faults.add("status", path=f"{DEVICE}/{path}", times=1000, **EMPTY)
+
+    if begins == "before the first wave":
+        keep("")
+    world.keep = keep  # type: ignore[method-assign]
+    with pytest.raises(VManageProtocolError, match=rf"lists nothing where it has listed .*device/{path}\]"):
+        world.upgrade(plan, poll_interval=900.0)
+    assert not [key for key in world.posts() if key[0] == "defaultpartition"]
+
+
 def test_refused_list_of_devices_fails_no_device(world: World) -> None:
     world.edges(2)
     plan = world.plan()

@@ -74,3 +74,20 @@ def test_trigger_that_reads_late_gives_devices_time(error: VManageUnavailableErr
         return (verdicts_of({"waits": [wait.outcome.result()]}) or {})["one"]
 
     assert asyncio.run(verdict()).is_good == is_healthy
+
+
+def test_trigger_takes_an_empty_list_for_no_reading() -> None:
+    good = DeviceHealth(reachable=True, control=2)
+
+    async def seen() -> Any:
+        settling = Settling(
+            {"one": IP}, {"one": good}, failed={}, checks=CHECKS, stable_for=STABLE_S, deadline=time.time() + 9.0
+        )
+        wait = HealthWait(settling, Pace(30.0), Patience(time.time() + 30))
+        assert wait.prepare
+        wait.take(wait.prepare(FleetHealth({IP: replace(good, control=None)})))
+        assert not wait.outcome.done()
+        assert "lists nothing" in wait.last_state
+        return settling.good_since
+
+    assert asyncio.run(seen()) == {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.client.device_actions.starting_manager import page_means_unavailable
 from airflow_provider_vmanage.client.errors import VManageProtocolError, VManageRejectedError
-from airflow_provider_vmanage.client.health import FleetHealth, parse_health
+from airflow_provider_vmanage.client.health import DeviceHealth, FleetHealth, parse_health
 
 if TYPE_CHECKING:
     from airflow_provider_vmanage.client.session import ManagerSession
@@ -34,6 +34,20 @@ def read_health(session: ManagerSession, inventories: Sequence[str] = ()) -> Fle
     inventory = [row for rows, _ in read[3:] for row in rows]
     problems = tuple(problem for _, problem in read if problem)
     return FleetHealth(parse_health(devices, counters, tlocs, inventory), problems, is_listed=not refused)
+
+
+def refuse_emptied(fleet: FleetHealth, devices: Iterable[tuple[DeviceHealth | None, DeviceHealth | None]]) -> None:
+    """Raise if a list has no rows any more: that is no reading, and says nothing about the devices.
+
+    :param devices: baseline and health now, of each.
+    :raises VManageProtocolError: no device has a row, although a reachable one had, and the list was not refused.
+    """
+    known = [(before, after) for before, after in devices if before and after and after.reachable]
+    for path, field in (("device/counters", "control"), ("device/tloc", "colours")):
+        has_rows = any(getattr(one, field) is not None for one in fleet.devices.values())
+        is_refused = any(one.startswith(f"{path}: ") for one in fleet.problems)
+        if not has_rows and not is_refused and any(getattr(before, field) is not None for before, _ in known):
+            raise VManageProtocolError("The manager lists nothing where it has listed devices before", path=path)
 
 
 def inventories_for(roles: Iterable[str | None], checks: Sequence[str]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from airflow_provider_vmanage.client.health import DeviceHealth
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.upgrade.fleet_health import inventories_for, read_health
+from airflow_provider_vmanage.client.upgrade.fleet_health import inventories_for, read_health, refuse_emptied
 from airflow_provider_vmanage.client.upgrade.freshness import fallen_back, refuse_stale, runs
 from airflow_provider_vmanage.client.upgrade.planned import CONTROLLERS, PlannedRow, PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
@@ -176,6 +176,7 @@ def _baseline(
     if state.baseline:
         return dict(state.baseline), ()
     now = read_health(session, inventories_for((row.role for row in plan.rows), checks))
+    refuse_emptied(now, [(plan.baseline.get(row.device_id), now.of(row.system_ip)) for row in plan.rows])
     baseline = dict(plan.baseline)
     for row in plan.rows:
         device = devices.get(row.device_id)

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_vmanage.client.device_actions.compressed import compress_json, expand_json
 from airflow_provider_vmanage.client.health import OK, WORSE, DeviceHealth, Finding, FleetHealth, compare, worst
+from airflow_provider_vmanage.client.upgrade.fleet_health import refuse_emptied
 
 #: checks that depend on other devices: judged once every device of the wave is back, or has had its time
 _PEER_CHECKS = ("bfd", "colour")
@@ -109,7 +110,9 @@ class Settling:
 
         :param fleet: health of all devices.
         :param now: time of the reading.
+        :raises VManageProtocolError: as :func:`refuse_emptied`.
         """
+        refuse_emptied(fleet, [(self._baseline.get(one), fleet.of(ip)) for one, ip in self._addresses.items()])
         is_over = now >= self._deadline
         peer_checks = [one for one in self._checks if one in _PEER_CHECKS]
         own_checks = [one for one in self._checks if one not in _PEER_CHECKS]
@@ -173,7 +176,7 @@ def lost_transports(
     :param more_than: only those count that had more sessions.
     """
     colours = (before and before.colours) or {}
-    up = [colour for colour, count in colours.items() if count and count > more_than]
+    up = [colour for colour, count in colours.items() if (count or 0) > more_than]
     if is_lost or after is None or not after.reachable:
         return len(up) if colours else 1
-    return sum(not (after.colours or {}).get(colour) for colour in up) if after.colours is not None else 0
+    return sum((after.colours.get(colour) or 0) < 1 for colour in up) if after.colours is not None else 0
