@@ -63,13 +63,16 @@ def spellings(name: str) -> tuple[str, ...]:
 def is_selected(image: SoftwareImage, field: str, value: str) -> bool:
     """Return whether the image has exactly this value, or may have it; a record's id selects each of its files.
 
+    A file name counts in each of its :func:`spellings`, as for an upload.
+
     :param field: ``version_id``, ``version`` or ``file_name``.
     """
     if field == "version_id":
         return image.has_id(value)
     if field == "version":
         return matches(image, version=value)
-    return matches(image, file_names=(value,)) or (image.names_unsure and value in image.record_files)
+    names = spellings(value)
+    return matches(image, file_names=names) or (image.names_unsure and not set(names).isdisjoint(image.record_files))
 
 
 def make_placeholder(field: str, value: str) -> SoftwareImage:

@@ -99,8 +99,7 @@ class SoftwareRepository:
         :raises VManageError: as any read.
         """
         wanted = AwaitedImage(version, file_name).checked()
-        names = None if wanted.file_name is None else (wanted.file_name,)
-        return [image for image in self.list_images() if matches(image, version=wanted.version, file_names=names)]
+        return [image for image in self.list_images() if wanted.fits(image)]
 
     def find_stored(self, file_name: str) -> SoftwareImage:
         """Return the image of that name whose file the manager itself stores; one call.

@@ -107,6 +107,16 @@ def test_uploaded_name_of_a_file_selects_it_too(vm: Simulator, repository: Softw
     assert repository.list_images() == []
 
 
+def test_name_with_a_quote_selects_either_spelling(vm: Simulator, repository: SoftwareRepository) -> None:
+    vm.add_image("a%22-1.1.1.bin")
+    assert repository.find_stored('a"-1.1.1.bin').file_name == "a%22-1.1.1.bin"
+    assert repository.delete_image(file_name='a"-1.1.1.bin').action == "deleted"
+    for name in ("a%22-1.1.1.bin", 'a"-1.1.1.bin'):
+        vm.add_image(name)
+    with pytest.raises(VManageAmbiguousError, match="matches 2 images"):
+        repository.delete_image(file_name='a"-1.1.1.bin')
+
+
 def test_repository_url_is_deleted_by_its_name(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("", version="20.12", url="https://images.example.com/")
     change = repository.delete_image(version="20.12")
