@@ -102,6 +102,13 @@ def test_session_that_dies_twice_in_one_call_is_an_error(
     assert vm.counters.logouts == 0
 
 
+def test_relative_redirect_to_the_welcome_page_is_a_dead_session(vm: Simulator, connect: Connect) -> None:
+    session = connect(vm)
+    vm.faults.add("redirect", location="welcome.html?nocache=1", path=SOFTWARE)
+    assert list_images(session) == []
+    assert vm.counters.logins == 2
+
+
 def test_each_call_has_a_renewal_of_its_own(vm: Simulator, connect: Connect) -> None:
     session = connect(vm)
     for _ in range(3):

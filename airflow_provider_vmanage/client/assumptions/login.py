@@ -255,7 +255,7 @@ def responses_have_a_date(seen: Seen) -> str | None:
 def logout_leads_to_the_welcome_page(seen: Seen) -> str | None:
     """Logout redirects to /welcome.html; by POST from release 20.12 on, by GET before."""
     found = seen.response("logout")
-    is_welcome = "/welcome.html" in found.headers.get("location", "")
+    is_welcome = "welcome.html" in found.headers.get("location", "")
     return None if found.status in (301, 302, 303, 307) and is_welcome else found.kind
 
 
@@ -263,7 +263,7 @@ def shape_of_end(found: Observed) -> str | None:
     """Return the name of the way in which a manager shows that a session has ended, or ``None``."""
     if found.status == 401:
         return "401"
-    if found.status is not None and 300 <= found.status < 400 and "/welcome.html" in found.headers.get("location", ""):
+    if found.status is not None and 300 <= found.status < 400 and "welcome.html" in found.headers.get("location", ""):
         return "redirect"
     if found.status == 200 and found.is_page:
         return "page with a cookie" if found.cookies else "page"

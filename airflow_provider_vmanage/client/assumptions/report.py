@@ -93,7 +93,7 @@ def _response(found: Observed, redactor: Redactor) -> dict[str, Any]:
         "kind": found.kind,
         "content_type": content_type if is_known_type else f"x{redactor.digest(content_type)}",
         "cookies": [_cookie(one, redactor) for one in found.cookies],
-        "location": "/welcome.html" if "/welcome.html" in found.headers.get("location", "") else None,
+        "location": "/welcome.html" if "welcome.html" in found.headers.get("location", "") else None,
         "characters": len(found.text),
         "seconds": round(found.seconds, 2),
         **_body(found, redactor),

@@ -161,7 +161,7 @@ def raise_if_session_dead(call: Call, response: requests.Response) -> None:
     status, body = response.status_code, response.text.lstrip()
     if status == 401:
         raise SessionDead("401", status)
-    if 300 <= status < 400 and "/welcome.html" in str(response.headers.get("Location", "")):
+    if 300 <= status < 400 and "welcome.html" in str(response.headers.get("Location", "")):
         raise SessionDead("redirect to the welcome page", status)
     if status == 200 and call.path.startswith(API_ROOT) and body.startswith("<"):
         raise SessionDead("login page instead of data", status, by_page=True)
