@@ -265,7 +265,7 @@ def _remote_server_ids(record: Mapping[str, Any]) -> tuple[str, ...]:
     if isinstance(servers, str):
         try:
             servers = json.loads(servers)
-        except ValueError:
+        except (ValueError, RecursionError):
             servers = None
     rows = servers if isinstance(servers, list) else []
     ids = [record.get("remoteServerId"), *(row.get("remoteServerId") for row in rows if isinstance(row, dict))]

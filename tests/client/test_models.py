@@ -78,6 +78,20 @@ def test_type_and_server_decide_where_a_file_is(
     )
 
 
+@pytest.mark.parametrize(
+    ("servers", "ids"),
+    [
+        ('[{"remoteServerId": "2"}, {"remoteServerId": "1"}, 7]', ("1", "2")),
+        ([{"remoteServerId": 2}], ("1", "2")),
+        ("no JSON [", ("1",)),
+        ("[" * 100_000, ("1",)),
+    ],
+)
+def test_remote_servers_come_from_both_fields(servers: Any, ids: tuple[str, ...]) -> None:
+    image = one(availableFiles="a.bin", remoteServerId="1", remoteServers=servers)
+    assert sorted(image.remote_server_ids) == sorted(ids)
+
+
 def test_unreadable_record_is_kept_raw_and_affects_no_other() -> None:
     odd = {"versionName": {"major": 20}, "versionId": "id-1", "availableFiles": "a.bin"}
     unreadable, image = parse_images([odd, {"versionName": "20.12", "availableFiles": "b.bin"}])
