@@ -138,6 +138,25 @@ def test_too_many_failed_installations_reboot_nothing(world: World) -> None:
     assert world.running() == {OLD: 4}
 
 
+def test_nothing_reboots_after_the_window(world: World) -> None:
+    """The installations take longer than the window: a new one stays installed, one that was there is skipped."""
+    world.edges(3)
+    next(one for one in world.vm.devices if one["host-name"] == "edge-2")["availableVersions"] = [NEW]
+    outcome = world.upgrade(world.plan(wave_sizes=(2, 1)), window=2, wave_minutes=1)
+    assert actions_of(outcome) == {"edge-1": "installed", "edge-2": "skipped", "edge-3": "skipped"}
+    assert reason_of(outcome, "edge-1") == "installed, not activated: the window is over"
+    assert outcome.state.stopped_because == "window"
+    assert {action for action, _, _ in world.posts()} == {"install"}
+
+
+def test_wave_whose_activation_was_sent_is_finished(world: World) -> None:
+    world.edges(2)
+    end = world.clock() + 7 * 60
+    outcome = world.upgrade(world.plan(wave_sizes=(1,)), not_after=end, wave_minutes=5)
+    assert actions_of(outcome) == {"edge-1": "upgraded", "edge-2": "skipped"}
+    assert world.clock() > end
+
+
 @pytest.mark.parametrize(
     ("window", "wave_minutes", "pause", "begun"), [(1000, None, 0, 4), (170, 50, 7200, 1), (105, None, 0, 0)]
 )

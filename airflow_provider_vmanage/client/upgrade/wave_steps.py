@@ -14,12 +14,13 @@ from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.client.upgrade.fleet_health import inventories_for, read_health
-from airflow_provider_vmanage.client.upgrade.freshness import fallen_back, moved_elsewhere, runs
+from airflow_provider_vmanage.client.upgrade.freshness import runs
 from airflow_provider_vmanage.client.upgrade.opening import read_devices
 from airflow_provider_vmanage.client.upgrade.planned import PlannedRow, PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
 from airflow_provider_vmanage.client.upgrade.progress import FAILURES, UpgradeState
 from airflow_provider_vmanage.client.upgrade.settling import HealthVerdict, Settling
+from airflow_provider_vmanage.client.upgrade.wave_checks import WaveChecks
 
 log = logging.getLogger(__name__)
 
@@ -55,41 +56,33 @@ class WaveSteps:
         self._policy = policy
         self._keep = keep
         self._clock = clock
+        self._checks = WaveChecks(plan, policy, clock=clock)
         self._rows = {row.device_id: row for row in plan.rows}
 
     def open(self, state: UpgradeState) -> list[PlannedRow]:
         """Return the devices of the wave that have not ended, and are not on their way back."""
-        return [row for row in self._plan.waves[state.wave] if state.is_open(row)]
+        return self._checks.open(state)
 
     def going_back(self, state: UpgradeState) -> list[PlannedRow]:
         """Return the devices of the wave that are to run their earlier version again."""
-        wave = self._plan.waves[state.wave]
-        return [row for row in wave if state.of(row).ill is not None and state.of(row).action == "pending"]
+        return self._checks.going_back(state)
 
     def install(self, state: UpgradeState) -> UpgradeState:
-        """Install where the version is missing; too many failures end the upgrade before anything reboots."""
+        """Install where the version is missing."""
         if state.action is None:
-            state = self._leave_out(state, self._list(state))
+            state = self._checks.leave_out(state, self._list(state))
         state, works = self._act(state, "install", _INSTALL, self.open(state), {})
         if works is None:
             return state
         state = self._take_failures(state, works, "the installation failed")
-        if not self._policy.is_exceeded(state.failures, len(self._plan.rows)):
-            return state.go("activate")
-        log.warning("More devices have failed than max_failures allows: nothing is activated any more")
-        reason = "installed, not activated: too many devices have failed"
-        by_id = {work.target.device_id: work for work in works}
-        for row in self.open(state):
-            work = by_id.get(row.device_id)
-            if work is not None and row.device_id not in (*state.under_way, *state.found):
-                state = state.end([row], "installed" if work.action == "installed" else "skipped", reason)
-        return replace(state, stopped_because="failures").go("activate")
+        devices = {work.target.device_id: work.device for work in works}
+        return self._checks.stop_before_reboot(state, devices).go("activate")
 
     def activate(self, state: UpgradeState) -> UpgradeState:
-        """Activate; a device that runs the version is left as it is."""
+        """Activate, unless nothing may reboot any more; a device that runs the version is left as it is."""
         if state.action is None:
             devices = self._list(state)
-            state = self._leave_out(state, devices)
+            state = self._checks.stop_before_reboot(self._checks.leave_out(state, devices), devices)
             # One that somebody else has brought to the version meanwhile is not moved by this upgrade.
             moving = [
                 row
@@ -156,7 +149,7 @@ class WaveSteps:
     def set_default(self, state: UpgradeState) -> UpgradeState:
         """Confirm the version on the devices that are left and still run it, and end them."""
         if state.action is None:
-            state = self._fail_fallen_back(state, self._list(state))
+            state = self._checks.fail_fallen_back(state, self._list(state))
         if self._policy.set_default:
             state, works = self._act(state, "set_default", _SET_DEFAULT, self.open(state), {})
             if works is None:
@@ -165,7 +158,7 @@ class WaveSteps:
             done = [work for work in works if work.action == "default_set"]
             for work in done:
                 state = state.set(self._rows[work.target.device_id], confirmed=True)
-            state = self._fail_fallen_back(state, {work.target.device_id: work.device for work in works})
+            state = self._checks.fail_fallen_back(state, {work.target.device_id: work.device for work in works})
         for row in self.open(state):
             one = state.of(row)
             state = state.end([row], "upgraded" if one.moved else "default_set" if one.confirmed else "unchanged", None)
@@ -174,7 +167,7 @@ class WaveSteps:
     def roll_back(self, state: UpgradeState) -> UpgradeState:
         """Activate the earlier version on the devices that are to go back."""
         if state.action is None:
-            state = self._leave_out(state, self._list(state))
+            state = self._checks.leave_ill(state, self._list(state))
         rows = self.going_back(state)
         state, works = self._act(state, "roll_back", _ACTIVATE, rows, {row.device_id: row.from_version for row in rows})
         if works is None:
@@ -253,31 +246,6 @@ class WaveSteps:
         """Return the devices as they are now, by id, where some of the wave have not ended."""
         has_some = self.open(state) or self.going_back(state)
         return read_devices(self._session, self._plan.rows) if has_some else {}
-
-    def _leave_out(self, state: UpgradeState, devices: Mapping[str | None, Device]) -> UpgradeState:
-        """Return the state in which devices that must not be sent a reboot have ended.
-
-        :param devices: as listed now, by id.
-        """
-        word = "skipped" if self._policy.skip_blocked else "failed"
-        for row in self.open(state):
-            if reason := moved_elsewhere(row, devices.get(row.device_id)):
-                state = state.end([row], word, f"not begun: {reason}")
-        for row in self.going_back(state):
-            if reason := moved_elsewhere(row, devices.get(row.device_id)):
-                state = state.end([row], "failed", f"{state.of(row).ill}; not brought back: {reason}")
-        return state
-
-    def _fail_fallen_back(self, state: UpgradeState, devices: Mapping[str | None, Device]) -> UpgradeState:
-        """Return the state in which a device that does not run the version any more has failed.
-
-        :param devices: as listed last, by id.
-        """
-        for row in self.open(state):
-            if reason := fallen_back(row, devices.get(row.device_id)):
-                log.warning("%s: %s", row.device, reason)
-                state = state.end([row], "failed", reason)
-        return state
 
     def _now(self) -> int:
         return int(self._clock())
