@@ -41,9 +41,9 @@ class UpgradeDevicesOperator(VManageOperator):
 
     Each wave installs where the version is missing, activates, waits until every device runs the version and is as
     healthy as before, and sets the default. No wave begins if the plan is stale, the wave could not end inside the
-    window, or too many devices have failed; a wave that has begun is finished. A retry goes on where the upgrade was:
-    it waits for tasks that were sent, and sends nothing twice. On Airflow 3.1 and 3.2, which have no task state store,
-    set ``retries=0``.
+    window, or too many devices have failed; a wave whose reboot was sent is finished. A retry goes on where the upgrade
+    was: it waits for tasks that were sent, and sends nothing twice. On Airflow 3.1 and 3.2, which have no task state
+    store, set ``retries=0``.
 
     Returns ``action``, ``changed``, ``version``, ``devices`` (a row for each), ``counts``, ``tasks`` (ids of the
     manager), ``applied``, ``waves``, ``stopped_because`` (``failures``, ``window``, ``killed`` or nothing) and

@@ -138,6 +138,21 @@ def test_too_many_failed_installations_reboot_nothing(world: World) -> None:
     assert world.running() == {OLD: 4}
 
 
+def test_site_whose_other_router_is_down_is_left_alone(world: World) -> None:
+    world.edges(4, sites=2)
+    world.vm.behave("edge-1", stays_down=float("inf"))
+    outcome = world.upgrade(world.plan(wave_sizes=(2,)), max_failures=1)
+    assert actions_of(outcome) == {"edge-1": "failed", "edge-2": "upgraded", "edge-3": "skipped", "edge-4": "upgraded"}
+    assert reason_of(outcome, "edge-3") == "not begun: edge-1 of its site is unreachable since its upgrade"
+
+
+def test_failed_router_that_is_back_keeps_no_other_waiting(world: World) -> None:
+    world.edges(2, sites=1)
+    world.vm.behave("edge-1", fails_at="activation")
+    outcome = world.upgrade(world.plan(wave_sizes=(1,)), max_failures=1)
+    assert actions_of(outcome) == {"edge-1": "failed", "edge-2": "upgraded"}
+
+
 def test_nothing_reboots_after_the_window(world: World) -> None:
     """The installations take longer than the window: a new one stays installed, one that was there is skipped."""
     world.edges(3)

@@ -10,7 +10,7 @@ from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.upgrade.freshness import fallen_back, moved_elsewhere, runs
 from airflow_provider_vmanage.client.upgrade.planned import PlannedRow, PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
-from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
+from airflow_provider_vmanage.client.upgrade.progress import FAILURES, UpgradeState
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,11 @@ class WaveChecks:
         for row in self.open(state):
             if reason := moved_elsewhere(row, devices.get(row.device_id)):
                 state = state.end([row], word, f"not begun: {reason}")
+        down = self._down_at_sites(state, devices)
+        for row in self._to_reboot(state, devices):
+            if other := down.get(row.site_id):
+                log.warning("%s is left out: %s of its site is unreachable", row.device, other)
+                state = state.end([row], "skipped", f"not begun: {other} of its site is unreachable since its upgrade")
         return state
 
     def leave_ill(self, state: UpgradeState, devices: Mapping[str | None, Device]) -> UpgradeState:
@@ -75,6 +80,12 @@ class WaveChecks:
         """Return the devices of the wave that do not run the version, and that no earlier try has moved."""
         rows = [row for row in self.open(state) if row.device_id not in state.under_way]
         return [row for row in rows if not runs(devices.get(row.device_id), row.version)]
+
+    def _down_at_sites(self, state: UpgradeState, devices: Mapping[str | None, Device]) -> dict[str | None, str]:
+        """Return, by site, a device that this upgrade has had its turn with, and that cannot be reached now."""
+        ended = [row for row in self._plan.rows if row.site_id and state.of(row).action in (*FAILURES, "upgraded")]
+        listed = {row: devices.get(row.device_id) for row in ended}
+        return {row.site_id: row.device for row, one in listed.items() if one is None or not one.reachable}
 
     def fail_fallen_back(self, state: UpgradeState, devices: Mapping[str | None, Device]) -> UpgradeState:
         """Return the state in which a device that does not run the version any more has failed."""

@@ -75,7 +75,7 @@ class WaveSteps:
         if works is None:
             return state
         state = self._take_failures(state, works, "the installation failed")
-        devices = {work.target.device_id: work.device for work in works}
+        devices = {work.device.device_id: work.device for work in works}
         return self._checks.stop_before_reboot(state, devices).go("activate")
 
     def activate(self, state: UpgradeState) -> UpgradeState:
