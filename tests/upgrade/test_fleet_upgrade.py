@@ -122,6 +122,18 @@ def test_ill_device_goes_back_to_its_earlier_version(world: World) -> None:
     assert set(world.posts().values()) == {1}
 
 
+def test_refused_default_keeps_no_ill_device_on_the_version(world: World) -> None:
+    world.edges(3)
+    world.vm.behave("edge-1", loses_colour=COLOUR)
+    plan = world.plan(wave_sizes=(2, 1))
+    world.vm.faults.add("status", path="device/action/defaultpartition", status=400, body='{"error": {"code": "X"}}')
+    outcome = world.upgrade(plan, rollback=True, max_failures=3)
+    assert actions_of(outcome) == {"edge-1": "rolled_back", "edge-2": "failed", "edge-3": "skipped"}
+    assert "colour worse" in reason_of(outcome, "edge-1")
+    assert outcome.state.stopped_because == "failures"
+    assert world.running() == {OLD: 2, NEW: 1}
+
+
 def test_default_stays_where_it_is_not_to_be_set(world: World) -> None:
     world.edges(2)
     outcome = world.upgrade(world.plan(), set_default=False)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from airflow_provider_vmanage.client.device_actions.notes import ActionNotes
 from airflow_provider_vmanage.client.device_actions.starting_manager import page_means_unavailable
 from airflow_provider_vmanage.client.errors import (
+    VManageAuthenticationError,
     VManageCancelledError,
     VManageError,
     VManageProtocolError,
@@ -106,7 +107,7 @@ class FleetUpgrade:
             except VManageError as err:
                 if err.retryable:
                     raise
-                self.stop(before, err)
+                self._after_refusal(before, err)
             if self.state.waits_for:
                 break
         return self.state
@@ -199,23 +200,34 @@ class FleetUpgrade:
         log.warning("The manager is not available; the upgrade goes on when it is: %s", err)
         return replace(state, unavailable_since=since, waits_for="time")
 
+    def _after_refusal(self, state: UpgradeState, err: VManageError) -> None:
+        """Stop; but a refused default keeps no ill device on the version, unless the login itself is refused."""
+        can_go_on = state.phase == "set_default" and not isinstance(err, VManageAuthenticationError)
+        if can_go_on and self.steps.going_back(state):
+            self._next(self._failed(state, self.steps.open(state), err).go("roll_back"))
+        else:
+            self.stop(state, err)
+
     def stop(self, state: UpgradeState, err: VManageError) -> UpgradeState:
         """End the upgrade after a refusal, and return the state: the devices of the step have failed."""
-        log.error("The upgrade stops: %s", err)
         rows = (
             []
             if state.phase in ("wave", "pause", "end_wave")
             else [*self.steps.open(state), *self.steps.going_back(state)]
         )
+        state = self._end(self._failed(state, rows, err))
+        self._next(state)
+        return state
+
+    def _failed(self, state: UpgradeState, rows: Sequence[PlannedRow], err: VManageError) -> UpgradeState:
+        log.error("The upgrade stops: %s", err)
         for row in rows:
             ill = state.of(row).ill
             reason = f"{ill}; {err.message}" if ill else err.message
             if state.action is not None:
                 reason = f"not known, the manager's task goes on: {reason}"
             state = state.end([row], "failed", reason)
-        state = self._end(replace(state, stopped_because="failures", warnings=(*state.warnings, err.message)))
-        self._next(state)
-        return state
+        return replace(state, stopped_because="failures", warnings=(*state.warnings, err.message))
 
     def _now(self) -> int:
         return int(self._clock())
