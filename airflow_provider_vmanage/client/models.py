@@ -206,8 +206,9 @@ def _id_shown(record: Mapping[str, Any]) -> str:
 
 
 def _parse_record(record: Mapping[str, Any]) -> list[SoftwareImage]:
-    uploaded = parse_java_map(record.get("fileNameMap"))
-    ids = parse_java_map(record.get("versionIdMap"))
+    shown = parse_file_names(record.get("availableFiles"))
+    uploaded = parse_java_map(record.get("fileNameMap"), shown)
+    ids = parse_java_map(record.get("versionIdMap"), {*shown, *uploaded.values()})
     known = {*uploaded, *uploaded.values(), *ids}
     if not are_names_distinct(record.get("availableFiles"), known):
         return [_whole_list(record)]

@@ -78,6 +78,22 @@ def test_type_and_server_decide_where_a_file_is(
     )
 
 
+@pytest.mark.parametrize("names", [("a=b.bin", "c=d.bin"), ("a=b.bin", "a"), ("a=b.bin", "c.bin"), ("a==.bin", "=b")])
+def test_names_with_an_equals_sign_keep_their_ids(names: tuple[str, str]) -> None:
+    one_name, other = names
+    images = parse_images(
+        [
+            {
+                "availableFiles": f"[{one_name}, {other}]",
+                "fileNameMap": f"{{{one_name}=up={one_name}, {other}={other}}}",
+                "versionIdMap": f"{{{one_name}=u1, {other}=u2}}",
+            }
+        ]
+    )
+    found = [(image.file_name, image.uploaded_name, image.file_id) for image in images]
+    assert found == [(one_name, f"up={one_name}", "u1"), (other, other, "u2")]
+
+
 @pytest.mark.parametrize(
     ("servers", "ids"),
     [

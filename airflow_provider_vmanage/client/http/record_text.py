@@ -41,13 +41,17 @@ def are_names_distinct(value: Any, known: Collection[str]) -> bool:
     return not any(set(parse_file_names(name)) <= set(known) for name in joined)
 
 
-def parse_java_map(value: Any) -> dict[str, str]:
-    """Return the pairs in the text of a Java map, ``{key=value, key=value}``; anything else has none."""
+def parse_java_map(value: Any, names: Collection[str] = ()) -> dict[str, str]:
+    """Return the pairs in the text of a Java map, ``{key=value, key=value}``; anything else has none.
+
+    :param names: what may be a key; one that contains an equals sign is not split.
+    """
     if isinstance(value, dict):
         return {str(key): str(item) for key, item in value.items()}
     if not isinstance(value, str):
         return {}
-    pairs = (part.partition("=") for part in _pairs(inner_text(value, "{}")))
+    joined = sorted((name for name in names if "=" in name), key=len, reverse=True)
+    pairs = (_pair(part.strip(), joined) for part in _pairs(inner_text(value, "{}")))
     return {key.strip(): item.strip() for key, equals, item in pairs if equals and key.strip()}
 
 
@@ -66,6 +70,11 @@ def _split(text: str, joined: Collection[str]) -> list[str]:
         if found:
             return [*_split(before[1:], joined), name, *_split(after[:-1], joined)]
     return text.split(",")
+
+
+def _pair(text: str, joined: Collection[str]) -> tuple[str, str, str]:
+    key = next((name for name in joined if text.startswith(f"{name}=")), None)
+    return text.partition("=") if key is None else (key, "=", text[len(key) + 1 :])
 
 
 def _pairs(text: str) -> list[str]:
