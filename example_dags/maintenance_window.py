@@ -113,6 +113,7 @@ with DAG(
         task_id="approve",
         subject="Change the software repository of {{ params.manager }}?",
         body="{{ ti.xcom_pull('plan')['markdown'] }}",
+        defaults="Reject",  # without a response
         response_timeout=timedelta(hours=12),
         retries=0,
     )

@@ -32,6 +32,7 @@ def dag() -> DAG:
 def test_approval_stands_between_the_plan_and_every_change(dag: DAG) -> None:
     order = {name: task.upstream_task_ids for name, task in dag.task_dict.items()}
     assert order["approve"] == {"device_software", "plan", "rehearse_upload"}
+    assert getattr(dag.task_dict["approve"], "defaults") == ["Reject"]  # noqa: B009
     assert order["upload"] == {"approve"}
     assert order["wait"] == {"upload"}  # nothing is removed before the new image is listed
     assert order["apply"] == {"wait"}
