@@ -115,12 +115,12 @@ class DeviceTaskSensor(DeviceSensor):
         from airflow_provider_vmanage.client.device_actions.task_status import read_status
 
         with fail_without_retry():
-            process_id = require_text(self.process_id, "process_id")
-            status = read_status(self.hook, process_id)
+            self.process_id = require_text(self.process_id, "process_id")
+            status = read_status(self.hook, self.process_id)
             if not status.is_over:
-                self.log.info("Task %s has not ended", process_id)
+                self.log.info("Task %s has not ended", self.process_id)
                 return PokeReturnValue(is_done=False)
-            return PokeReturnValue(is_done=True, xcom_value=rows_of(status, process_id))
+            return PokeReturnValue(is_done=True, xcom_value=rows_of(status, self.process_id))
 
     def trigger(self, deadline: float) -> BaseTrigger:
         """Return a trigger for the task."""

@@ -65,7 +65,7 @@ def test_version_that_is_there_returns_the_rows(
 def test_version_is_waited_for(
     deferrable: bool, vm: Simulator, edge: dict[str, Any], process_id: str, run: Callable[..., Any]
 ) -> None:
-    task = DeviceTaskSensor(task_id="task", process_id=process_id, deferrable=deferrable, poke_interval=0.05)
+    task = DeviceTaskSensor(task_id="task", process_id=f" {process_id}\n", deferrable=deferrable, poke_interval=0.05)
     (row,) = follow(task, run) if deferrable else run(task)
     assert (row["device_id"], row["succeeded"]) == (edge["uuid"], True)
     assert run(DeviceVersionSensor(task_id="t", devices=["edge-1"], version=NEW))[0]["running"] == NEW
