@@ -30,7 +30,7 @@ class DeviceActionOperator(VManageOperator):
 
     :param devices: host names, system IPs, uuids, or rows of a list or plan (templated).
     :param version: as the repository or the device spells it (templated).
-    :param timeout: seconds for the manager's task, and for devices to come back.
+    :param timeout: seconds for all of it: the requests, the manager's task, and devices that come back.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
     :param max_devices: more devices that would change than this are refused.
@@ -93,7 +93,7 @@ class DeviceActionOperator(VManageOperator):
 
         self.flag(self.cancel_on_kill, "cancel_on_kill")
         interval = parse_seconds(self.poll_interval, "poll_interval")
-        timeout = parse_seconds(self.timeout, "timeout")
+        deadline = time.monotonic() + parse_seconds(self.timeout, "timeout")
         upgrade = self._upgrade(context)
         state = upgrade.submit(
             self.request(),
@@ -101,13 +101,12 @@ class DeviceActionOperator(VManageOperator):
             parse_versions(self.version),
             max_devices=parse_limit(self.max_devices, "max_devices", least=1),
             skip_blocked=self.flag(self.skip_blocked, "skip_blocked"),
-            deadline=time.monotonic() + timeout,
+            deadline=deadline,
             **self.options(),
         )
         self._watch(state)
         if self.deferrable and not state.has_ended:
-            self._defer(state, time.time() + timeout)
-        deadline = time.monotonic() + timeout
+            self._defer(state, time.time() + deadline - time.monotonic())
         return self._end(context, upgrade, upgrade.verify(upgrade.wait(state, deadline, interval), deadline))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -43,7 +43,8 @@ class InstallSoftwareOperator(DeviceActionOperator):
     waited for, and nothing is sent if a device is blocked (unreachable, busy, no image for its platform family, a
     downgrade) unless ``skip_blocked``. With ``activate`` a device that has the version already is only activated. The
     devices' own versions decide at the end, not the manager's words. Devices fetch the image themselves, which can take
-    an hour; Cisco's devices have rebooted for want of memory while they add a large one.
+    an hour; Cisco's devices have rebooted for want of memory while they add a large one. With ``activate`` set
+    ``retries=0`` before Airflow 3.3, as for :class:`ActivateSoftwareOperator`.
 
     Returns ``action``, ``changed``, ``version``, ``devices`` (a row for each), ``counts``, ``tasks`` (ids of the
     manager) and ``applied``. If a device fails, the XCom ``done`` holds the same.
@@ -53,7 +54,7 @@ class InstallSoftwareOperator(DeviceActionOperator):
     :param version: as the repository or the device spells it (templated); without it, that of the rows or the image.
     :param file_name: of the image (templated); the only way to name one on a remote server, together with ``version``.
     :param activate: reboot into the new version (templated).
-    :param timeout: seconds for the manager's task, and for devices to come back.
+    :param timeout: seconds for all of it: the requests, the manager's task, and devices that come back.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
     :param max_devices: more devices that would change than this are refused.
@@ -128,7 +129,7 @@ class ActivateSoftwareOperator(DeviceActionOperator):
 
     :param devices: host names, system IPs, uuids, or rows of a list or plan (templated).
     :param version: as the repository or the device spells it (templated); without it, that of the rows.
-    :param timeout: seconds for the manager's task, and for devices to come back.
+    :param timeout: seconds for all of it: the requests, the manager's task, and devices that come back.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
     :param max_devices: more devices that would change than this are refused.
@@ -153,7 +154,7 @@ class SetDefaultSoftwareOperator(DeviceActionOperator):
 
     :param devices: host names, system IPs, uuids, or rows of a list or plan (templated).
     :param version: running or installed on the devices (templated); without it, that of the rows.
-    :param timeout: seconds for the manager's task.
+    :param timeout: seconds for all of it: the requests, the manager's task, and the verification.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
     :param max_devices: more devices that would change than this are refused.
@@ -176,7 +177,7 @@ class RemoveSoftwareOperator(DeviceActionOperator):
 
     :param devices: host names, system IPs, uuids, or rows of a list or plan (templated).
     :param version: one version or a list (templated); without it, that of the rows.
-    :param timeout: seconds for the manager's task.
+    :param timeout: seconds for all of it: the requests, the manager's task, and the verification.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
     :param max_devices: more devices that would change than this are refused.

@@ -195,6 +195,15 @@ def test_missing_role_is_named(
         run(ActivateSoftwareOperator(task_id="t", devices=NAMES, version=NEW))
 
 
+def test_timeout_covers_the_request_and_the_wait(
+    vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    vm.faults.add("slow", path="device/action/changepartition", delay=0.3)
+    with pytest.raises(VManageFailException, match="the task has given no verdict in time"):
+        run(ActivateSoftwareOperator(task_id="t", devices=NAMES, version=NEW, timeout=0.3, poll_interval=0.01))
+
+
 # -- deferred ---------------------------------------------------------------------------------------------------------
 
 
