@@ -112,7 +112,7 @@ with DAG(
             type=["null", "array"],
             items={"type": "string"},
             title="Sites",
-            description="Ids of the sites whose edges are upgraded. Empty: all",
+            description="Ids of the sites whose edges are upgraded. Leave it unset (null) for all",
         ),
         "exclude": Param(
             [],
@@ -120,6 +120,13 @@ with DAG(
             items={"type": "string"},
             title="Devices to leave out",
             description="Host names, system IPs or uuids",
+        ),
+        "max_devices": Param(
+            50,
+            type="integer",
+            minimum=1,
+            title="Most devices that may change",
+            description="More than these, and nothing begins",
         ),
         "wave_sizes": Param(
             [1, "25%", "50%"],
@@ -169,6 +176,7 @@ with DAG(
         "sites": "{{ params.sites }}",
         "exclude": "{{ params.exclude }}",
         "wave_sizes": "{{ params.wave_sizes }}",
+        "max_devices": "{{ params.max_devices }}",
     }
     choose = PlanUpgradeOperator(task_id="choose", **wanted)
 
@@ -180,6 +188,7 @@ with DAG(
     stage = InstallSoftwareOperator(
         task_id="stage",
         devices="{{ ti.xcom_pull('choose')['waves'] | sum(start=[]) }}",
+        max_devices="{{ params.max_devices }}",
         deferrable=True,
         poll_interval=MINUTE / 6,
     )

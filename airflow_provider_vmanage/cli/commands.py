@@ -15,7 +15,7 @@ from airflow_provider_vmanage.cli.check import CheckOptions
 from airflow_provider_vmanage.cli.check import check as check_manager
 from airflow_provider_vmanage.cli.connections import settings_for
 from airflow_provider_vmanage.cli.errors import run, say
-from airflow_provider_vmanage.client.arguments import parse_limit
+from airflow_provider_vmanage.client.arguments import parse_max_devices
 from airflow_provider_vmanage.client.devices import list_devices
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
 from airflow_provider_vmanage.client.upgrade.plan_result import plan_upgrade
@@ -84,7 +84,7 @@ def plan(args: Namespace) -> None:
                 wish,
                 wave_sizes=args.wave_sizes,
                 one_per_site=not args.many_per_site,
-                max_devices=parse_limit(args.max_devices, "max_devices", least=1),
+                max_devices=parse_max_devices(args.max_devices),
                 allow_downgrade=args.allow_downgrade,
             )
         rows = [dict(zip(LOG_COLUMNS, row, strict=True)) for row in plan_rows(found)]

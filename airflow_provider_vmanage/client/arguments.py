@@ -104,6 +104,15 @@ def parse_limit(value: Any, field: str, *, least: int = 0) -> int:
     return value
 
 
+def parse_max_devices(value: Any) -> int:
+    """Return a number of devices; it may come as text, which is how a template renders it.
+
+    :raises VManageConfigurationError: it is not a whole number, or negative.
+    """
+    number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+    return parse_limit(number, "max_devices", least=1)
+
+
 def parse_patterns(value: Any, field: str) -> tuple[str, ...]:
     """Return patterns of names; one text without brackets is one pattern.
 

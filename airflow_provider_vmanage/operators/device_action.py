@@ -33,7 +33,7 @@ class DeviceActionOperator(VManageOperator):
     :param timeout: seconds for all of it: the requests, the manager's task, and devices that come back.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
-    :param max_devices: more devices that would change than this are refused.
+    :param max_devices: more devices that would change than this are refused (templated).
     :param allow_downgrade: act although the version is older than the running one (templated).
     :param skip_blocked: act on the other devices where some are blocked (templated).
     :param cancel_on_kill: ask the manager to cancel its task when this one is killed (templated).
@@ -44,6 +44,7 @@ class DeviceActionOperator(VManageOperator):
     template_fields: Sequence[str] = (
         "devices",
         "version",
+        "max_devices",
         "allow_downgrade",
         "skip_blocked",
         "cancel_on_kill",
@@ -66,7 +67,7 @@ class DeviceActionOperator(VManageOperator):
         timeout: float = 7200,
         poll_interval: float = 30,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        max_devices: int = 50,
+        max_devices: int | str = 50,
         allow_downgrade: bool | str = False,
         skip_blocked: bool | str = False,
         cancel_on_kill: bool | str = False,
@@ -88,7 +89,7 @@ class DeviceActionOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Do the action, wait for it, verify it, and return the rows."""
-        from airflow_provider_vmanage.client.arguments import parse_limit, parse_seconds
+        from airflow_provider_vmanage.client.arguments import parse_max_devices, parse_seconds
         from airflow_provider_vmanage.client.device_actions.selection import parse_versions
 
         self.flag(self.cancel_on_kill, "cancel_on_kill")
@@ -99,7 +100,7 @@ class DeviceActionOperator(VManageOperator):
             self.request(),
             self.devices,
             parse_versions(self.version),
-            max_devices=parse_limit(self.max_devices, "max_devices", least=1),
+            max_devices=parse_max_devices(self.max_devices),
             skip_blocked=self.flag(self.skip_blocked, "skip_blocked"),
             deadline=deadline,
             **self.options(),

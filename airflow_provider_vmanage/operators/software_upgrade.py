@@ -57,7 +57,7 @@ class InstallSoftwareOperator(DeviceActionOperator):
     :param timeout: seconds for all of it: the requests, the manager's task, and devices that come back.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
-    :param max_devices: more devices that would change than this are refused.
+    :param max_devices: more devices that would change than this are refused (templated).
     :param allow_downgrade: act although the version is older than the running one (templated).
     :param skip_blocked: act on the other devices where some are blocked (templated).
     :param cancel_on_kill: ask the manager to cancel its task when this one is killed (templated); what that does to a
@@ -83,7 +83,7 @@ class InstallSoftwareOperator(DeviceActionOperator):
         timeout: float = 7200,
         poll_interval: float = 30,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        max_devices: int = 50,
+        max_devices: int | str = 50,
         allow_downgrade: bool | str = False,
         skip_blocked: bool | str = False,
         cancel_on_kill: bool | str = False,
@@ -132,7 +132,7 @@ class ActivateSoftwareOperator(DeviceActionOperator):
     :param timeout: seconds for all of it: the requests, the manager's task, and devices that come back.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
-    :param max_devices: more devices that would change than this are refused.
+    :param max_devices: more devices that would change than this are refused (templated).
     :param allow_downgrade: act although the version is older than the running one (templated).
     :param skip_blocked: act on the other devices where some are blocked (templated).
     :param cancel_on_kill: ask the manager to cancel its task when this one is killed (templated).
@@ -157,7 +157,7 @@ class SetDefaultSoftwareOperator(DeviceActionOperator):
     :param timeout: seconds for all of it: the requests, the manager's task, and the verification.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
-    :param max_devices: more devices that would change than this are refused.
+    :param max_devices: more devices that would change than this are refused (templated).
     :param allow_downgrade: act although the version is older than the running one (templated).
     :param skip_blocked: act on the other devices where some are blocked (templated).
     :param cancel_on_kill: ask the manager to cancel its task when this one is killed (templated).
@@ -180,7 +180,7 @@ class RemoveSoftwareOperator(DeviceActionOperator):
     :param timeout: seconds for all of it: the requests, the manager's task, and the verification.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
-    :param max_devices: more devices that would change than this are refused.
+    :param max_devices: more devices that would change than this are refused (templated).
     :param allow_downgrade: has no effect here.
     :param skip_blocked: act on the other devices where some are blocked (templated).
     :param cancel_on_kill: ask the manager to cancel its task when this one is killed (templated).

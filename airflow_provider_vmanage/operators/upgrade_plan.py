@@ -37,7 +37,7 @@ class PlanUpgradeOperator(VManageOperator):
         rounded up. The last one repeats, and each role begins again with the first.
     :param one_per_site: no two devices of one site in a wave, even if waves get smaller (templated): the reload of an
         upgrade does not close BGP gracefully. Devices without a site count as one site.
-    :param max_devices: more devices that would change than this are refused.
+    :param max_devices: more devices that would change than this are refused (templated).
     :param allow_downgrade: plan also where the version is older than the running one (templated).
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, an unknown device, site or version, too many devices, refused login, no
@@ -55,6 +55,7 @@ class PlanUpgradeOperator(VManageOperator):
         "exclude",
         "wave_sizes",
         "one_per_site",
+        "max_devices",
         "allow_downgrade",
         "vmanage_conn_id",
     )
@@ -72,7 +73,7 @@ class PlanUpgradeOperator(VManageOperator):
         exclude: Sequence[str] | str = (),
         wave_sizes: Sequence[int | str] | str = (1, "10%", "50%"),
         one_per_site: bool | str = True,
-        max_devices: int = 50,
+        max_devices: int | str = 50,
         allow_downgrade: bool | str = False,
         vmanage_conn_id: str = "vmanage_default",
         **kwargs: Any,
@@ -92,7 +93,7 @@ class PlanUpgradeOperator(VManageOperator):
 
     def work(self, context: Context) -> dict[str, Any]:
         """Return the plan."""
-        from airflow_provider_vmanage.client.arguments import parse_limit
+        from airflow_provider_vmanage.client.arguments import parse_max_devices
         from airflow_provider_vmanage.client.upgrade.plan_result import plan_upgrade
         from airflow_provider_vmanage.client.upgrade.wish import parse_wish
         from airflow_provider_vmanage.reports.upgrade_approval import (
@@ -116,7 +117,7 @@ class PlanUpgradeOperator(VManageOperator):
             wish,
             wave_sizes=self.wave_sizes,
             one_per_site=self.flag(self.one_per_site, "one_per_site"),
-            max_devices=parse_limit(self.max_devices, "max_devices", least=1),
+            max_devices=parse_max_devices(self.max_devices),
             allow_downgrade=self.flag(self.allow_downgrade, "allow_downgrade"),
         )
         self.log.info("plan: %s", count_plan(plan))

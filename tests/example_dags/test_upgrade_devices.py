@@ -125,6 +125,15 @@ def test_what_was_approved_is_upgraded_and_a_rerun_changes_nothing(
     assert again.work("anything_to_do") is False
 
 
+@pytest.mark.usefixtures("vm")
+def test_most_devices_is_a_param(dag: DAG, run: Callable[..., Any]) -> None:
+    night = Run(dag, run, max_devices=1)
+    with pytest.raises(VManageFailException, match="devices would change, but max_devices is 1:"):
+        night.work("choose")
+    night.results["choose"] = {"waves": [[{"device_id": "x"}]]}
+    assert night.rendered("stage").max_devices == 1
+
+
 def test_failed_wave_is_reported_to_the_chat(
     example: dict[str, Any],
     dag: DAG,

@@ -39,7 +39,7 @@ from airflow_provider_vmanage.simulator import Simulator
 
 NUMERIC = {
     *("listing_timeout", "max_deletions", "keep", "max_consecutive_failures", "max_unavailable", "deferrable"),
-    *("timeout", "poll_interval", "max_devices"),
+    *("timeout", "poll_interval"),
     *("wave_minutes", "settle_timeout", "stable_for", "pause"),
 }
 PLAN = {"add": [], "keep": [], "remove": [], "blocked": [], "digest": "", "images": [], "exact": False, "protect": []}

@@ -169,6 +169,7 @@ def test_failed_installation_is_left_to_airflows_retry(
         ({"timeout": 0}, "timeout is 0"),
         ({"poll_interval": "soon"}, "poll_interval is 'soon'"),
         ({"max_devices": 1}, "max_devices is 1"),
+        ({"max_devices": "1"}, "max_devices is 1:"),
         ({"skip_blocked": "perhaps"}, "skip_blocked"),
     ],
 )
