@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -114,6 +114,7 @@ class SoftwareUpgrade:
         file_name: str | None = None,
         max_devices: int = 50,
         skip_blocked: bool = False,
+        sent_before: Collection[str] = (),
         deadline: float = math.inf,
     ) -> ActionState:
         """Read, adopt and decide, then send what is needed, once.
@@ -123,6 +124,7 @@ class SoftwareUpgrade:
         :param file_name: of the image to install; the only way to name a remote one, whose version has to be given.
         :param max_devices: more devices that change than this are refused.
         :param skip_blocked: act on the others where some devices are blocked.
+        :param sent_before: ids of devices that an earlier try has sent the action; they are taken over, or blocked.
         :param deadline: until when the task of a lost response is searched for at most, by the clock.
         :raises VManageConfigurationError: bad input. Nothing was sent, like after the next four.
         :raises VManageNotFoundError: an unknown device.
@@ -140,6 +142,7 @@ class SoftwareUpgrade:
         jobs = self._adopt(request, wanted)
         adopted = {device_id for job in jobs for device_id in job.device_ids}
         decisions = self._decide(request, [one for one in wanted if one.device.device_id not in adopted], file_name)
+        decisions |= {key: _blocked_by_earlier_try(decisions[key]) for key in sent_before if _is_open(decisions, key)}
         self._refuse_unknown_intent(request, decisions)
         _refuse_blocked(decisions, skip_blocked)
         _refuse_too_many(decisions, max_devices)
@@ -320,6 +323,11 @@ class SoftwareUpgrade:
 
 def _is_open(decisions: dict[str, Decision], device_id: str) -> bool:
     return device_id in decisions and decisions[device_id].is_open
+
+
+def _blocked_by_earlier_try(decision: Decision) -> Decision:
+    blocked = f"an earlier try has sent this, its task has ended, and the device runs {decision.wanted.device.running}"
+    return replace(decision, kind=None, blocked=decision.blocked or blocked)
 
 
 def _refused(job: Job, err: VManageError) -> Job:

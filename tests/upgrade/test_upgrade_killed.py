@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_vmanage.client.session import ManagerSession
 from tests.client.action_support import Forgetful, Killed, Notes
 from tests.upgrade.killed import Case, KilledUpgrade
-from tests.upgrade.world import OLD, World, actions_of
+from tests.upgrade.world import NEW, OLD, World, actions_of, reason_of
 
 ILL = (("loses_colour", "biz-internet"),)
 
@@ -105,6 +105,27 @@ def test_try_after_the_window_reboots_nothing(world: World, has_store: bool) -> 
     assert actions_of(outcome) == dict.fromkeys(("edge-1", "edge-2"), "skipped")
     assert not [key for key in world.posts() if key[0] == "changepartition"]
     assert world.running() == {OLD: 2}
+
+
+@pytest.mark.parametrize("window", [0.0, 900 * 60.0], ids=["after the window", "within it"])
+def test_activation_that_fails_before_its_adoption_is_not_repeated(world: World, window: float) -> None:
+    """There is no store: the retry sees the task when it opens, and the task ends before the wave is activated."""
+    world.edges(1, availableVersions=[NEW])
+    world.vm.behave("edge-1", fails_at="activation")
+    plan, session, keep = world.plan(), world.connect(), world.keep
+    die_after_a_post(session)
+    with pytest.raises(Killed):
+        world.upgrade(plan, session=session)
+
+    def keep_late(packed: str) -> None:
+        keep(packed)
+        world.clock.sleep(3600.0)
+
+    world.keep = keep_late  # type: ignore[method-assign]
+    outcome = world.upgrade(plan, is_retry=True, not_after=world.clock() + window, wave_minutes=1)
+    assert actions_of(outcome) == {"edge-1": "failed"}
+    assert "an earlier try has sent this" in reason_of(outcome, "edge-1")
+    assert set(world.posts().values()) == {1}
 
 
 def die_after_a_post(session: ManagerSession) -> None:

@@ -198,7 +198,14 @@ class WaveSteps:
             until = self._clock() + self._policy.timeout
             given = [row.for_version(versions.get(row.device_id, row.version)) for row in rows]
             deadline = self._actions.clock() + self._policy.timeout
-            action = self._actions.submit(request, given, max_devices=len(rows), skip_blocked=True, deadline=deadline)
+            action = self._actions.submit(
+                request,
+                given,
+                max_devices=len(rows),
+                skip_blocked=True,
+                sent_before=state.under_way if step == "activate" else (),
+                deadline=deadline,
+            )
             state = replace(state.begin_step(rows, step, self._now()), action=action, until=until)
             self._keep(state)
         else:
@@ -230,7 +237,7 @@ class WaveSteps:
         """Return the state in which a device has ended if its action has failed or could not be sent."""
         for work in works:
             row = self._rows[work.target.device_id]
-            if work.action == "failed":
+            if work.action == "failed" or (work.action == "skipped" and row.device_id in state.under_way):
                 state = state.end([row], "failed", f"{what}: {work.reason}")
             elif work.action == "skipped":
                 word = "skipped" if self._policy.skip_blocked else "failed"
