@@ -50,7 +50,7 @@ class WaveChecks:
         for row in self._to_reboot(state, devices):
             if other := down.get(row.site_id):
                 log.warning("%s is left out: %s of its site is unreachable", row.device, other)
-                state = state.end([row], "skipped", f"not begun: {other} of its site is unreachable since its upgrade")
+                state = state.end([row], "skipped", f"not begun: {other} of its site is unreachable")
         return state
 
     def leave_ill(self, state: UpgradeState, devices: Mapping[str | None, Device]) -> UpgradeState:
