@@ -68,7 +68,7 @@ class DeviceTrigger(StoredArguments, BaseTrigger):
         self._poll = poll = poll_of(self.vmanage_conn_id)
         for wait in self._waits:
             poll.join(wait)
-        # One by one: gather() of Python 3.10 loses the message that tells Airflow that a person has killed the task.
+        # One by one: gather() of Python 3.10 loses the message by which Airflow knows a kill by a person.
         events = [await wait.end() for wait in self._waits]
         first = next((event for event in events if event["status"] != "success"), None)
         return first or {"status": "success", "waits": events}

@@ -113,13 +113,13 @@ class Wait:
         self._polls = pace.polls_within(pace.clock.time() - started_at) if started_at else 1
         # The clock of the day is read once: it may be set while we wait.
         self._ends = float("inf") if patience.deadline is None else now + patience.deadline - pace.clock.time()
-        self._given_up_at = max(now, self._ends) + GRACE_S
+        self._latest_end = max(now, self._ends) + GRACE_S
         self._interval = pace.seconds(self._polls)
         self.due = self._next_due(now)
 
     async def end(self) -> events.Event:
         """Return the event that ends the wait; the timeout, if a poll under way outlasts the deadline."""
-        left = max(0.0, self._given_up_at - self._pace.clock.monotonic())
+        left = max(0.0, self._latest_end - self._pace.clock.monotonic())
         try:
             return await asyncio.wait_for(self.outcome, left if left < float("inf") else None)
         except asyncio.TimeoutError:

@@ -89,7 +89,7 @@ def test_silent_manager_holds_no_kill_and_no_event_loop(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     trigger = deferred(cancel_on_kill=True)
-    monkeypatch.setattr(cancellation, "CANCEL_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(cancellation, "CANCEL_TIMEOUT_S", 1.5)
     vm.faults.add("slow", times=None, path="/j_security_check", delay=60)
     seen, before = len(vm.requests), time.monotonic()
 
@@ -101,5 +101,5 @@ def test_silent_manager_holds_no_kill_and_no_event_loop(
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(kill())
-    assert 0.3 <= time.monotonic() - before < 5
+    assert 1.5 <= time.monotonic() - before < 6
     assert "could not be cancelled" in caplog.text
