@@ -107,7 +107,7 @@ def parse_limit(value: Any, field: str, *, least: int = 0) -> int:
 def parse_max_devices(value: Any) -> int:
     """Return a number of devices; it may come as text, which is how a template renders it.
 
-    :raises VManageConfigurationError: it is not a whole number, or negative.
+    :raises VManageConfigurationError: it is not a whole number from 1 on.
     """
     number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
     return parse_limit(number, "max_devices", least=1)

@@ -239,7 +239,7 @@ def _raise_for_bad_status(call: Call, response: requests.Response, where: dict[s
     error = error_of(response.text)
     if error is not None:
         raise_for_error({"error": error}, **where)
-    if (status in TRANSIENT_STATUSES or status >= 500) and not call.is_read:  # proxies have more of them: 520, 524, …
+    if (status == 408 or status >= 500) and not call.is_read:  # proxies have more of them: 520, 524, …
         seconds, asked = asked_to_wait(response)
         raise VManageOutcomeUnknownError(
             f"The response to a change was lost on its way{asked}", retry_after=seconds, **where
