@@ -194,6 +194,8 @@ def _default(parameter: inspect.Parameter) -> str:
 
 def _value(default: Any) -> str:
     """Return a default as Python writes it; one that is an object of ours by its class."""
+    if inspect.ismodule(default):
+        return default.__name__
     return repr(default) if isinstance(default, SIMPLE) else f"{type(default).__name__}()"
 
 

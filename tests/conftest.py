@@ -8,17 +8,17 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+from tests.recorded_time import RecordedTime
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -220,21 +220,9 @@ def recorded_sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def let_sleeps_move_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[float]], None]:
-    """Lets the time of changes and of actions on devices be the sum of the seconds in a list."""
-    from airflow_provider_vmanage.client import changes
-    from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
-    from airflow_provider_vmanage.operators import device_action
-
-    def patch(sleeps: list[float]) -> None:
-        def monotonic() -> float:
-            return sum(sleeps)
-
-        monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=monotonic))
-        monkeypatch.setattr(device_action, "time", SimpleNamespace(monotonic=monotonic, time=time.time))
-        monkeypatch.setitem(SoftwareUpgrade.__init__.__kwdefaults__, "clock", monotonic)
-
-    return patch
+def recorded_time(recorded_sleeps: list[float]) -> RecordedTime:
+    """A clock for hooks, which the waits of their sessions move."""
+    return RecordedTime(recorded_sleeps)
 
 
 @pytest.fixture

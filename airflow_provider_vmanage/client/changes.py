@@ -7,7 +7,6 @@ a lost request is found, and running the same change twice makes it once.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -84,12 +83,10 @@ class ConfirmedChanges:
     """Makes changes, each confirmed by a list.
 
     :param session: the session to use; its owner closes it.
-    :param clock: returns seconds that only increase; :func:`time.monotonic` unless given.
     """
 
-    def __init__(self, session: ManagerSession, *, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, session: ManagerSession) -> None:
         self._session = session
-        self._clock = clock or time.monotonic
 
     def make(
         self,
@@ -138,7 +135,7 @@ class ConfirmedChanges:
         :raises VManageOutcomeUnknownError: ``lost``, if the manager asked to wait for longer than a minute.
         """
         self._wait_as_asked(lost)
-        deadline = self._clock() + timeout
+        deadline = self._session.clock.monotonic() + timeout
         pause = _FIRST_PAUSE_S
         while True:
             failure: VManageError | None = None
@@ -149,7 +146,7 @@ class ConfirmedChanges:
                 if not err.retryable:
                     raise
                 failure = err
-            left, asked = deadline - self._clock(), _seconds_asked(failure)
+            left, asked = deadline - self._session.clock.monotonic(), _seconds_asked(failure)
             if left <= 0 or asked > left:
                 if failure is not None:
                     raise failure

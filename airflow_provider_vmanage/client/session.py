@@ -12,6 +12,7 @@ import contextlib
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
@@ -23,6 +24,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageConfigurationError,
     VManageSessionExpiredError,
 )
+from airflow_provider_vmanage.client.http.clock import Clock
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.client.http.envelope import Envelope
 from airflow_provider_vmanage.client.http.file_body import FileBody, judge_file
@@ -51,10 +53,14 @@ class ManagerSession:
 
     :param settings: how to reach the manager, and as whom.
     :param on_secret: receives every secret of a login (cookie, tokens) as soon as it is known, for masking.
+    :param clock: by which timeouts and deadlines of waits in this session are reckoned.
     """
 
-    def __init__(self, settings: ManagerSettings, *, on_secret: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, settings: ManagerSettings, *, on_secret: Callable[[str], None] = lambda _: None, clock: Clock = time
+    ) -> None:
         self.settings = settings
+        self.clock = clock
         self._secrets = Secrets(settings.password, settings.api_key, on_secret=on_secret)
         self._connection = ManagerConnection(settings)
         self._pool = SessionPool(settings, self._connection, self._secrets)

@@ -7,7 +7,7 @@ once. Names, versions and ids match exactly (:mod:`.matching`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
 from airflow_provider_vmanage.client.arguments import (
@@ -62,14 +62,11 @@ class SoftwareRepository:
 
     :param session: the session to use; its owner closes it.
     :param check_mode: read and check everything, change nothing, and return what would be done.
-    :param clock: as for :class:`.ConfirmedChanges`.
     """
 
-    def __init__(
-        self, session: ManagerSession, *, check_mode: bool = False, clock: Callable[[], float] | None = None
-    ) -> None:
+    def __init__(self, session: ManagerSession, *, check_mode: bool = False) -> None:
         self.session = session
-        self.changes = ConfirmedChanges(session, clock=clock)
+        self.changes = ConfirmedChanges(session)
         self.check_mode = check_mode
 
     def list_images(self, *, image_type: str | None = None) -> list[SoftwareImage]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -64,7 +63,7 @@ class SoftwareUpgrade:
     :param check_mode: read and check everything, send nothing, and return what would be done.
     :param notes: of earlier tries of the same task.
     :param keeps_notes: the caller clears the notes, once it has stored what they led to.
-    :param clock: seconds that only go forward.
+    :param clock: seconds that only go forward, if not those of the session.
     """
 
     def __init__(
@@ -74,14 +73,14 @@ class SoftwareUpgrade:
         check_mode: bool = False,
         notes: ActionNotes | None = None,
         keeps_notes: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.session = session
         self.check_mode = check_mode
         self._notes = notes or NoNotes()
         self._forgets = not check_mode and not keeps_notes
-        self.clock = clock
-        self._running = RunningTasks(session, clock)
+        self.clock = clock or session.clock.monotonic
+        self._running = RunningTasks(session)
 
     def run(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_vmanage.client.device_actions.notes import ActionNotes
     from airflow_provider_vmanage.client.devices import Device
+    from airflow_provider_vmanage.client.http.clock import Clock
     from airflow_provider_vmanage.client.http.envelope import Envelope
     from airflow_provider_vmanage.client.models import SoftwareImage
     from airflow_provider_vmanage.client.upload.resume_note import UploadNotes
@@ -48,12 +50,10 @@ class VManageHook(AbstractContextManager["VManageHook"], BaseHook):
     keeps only 100 or 250 sessions. A hook that is dropped without that is logged out when Python collects its session,
     with a warning: mostly at once, late after an error, never if the process ends first (as a task of Airflow does).
 
-    .. code-block:: python
-
-        with VManageHook("vmanage_lab") as hook:
-            versions = [image.version for image in hook.list_images()]
+    ``with VManageHook("vmanage_lab") as hook: images = hook.list_images()``
 
     :param vmanage_conn_id: id of the connection.
+    :param clock: of the waits in its session.
     """
 
     conn_name_attr = "vmanage_conn_id"
@@ -65,13 +65,13 @@ class VManageHook(AbstractContextManager["VManageHook"], BaseHook):
     get_connection_form_widgets = staticmethod(form_widgets)
     get_ui_field_behaviour = staticmethod(field_behaviour)
 
-    def __init__(self, vmanage_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+    def __init__(self, vmanage_conn_id: str = default_conn_name, *, clock: Clock = time, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.vmanage_conn_id = vmanage_conn_id
+        self.clock = clock
         self._session: ManagerSession | None = None
         self._aborted = False
-        # A function, since a connection shows its password where it is printed.
-        # By way of the class: a reference to itself would keep a dropped hook, and its session, for the collector.
+        # A function: a connection prints its password. Of the class: a hook that refers to itself is collected late.
         self._find_connection: Callable[[], Connection] = partial(type(self).get_connection, vmanage_conn_id)
 
     @classmethod
@@ -94,7 +94,7 @@ class VManageHook(AbstractContextManager["VManageHook"], BaseHook):
         :raises VManageConfigurationError: a field of the connection is wrong; nothing was sent.
         """
         if self._session is None:
-            self._session = ManagerSession(self.settings, on_secret=mask)
+            self._session = ManagerSession(self.settings, on_secret=mask, clock=self.clock)
             if self._aborted:  # while the connection or the source was looked up
                 self._session.abort()
         return self._session

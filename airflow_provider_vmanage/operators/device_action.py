@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -93,8 +92,8 @@ class DeviceActionOperator(VManageOperator):
         from airflow_provider_vmanage.client.device_actions.selection import parse_versions
 
         self.flag(self.cancel_on_kill, "cancel_on_kill")
-        interval = parse_seconds(self.poll_interval, "poll_interval")
-        deadline = time.monotonic() + parse_seconds(self.timeout, "timeout")
+        interval, clock = parse_seconds(self.poll_interval, "poll_interval"), self.hook.clock
+        deadline = clock.monotonic() + parse_seconds(self.timeout, "timeout")
         upgrade = self._upgrade(context)
         state = upgrade.submit(
             self.request(),
@@ -107,7 +106,7 @@ class DeviceActionOperator(VManageOperator):
         )
         self._watch(state)
         if self.deferrable and not state.has_ended:
-            self._defer(state, time.time() + deadline - time.monotonic())
+            self._defer(state, clock.time() + deadline - clock.monotonic())
         return self._end(context, upgrade, upgrade.verify(upgrade.wait(state, deadline, interval), deadline))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -164,11 +163,11 @@ class DeviceActionOperator(VManageOperator):
         state = ActionState.from_json(expand_json(payload["state"])).without_reports(refused)
         self._watch(state)
         state = upgrade.verify_now(upgrade.poll(state))
-        left = payload["deadline"] - time.time()
+        left = payload["deadline"] - self.hook.clock.time()
         waits_on = not state.has_ended or state.request.reboots
         if state.is_pending and waits_on and left > 0:
             self._defer(state, payload["deadline"])
-        return self._end(context, upgrade, upgrade.verify(state, time.monotonic() + left))
+        return self._end(context, upgrade, upgrade.verify(state, self.hook.clock.monotonic() + left))
 
     def _defer(self, state: ActionState, deadline: float) -> NoReturn:
         from airflow_provider_vmanage.waiting.deferral import deferral_timeout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -265,7 +264,7 @@ class UpgradeDevicesOperator(VManageOperator):
             state = replace(state, action=state.action.without_reports(refused))
         verdicts = verdicts_of(outcome)
         if verdicts is None and state.waits_for == "health":
-            state = replace(state, unavailable_since=time.time())
+            state = replace(state, unavailable_since=self.hook.clock.time())
         return self._go_on(context, run, state, verdicts)
 
     def _go_on(
@@ -289,7 +288,7 @@ class UpgradeDevicesOperator(VManageOperator):
     def _defer(self, run: UpgradeRun, steps: FleetUpgrade, state: UpgradeState) -> NoReturn:
         from airflow_provider_vmanage.waiting.deferral import deferral_timeout
 
-        deadline = state.until or time.time() + self.timeout
+        deadline = state.until or self.hook.clock.time() + self.timeout
         timeout = deferral_timeout(deadline + 3 * self.stable_for)
         trigger = self._trigger_for(steps, state, deadline, payload={"state": run.packed(state)})
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
@@ -315,7 +314,7 @@ class UpgradeDevicesOperator(VManageOperator):
         if state.waits_for == "health":  # a device that is healthy at the deadline still has to stay so
             common["deadline"] = deadline + 3 * self.stable_for + self.poll_interval
             return DeviceHealthTrigger(settling=steps.steps.settling(state).packed(), **common)
-        return PauseTrigger(until=time.time() + steps.seconds_to_wait(state), payload=payload)
+        return PauseTrigger(until=self.hook.clock.time() + steps.seconds_to_wait(state), payload=payload)
 
     def _end(self, context: Context, run: UpgradeRun, state: UpgradeState) -> dict[str, Any]:
         """Return the result, or raise with the result as the XCom ``done``."""

@@ -8,25 +8,16 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.http.clock import Clock
 from airflow_provider_vmanage.masking import masked
 from airflow_provider_vmanage.waiting import events
 from airflow_provider_vmanage.waiting.poll import Question
 
 #: seconds that a last poll may come after a deadline
 _DEADLINE_GRID_S = 10.0
-
-
-class Clock(Protocol):
-    """What the module ``time`` offers."""
-
-    def time(self) -> float:
-        """Return the seconds since 1970."""
-
-    def monotonic(self) -> float:
-        """Return seconds that only increase."""
 
 
 @dataclass(frozen=True, slots=True)

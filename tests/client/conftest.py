@@ -9,6 +9,7 @@ from typing import IO, Any
 
 import pytest
 
+from airflow_provider_vmanage.client.http.clock import Clock
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, Timeouts
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
@@ -17,6 +18,7 @@ from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
 from airflow_provider_vmanage.client.upload.sources import ImageSource
 from airflow_provider_vmanage.simulator import Simulator
 from tests.client.internals import pool_of
+from tests.recorded_time import RecordedTime
 
 SOFTWARE = "device/action/software"
 
@@ -56,11 +58,14 @@ def settings_of() -> Callable[..., ManagerSettings]:
 def connect(
     recorded_sleeps: list[float], settings_of: Callable[..., ManagerSettings]
 ) -> Iterator[Callable[..., ManagerSession]]:
-    """Makes sessions that end before their simulators do."""
+    """Makes sessions that end before their simulators do; their time is that of their waits."""
+    recorded = RecordedTime(recorded_sleeps)
     with ExitStack() as stack:
 
-        def make(vm: Simulator, *, on_secret: Callable[[str], None] = lambda _: None, **changes: Any) -> ManagerSession:
-            session = stack.enter_context(ManagerSession(settings_of(vm, **changes), on_secret=on_secret))
+        def make(
+            vm: Simulator, *, on_secret: Callable[[str], None] = lambda _: None, clock: Clock = recorded, **changes: Any
+        ) -> ManagerSession:
+            session = stack.enter_context(ManagerSession(settings_of(vm, **changes), on_secret=on_secret, clock=clock))
             session.sleep = pool_of(session).sleep = recorded_sleeps.append  # type: ignore[method-assign]
             return session
 
@@ -74,17 +79,15 @@ def calls() -> Callable[[Simulator], list[str]]:
 
 
 @pytest.fixture
-def repository(
-    vm: Simulator, connect: Callable[..., ManagerSession], recorded_sleeps: list[float]
-) -> SoftwareRepository:
-    """The software repository of ``vm``, on a clock that only the recorded_sleeps of its session move."""
-    return SoftwareRepository(connect(vm), clock=lambda: sum(recorded_sleeps))
+def repository(vm: Simulator, connect: Callable[..., ManagerSession]) -> SoftwareRepository:
+    """The software repository of ``vm``."""
+    return SoftwareRepository(connect(vm))
 
 
 @pytest.fixture
-def upgrade_on(connect: Callable[..., ManagerSession], recorded_sleeps: list[float]) -> Callable[..., SoftwareUpgrade]:
-    """Makes device actions on a simulator, on a clock that only recorded sleeps move."""
-    return lambda vm, **options: SoftwareUpgrade(connect(vm), clock=lambda: sum(recorded_sleeps), **options)
+def upgrade_on(connect: Callable[..., ManagerSession]) -> Callable[..., SoftwareUpgrade]:
+    """Makes device actions on a simulator."""
+    return lambda vm, **options: SoftwareUpgrade(connect(vm), **options)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ class Runner:
     def _make(self, notes: Notes, kill: Kill) -> SoftwareUpgrade:
         session = self._connect(self._vm)
         kill.arm(session)
-        return SoftwareUpgrade(session, notes=notes, clock=lambda: sum(self._sleeps))
+        return SoftwareUpgrade(session, notes=notes)
 
 
 @pytest.fixture

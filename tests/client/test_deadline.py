@@ -7,7 +7,6 @@ import io
 import threading
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
-from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageDeadlineError
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
-from airflow_provider_vmanage.client.upload import body, image_upload
+from airflow_provider_vmanage.client.upload import body
 from airflow_provider_vmanage.client.upload.checksums import Checksum
 from airflow_provider_vmanage.client.upload.deadline import RATE_WARMUP_S, Deadline, parse_not_after
 from airflow_provider_vmanage.client.upload.image_upload import ImageUpload
@@ -36,24 +35,21 @@ class Clock:
         self.seconds = 0.0
         self._per_reading = per_reading
 
-    def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
+    def time(self) -> float:
+        return START.timestamp() + self.seconds
 
     def monotonic(self) -> float:
         self.seconds += self._per_reading
         return self.seconds
 
     def deadline(self, not_after: datetime, **options: Any) -> Deadline:
-        return Deadline(not_after, now=self.now, clock=self.monotonic, **options)
+        return Deadline(not_after, clock=self, **options)
 
 
-@pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock], None]:
-    """Gives uploads the clock, and blocks that are small."""
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets an upload read its source in blocks that are small."""
     monkeypatch.setattr(body, "BLOCK_BYTES", SMALL)
-    return lambda clock: monkeypatch.setattr(
-        image_upload, "Deadline", partial(Deadline, now=clock.now, clock=clock.monotonic)
-    )
 
 
 class Slow(io.BytesIO):
@@ -183,16 +179,17 @@ def test_past_the_moment_nothing_but_reads_is_sent(
     vm: Simulator,
     connect: Callable[..., ManagerSession],
     calls: Callable[[Simulator], list[str]],
-    use: Callable[[Clock], None],
 ) -> None:
     """A replace too: the old image is not deleted for one that comes too late."""
-    use(Clock())
     opened = threading.Event()
     source = ImageSource("image", 1, lambda: opened.set())  # type: ignore[arg-type,return-value]
     if if_exists == "replace":
         vm.add_image("a.bin", b"old", version="19.2.1")
     checksum = Checksum("sha512", "0" * 128)
-    with connect(vm) as session, pytest.raises(VManageDeadlineError, match="it is past; no byte was sent"):
+    with (
+        connect(vm, clock=Clock()) as session,
+        pytest.raises(VManageDeadlineError, match="it is past; no byte was sent"),
+    ):
         upload_to(session, source, seconds=-1, if_exists=if_exists, checksum=checksum).run()
     assert not opened.is_set()
     changes = [call for call in calls(vm) if not call.startswith("GET")]
@@ -200,16 +197,13 @@ def test_past_the_moment_nothing_but_reads_is_sent(
     assert len(vm.images) == (if_exists == "replace")
 
 
-def test_check_that_takes_too_long_costs_no_old_image(
-    vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
-) -> None:
+def test_check_that_takes_too_long_costs_no_old_image(vm: Simulator, connect: Callable[..., ManagerSession]) -> None:
     clock = Clock()
-    use(clock)
     vm.add_image("a.bin", b"old", version="19.2.1")
     checksum = Checksum("sha512", hashlib.sha512(b"x" * 10).hexdigest())
     source = source_of(10, then=lambda: setattr(clock, "seconds", 31.0))
     with pytest.raises(VManageDeadlineError, match="it is past; no byte was sent"):
-        upload_to(connect(vm), source, seconds=30, if_exists="replace", checksum=checksum).run()
+        upload_to(connect(vm, clock=clock), source, seconds=30, if_exists="replace", checksum=checksum).run()
     assert [(image.file_name, image.size) for image in vm.images] == [("a.bin", 3)]
 
 
@@ -217,12 +211,11 @@ def test_transfer_that_is_too_slow_leaves_no_image(
     vm: Simulator,
     connect: Callable[..., ManagerSession],
     calls: Callable[[Simulator], list[str]],
-    use: Callable[[Clock], None],
 ) -> None:
-    use(Clock(per_reading=2.6))
+    clock = Clock(per_reading=2.6)
     progress = f"{2 * SMALL} of {BLOCKS * SMALL} bytes were sent"  # 5 s are over at the second reading
     with pytest.raises(VManageDeadlineError, match=progress):
-        upload_to(connect(vm), source_of(BLOCKS * SMALL), seconds=30).run()
+        upload_to(connect(vm, clock=clock), source_of(BLOCKS * SMALL), seconds=30).run()
     vm.stop()  # it may begin to read what was sent only now
     assert calls(vm).count(PACKAGE) == 1
     assert vm.images == []
@@ -230,22 +223,18 @@ def test_transfer_that_is_too_slow_leaves_no_image(
 
 @pytest.mark.parametrize("size", [1, SMALL, 3 * SMALL], ids=str)
 def test_last_bytes_do_not_leave_past_the_moment(
-    size: int, vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
+    size: int, vm: Simulator, connect: Callable[..., ManagerSession]
 ) -> None:
     clock = Clock()
-    use(clock)
     source = source_of(size, then=lambda: setattr(clock, "seconds", 31.0))
     with pytest.raises(VManageDeadlineError, match=r"it is past; .* so no image was created"):
-        upload_to(connect(vm), source, seconds=30).run()
+        upload_to(connect(vm, clock=clock), source, seconds=30).run()
     vm.stop()
     assert vm.images == []
 
 
-def test_source_that_hangs_past_the_moment_is_abandoned(
-    vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
-) -> None:
+def test_source_that_hangs_past_the_moment_is_abandoned(vm: Simulator, connect: Callable[..., ManagerSession]) -> None:
     clock, release, came = Clock(), threading.Event(), threading.Event()
-    use(clock)
 
     def hang() -> None:
         clock.seconds = 31.0
@@ -253,7 +242,7 @@ def test_source_that_hangs_past_the_moment_is_abandoned(
         came.set()
 
     with pytest.raises(VManageDeadlineError, match="it is past"):
-        upload_to(connect(vm), source_of(SMALL, then=hang), seconds=30).run()
+        upload_to(connect(vm, clock=clock), source_of(SMALL, then=hang), seconds=30).run()
     assert not came.is_set()
     release.set()
     vm.stop()
@@ -264,20 +253,17 @@ def test_repeat_is_refused_at_the_rate_of_the_first_attempt(
     vm: Simulator,
     connect: Callable[..., ManagerSession],
     calls: Callable[[Simulator], list[str]],
-    use: Callable[[Clock], None],
 ) -> None:
-    use(Clock(per_reading=1.0))
+    clock = Clock(per_reading=1.0)
     vm.faults.add("html_200", path="*/package")  # a page: what is absent is sent again
-    task = upload_to(connect(vm), source_of(BLOCKS * SMALL), seconds=BLOCKS + 10, listing_timeout=0.01)
+    task = upload_to(connect(vm, clock=clock), source_of(BLOCKS * SMALL), seconds=BLOCKS + 10, listing_timeout=0.01)
     with pytest.raises(VManageDeadlineError, match=r"MB/s would end .*; no byte was sent"):
         task.run()
     assert calls(vm).count(PACKAGE) == 1
     assert vm.images == []
 
 
-def test_transfer_that_keeps_its_rate_arrives(
-    vm: Simulator, connect: Callable[..., ManagerSession], use: Callable[[Clock], None]
-) -> None:
-    use(Clock(per_reading=1.0))
-    upload_to(connect(vm), source_of(BLOCKS * SMALL), seconds=BLOCKS + 2).run()
+def test_transfer_that_keeps_its_rate_arrives(vm: Simulator, connect: Callable[..., ManagerSession]) -> None:
+    clock = Clock(per_reading=1.0)
+    upload_to(connect(vm, clock=clock), source_of(BLOCKS * SMALL), seconds=BLOCKS + 2).run()
     assert [image.size for image in vm.images] == [BLOCKS * SMALL]

@@ -51,15 +51,9 @@ class Notes:
 
 
 @pytest.fixture
-def upgrade(
-    vm: Simulator, connect: Callable[..., ManagerSession], recorded_sleeps: list[float]
-) -> Callable[..., SoftwareUpgrade]:
-    """Makes the object under test, on a clock that only recorded sleeps move."""
-
-    def make(**options: Any) -> SoftwareUpgrade:
-        return SoftwareUpgrade(connect(vm), clock=lambda: sum(recorded_sleeps), **options)
-
-    return make
+def upgrade(vm: Simulator, connect: Callable[..., ManagerSession]) -> Callable[..., SoftwareUpgrade]:
+    """Makes the object under test."""
+    return lambda **options: SoftwareUpgrade(connect(vm), **options)
 
 
 @pytest.fixture

@@ -60,18 +60,15 @@ class Notes:
 
 
 @pytest.fixture
-def try_with(
-    vm: Simulator, connect: Callable[..., ManagerSession], recorded_sleeps: list[float]
-) -> Callable[..., Change]:
-    """One try of a task: a session of its own, and the notes of the tries before; only recorded sleeps move time."""
+def try_with(vm: Simulator, connect: Callable[..., ManagerSession]) -> Callable[..., Change]:
+    """One try of a task: a session of its own, and the notes of the tries before."""
 
     def run(notes: Notes | None, **options: Any) -> Change:
         content = options.pop("content", CONTENT)
         source = ImageSource("image", len(content), lambda: io.BytesIO(content))
         options = {"listing_timeout": 5.0, **options}
         with connect(vm) as session:
-            repository = SoftwareRepository(session, clock=lambda: sum(recorded_sleeps))
-            return ImageUpload(repository, source, "a.bin", notes=notes, **options).run()
+            return ImageUpload(SoftwareRepository(session), source, "a.bin", notes=notes, **options).run()
 
     return run
 

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_provider_vmanage.__main__ import main
 from airflow_provider_vmanage.cli.check import DIFFERENT, OK
 from airflow_provider_vmanage.cli.errors import FAILED
+from airflow_provider_vmanage.client.http.clock import Clock
 from airflow_provider_vmanage.exceptions import fail_without_retry
+from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.operators.software_upgrade import (
     ActivateSoftwareOperator,
     InstallSoftwareOperator,
@@ -49,12 +52,13 @@ class DeviceOperations:
 
     :param vm: the manager.
     :param run: executes a task.
+    :param clock: of its session.
 
     ``host`` is the manager's address in the connection, and ``options_of`` holds options of operations, by name.
     """
 
-    def __init__(self, vm: Simulator, run: Callable[..., Any]) -> None:
-        self.vm, self._run = vm, run
+    def __init__(self, vm: Simulator, run: Callable[..., Any], clock: Clock) -> None:
+        self.vm, self._run, self._clock = vm, run, clock
         self.host = vm.url
         self.options_of: dict[str, dict[str, Any]] = {}
         self._process_id = ""
@@ -79,7 +83,12 @@ class DeviceOperations:
         return self._run(self._in_a_session(InstallSoftwareOperator(task_id="install", **_WAITS)))
 
     def _activate(self) -> Any:
-        return follow(self._in_a_session(self._activation()), self._run)
+        task = self._in_a_session(self._activation())
+        task.hook.clock = task.hook.get_conn().clock = SimpleNamespace(
+            monotonic=self._clock.monotonic,
+            time=time.time,  # triggers really wait
+        )
+        return follow(task, self._run)
 
     def _activation(self) -> ActivateSoftwareOperator:
         options = {**_WAITS, "poll_interval": 0.01, **self.options_of.get("activate", {})}
@@ -153,7 +162,8 @@ class DeviceOperations:
             assert EDGE in str(result)
 
     def _in_a_session(self, task: Any) -> Any:
-        """Log in first, so that the fault does not affect the login."""
+        """Log in first, so that the fault does not affect the login; waits pass on our clock."""
+        task.hook = VManageHook(clock=self._clock)
         with fail_without_retry():
             _ = task.hook.get_conn().server
         return task

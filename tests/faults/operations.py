@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_vmanage.client.errors import VManageError
+from airflow_provider_vmanage.client.http.clock import Clock
 from airflow_provider_vmanage.exceptions import VManageFailException, fail_without_retry
 from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.operators.software_repository import (
@@ -38,11 +39,12 @@ class Operations(DeviceOperations):
 
     :param vm: the manager, which holds one image.
     :param run: executes a task.
+    :param clock: of its session.
     :param image: the file that is uploaded.
     """
 
-    def __init__(self, vm: Simulator, run: Callable[..., Any], image: Path) -> None:
-        super().__init__(vm, run)
+    def __init__(self, vm: Simulator, run: Callable[..., Any], clock: Clock, image: Path) -> None:
+        super().__init__(vm, run, clock)
         self._image = image
         self._downloaded = image.parent / "downloads" / OLD
         self._downloaded.parent.mkdir()

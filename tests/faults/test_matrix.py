@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
-from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
-from airflow_provider_vmanage.client.upgrade.opening import open_upgrade
 from airflow_provider_vmanage.simulator import Simulator
 from tests.conftest import AIRFLOW_SETTINGS
 from tests.faults.fault_injection import PATIENCE, FaultInjection
 from tests.faults.matrix import LEFT_OUT, ON_DEVICES, OPERATIONS, OUTCOMES, Row
 from tests.faults.operations import Operations
 from tests.faults.rows import ROWS, cells
+from tests.recorded_time import RecordedTime
 
 LARGE = 24 * 1024 * 1024
 
@@ -52,21 +49,24 @@ def vm(shared_vm: Simulator) -> Simulator:
     return shared_vm
 
 
+class Waits(RecordedTime):
+    """The waits of sessions, and the time that they alone move; ``wake`` is called in each."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.wake: Callable[[], None] = lambda: None
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.wake()
+
+
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, let_sleeps_move_time: Callable[[list[float]], None]) -> SimpleNamespace:
-    """A time that only the waits of sessions move; ``wake`` is called in each."""
-    clock = SimpleNamespace(recorded_sleeps=[], wake=lambda: None)
-
-    def sleep(_: Any, seconds: float) -> None:
-        clock.recorded_sleeps.append(seconds)
-        clock.wake()
-
-    monkeypatch.setattr(ManagerConnection, "sleep", sleep)
-    let_sleeps_move_time(clock.recorded_sleeps)
-    began = time.time()
-    for function in (FleetUpgrade.__init__, open_upgrade):
-        monkeypatch.setitem(function.__kwdefaults__, "clock", lambda: began + sum(clock.recorded_sleeps))
-    return clock
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    """Sessions that do not wait."""
+    waits = Waits()
+    monkeypatch.setattr(ManagerConnection, "sleep", lambda _, seconds: waits.sleep(seconds))
+    return waits
 
 
 @pytest.mark.parametrize(("row", "name"), [pytest.param(*cell, id=f"{cell[0].name}-{cell[1]}") for cell in cells()])
@@ -74,7 +74,7 @@ def test_cell(
     row: Row,
     name: str,
     vm: Simulator,
-    clock: SimpleNamespace,
+    waits: Waits,
     connect: Callable[..., None],
     run: Callable[..., Any],
     tmp_path: Path,
@@ -86,13 +86,13 @@ def test_cell(
     image = tmp_path / "image.bin"
     image.write_bytes(b"an image, complete and right. " * ((LARGE if row.large else 200_000) // 30))
     expected, may_leave = row.expected[name].rstrip("*"), row.expected[name].endswith("*")
-    operations = Operations(vm, run, image)
+    operations = Operations(vm, run, waits, image)
     connect(vm, extra=PATIENCE)
     operations.prepare(name)
     with ExitStack() as stack:
         fault = FaultInjection(row, name, vm, stack)
         fault.install(monkeypatch)
-        clock.wake = fault.wake
+        waits.wake = fault.wake
         connect(vm, host=fault.host, extra=fault.extra)
         with monkeypatch.context() as patch:
             fault.break_lookup(patch)

@@ -21,6 +21,7 @@ from airflow_provider_vmanage.operators.software_upgrade import (
     SetDefaultSoftwareOperator,
 )
 from airflow_provider_vmanage.simulator import Simulator
+from tests.recorded_time import RecordedTime
 
 VERSIONS = ("17.09.04.0.4733", "17.12.04.0.6740", "17.15.03.0.176")
 FAMILIES = ("vedge-x86", "c8000v")
@@ -86,9 +87,9 @@ def fleet_of(random: Random, kind: type[DeviceActionOperator]) -> Fleet:
 
 
 @pytest.fixture
-def vm(recorded_sleeps: list[float], connect: Callable[..., None]) -> Iterator[Simulator]:
+def vm(recorded_time: RecordedTime, connect: Callable[..., None]) -> Iterator[Simulator]:
     """A manager whose tasks take their minutes, on the clock that the waits of sessions move."""
-    with Simulator(seconds_per_minute=60.0, clock=lambda: 1.7e9 + sum(recorded_sleeps)) as manager:
+    with Simulator(seconds_per_minute=60.0, clock=recorded_time.time) as manager:
         connect(manager)
         yield manager
 
@@ -100,13 +101,13 @@ def test_check_mode_reports_what_a_run_does(
     vm: Simulator,
     run: Callable[..., Any],
     recorded_sleeps: list[float],
-    let_sleeps_move_time: Callable[[list[float]], None],
+    recorded_time: RecordedTime,
 ) -> None:
-    let_sleeps_move_time(recorded_sleeps)
     seen: Counter[str] = Counter()
 
     def outcome_of(fleet: Fleet, **changes: Any) -> Any:
         task = kind(task_id="t", devices=[*fleet.devices], poll_interval=600, **fleet.arguments, **changes)
+        task.hook = VManageHook(clock=recorded_time)
         try:
             return run(task)
         except (VManageFailException, VManageError) as err:

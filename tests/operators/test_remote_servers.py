@@ -16,6 +16,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageRejectedError,
 )
 from airflow_provider_vmanage.exceptions import VManageFailException
+from airflow_provider_vmanage.hooks.vmanage import VManageHook
 from airflow_provider_vmanage.operators.software_repository import (
     AddRemoteImageOperator,
     AddRepoOperator,
@@ -25,6 +26,7 @@ from airflow_provider_vmanage.operators.software_repository import (
 )
 from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.simulator.software_repository import remote_servers as remote_server_pages
+from tests.recorded_time import RecordedTime
 
 SERVERS = "device/action/remote-server"
 FILES: dict[str, Any] = {"name": "files", "url": "10.0.0.1", "protocol": "SCP", "user": "joe"}
@@ -298,15 +300,15 @@ def test_lost_response_is_settled_by_the_list(vm: Simulator, server: Callable[..
 @pytest.mark.parametrize("done", [True, False])
 def test_page_in_place_of_the_response_adds_no_second_server(
     vm: Simulator,
-    server: Callable[..., Any],
-    recorded_sleeps: list[float],
-    let_sleeps_move_time: Callable[[list[float]], None],
+    run: Callable[..., Any],
+    recorded_time: RecordedTime,
     *,
     done: bool,
 ) -> None:
-    let_sleeps_move_time(recorded_sleeps)
     vm.faults.add("html_200", path=SERVERS, method="POST", done=done)
-    assert server()["action"] == "added"
+    task = RemoteServerOperator(task_id="t", **FILES)
+    task.hook = VManageHook(clock=recorded_time)
+    assert run(task)["action"] == "added"
     assert len(known(vm)) == 1
     assert sum(one.method == "POST" and one.path.endswith(SERVERS) for one in vm.requests) == (1 if done else 2)
 

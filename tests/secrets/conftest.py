@@ -46,6 +46,7 @@ from airflow_provider_vmanage.simulator import Simulator
 from airflow_provider_vmanage.triggers.software_repository import ImageAvailableTrigger, ImageVersionTrigger
 from airflow_provider_vmanage.triggers.software_upgrade import DeviceTaskTrigger, DeviceVersionTrigger
 from airflow_provider_vmanage.waiting.poll import poll_of
+from tests.recorded_time import RecordedTime
 from tests.secrets.search import texts_of
 from tests.secrets.troubles import OF_A_TASK, OLD, REMOTE_PASSWORD, SIGNATURE, URL_PASSWORD, URL_TOKEN
 from tests.triggers.event_loop import first_event
@@ -114,21 +115,19 @@ def perform(
     log: Callable[[], str],
     store: str,
     run: Callable[..., Any],
-    recorded_sleeps: list[float],
     redact: Callable[[str], str],
     capsys: pytest.CaptureFixture[str],
-    let_sleeps_move_time: Callable[[list[float]], None],
+    recorded_time: RecordedTime,
 ) -> Callable[[Simulator, str], Left]:
     """Carries an operation out and gathers what it leaves behind; waits are skipped."""
-    let_sleeps_move_time(recorded_sleeps)
 
     def do(vm: Simulator, operation: str) -> Left:
         left = Left()
-        hook = VManageHook()
+        hook = VManageHook(clock=recorded_time)
         task = _task(vm, operation, store)
         if task is not None:
             task.render_template_fields({"params": _params(store)})
-            hook = task.hook
+            task.hook = hook
         action = partial(run, task) if task is not None else partial(_with_hook, vm, hook, operation)
         if operation == "cancel":
             task.process_ids = [_process_id(vm)]

@@ -22,8 +22,8 @@ MOST = 48 * 1024
 def waits_of(world: World, plan: dict[str, Any]) -> dict[str, int]:
     """Return the longest text of each kind of wait; each text is read back."""
     session, planned, policy = world.connect(), parse_plan(plan), world.policy()
-    steps = FleetUpgrade(session, NoNotes(), planned, policy, clock=world.clock)
-    state = open_upgrade(session, planned, policy, clock=world.clock)
+    steps = FleetUpgrade(session, NoNotes(), planned, policy)
+    state = open_upgrade(session, planned, policy)
     longest: dict[str, int] = {}
     while not (state := steps.advance(state)).has_ended:
         text = pack(state, planned)
@@ -53,6 +53,6 @@ def test_text_of_four_hundred_devices_in_one_wave_is_short(world: World) -> None
 def test_text_of_another_plan_is_refused(world: World) -> None:
     world.edges(2)
     plan, other = parse_plan(world.plan(wave_sizes=(1,))), parse_plan(world.plan(wave_sizes=(2,)))
-    state = open_upgrade(world.connect(), plan, world.policy(), clock=world.clock)
+    state = open_upgrade(world.connect(), plan, world.policy())
     with pytest.raises(ValueError, match="the state is of the plan"):
         unpack(pack(state, plan), other)

@@ -28,14 +28,14 @@ IP, STABLE_S = "10.0.0.1", 0.1
 def test_outage_over_the_deadline_fails_only_ill_devices(world: World, is_healthy: bool) -> None:
     world.edges(2)
     plan, policy, session = parse_plan(world.plan(wave_sizes=(2,))), world.policy(), world.connect()
-    state = open_upgrade(session, plan, policy, clock=world.clock)
+    state = open_upgrade(session, plan, policy)
     edge = next(one for one in world.vm.devices if one["host-name"] == "edge-1")
 
     def fall_ill(state: UpgradeState) -> None:
         if state.phase == "settle":
             edge["reachability"] = "unreachable"
 
-    steps = FleetUpgrade(session, NoNotes(), plan, policy, keep=fall_ill, clock=world.clock)
+    steps = FleetUpgrade(session, NoNotes(), plan, policy, keep=fall_ill)
     while (state := steps.advance(state)).waits_for != "health":
         session.sleep(steps.seconds_to_wait(state))
     world.vm.stop()

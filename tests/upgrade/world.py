@@ -34,8 +34,10 @@ class Clock:
     def __init__(self) -> None:
         self.now = EVENING
 
-    def __call__(self) -> float:
+    def time(self) -> float:
         return self.now
+
+    __call__ = monotonic = time
 
     def sleep(self, seconds: float) -> None:
         self.now += max(seconds, 0.001)
@@ -71,7 +73,7 @@ class World:
             ca_bundle=self.vm.ca_bundle,
             timeouts=Timeouts(connect=10.0, read=20.0, upload_read=20.0),
         )
-        session = self._stack.enter_context(ManagerSession(settings))
+        session = self._stack.enter_context(ManagerSession(settings, clock=self.clock))
         session.sleep = self.clock.sleep  # type: ignore[method-assign]
         return session
 
@@ -119,13 +121,11 @@ class World:
         planned, allowed = parse_plan(plan), self.policy(**policy)
         notes = notes or NoNotes()
         kept = unpack(self.kept[-1], planned) if from_kept and self.kept else None
-        state = open_upgrade(
-            session, planned, allowed, kept=kept, notes=notes.read(), is_retry=is_retry, clock=self.clock
-        )
+        state = open_upgrade(session, planned, allowed, kept=kept, notes=notes.read(), is_retry=is_retry)
 
         def new_steps() -> FleetUpgrade:
             keep = lambda state: self.keep(pack(state, planned))  # noqa: E731
-            return FleetUpgrade(session, notes, planned, allowed, keep=keep, clock=self.clock)
+            return FleetUpgrade(session, notes, planned, allowed, keep=keep)
 
         steps = new_steps()
         while not (state := steps.advance(state)).has_ended:

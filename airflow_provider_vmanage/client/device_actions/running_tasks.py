@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from airflow_provider_vmanage.client.device_actions.actions import ActionKind, Target
 from airflow_provider_vmanage.client.device_actions.state import Job
@@ -26,12 +25,11 @@ class RunningTasks:
     """The manager's running tasks, read when they are first needed.
 
     :param session: the session to use.
-    :param clock: seconds that only go forward.
     """
 
-    def __init__(self, session: ManagerSession, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, session: ManagerSession) -> None:
         self._session = session
-        self._clock = clock
+        self._clock = session.clock.monotonic
         self._tasks: list[tuple[RunningTask, TaskStatus | None]] | None = None
 
     def read(self) -> RunningTasks:

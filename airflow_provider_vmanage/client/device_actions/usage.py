@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -146,12 +145,11 @@ class CachedUsage:
     """The usage of images, read again if it is older than a minute.
 
     :param session: with the manager.
-    :param clock: returns seconds that only increase.
     """
 
-    def __init__(self, session: ManagerSession, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, session: ManagerSession) -> None:
         self._session = session
-        self._clock = clock
+        self._clock = session.clock.monotonic
         self._usage: Usage | None = None
         self._read_at = 0.0
 

@@ -7,7 +7,6 @@ deferral, a retry and a killed worker all go on where the upgrade was, and nothi
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -50,7 +49,6 @@ class FleetUpgrade:
     :param plan: the waves.
     :param policy: what is allowed.
     :param keep: stores the state for the next try.
-    :param clock: seconds since 1970.
     """
 
     def __init__(
@@ -61,7 +59,6 @@ class FleetUpgrade:
         policy: UpgradePolicy,
         *,
         keep: Callable[[UpgradeState], None] = lambda state: None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self.state: UpgradeState | None = None
         self._session = session
@@ -69,9 +66,9 @@ class FleetUpgrade:
         self._plan = plan
         self._policy = policy
         self._keep = keep
-        self._clock = clock
-        actions = SoftwareUpgrade(session, notes=notes, keeps_notes=True, clock=clock)
-        self.steps = WaveSteps(session, actions, plan, policy, keep=keep, clock=clock)
+        self._clock = session.clock.time
+        actions = SoftwareUpgrade(session, notes=notes, keeps_notes=True, clock=self._clock)
+        self.steps = WaveSteps(session, actions, plan, policy, keep=keep)
         self._phases: dict[str, Callable[[UpgradeState], UpgradeState]] = {
             "wave": self._begin_wave,
             "install": self.steps.install,

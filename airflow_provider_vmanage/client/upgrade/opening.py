@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from airflow_provider_vmanage.client.device_actions.actions import ActionKind, Target
 from airflow_provider_vmanage.client.device_actions.decisions import find_image
@@ -36,14 +35,12 @@ def open_upgrade(
     kept: UpgradeState | None = None,
     notes: Sequence[ActionNote] = (),
     is_retry: bool = False,
-    clock: Callable[[], float] = time.time,
 ) -> UpgradeState:
     """Return the state in which the first step can be made, or the next one after an earlier try. Nothing is sent.
 
     :param kept: the state that an earlier try has kept.
     :param notes: of the actions that it had sent.
     :param is_retry: there was an earlier try, and nowhere to keep its state.
-    :param clock: seconds since 1970.
     :raises VManageConfigurationError: the plan was made on another manager, or the window cannot be kept.
     :raises VManageStalePlanError: a device has changed since the plan was made.
     """
@@ -52,7 +49,9 @@ def open_upgrade(
             f"plan was made on {plan.manager}, but vmanage_conn_id leads to {session.settings.base_url}: "
             "use one vmanage_conn_id for both tasks"
         )
-    state = kept if kept is not None and kept.digest == plan.digest else UpgradeState(plan.digest, int(clock()))
+    state = kept
+    if state is None or state.digest != plan.digest:
+        state = UpgradeState(plan.digest, int(session.clock.time()))
     if state.has_ended:
         return state
     tasks = RunningTasks(session).read()  # before the devices, which show what a task does that ends in between

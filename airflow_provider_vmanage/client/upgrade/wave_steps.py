@@ -37,7 +37,6 @@ class WaveSteps:
     :param plan: the waves.
     :param policy: what is allowed.
     :param keep: stores the state for the next try.
-    :param clock: seconds since 1970.
     """
 
     def __init__(
@@ -48,15 +47,14 @@ class WaveSteps:
         policy: UpgradePolicy,
         *,
         keep: Callable[[UpgradeState], None],
-        clock: Callable[[], float],
     ) -> None:
         self._session = session
         self._actions = actions
         self._plan = plan
         self._policy = policy
         self._keep = keep
-        self._clock = clock
-        self._checks = WaveChecks(plan, policy, clock=clock)
+        self._clock = session.clock.time
+        self._checks = WaveChecks(plan, policy, clock=self._clock)
         self._rows = {row.device_id: row for row in plan.rows}
 
     def open(self, state: UpgradeState) -> list[PlannedRow]:

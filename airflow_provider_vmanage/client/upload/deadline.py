@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageDeadlineError
+from airflow_provider_vmanage.client.http.clock import Clock
 
 _UTC = re.compile("[Zz]$")
 
@@ -25,14 +25,12 @@ class Deadline:
 
     :param not_after: moment by which the last byte must be sent; ``None`` never stops anything.
     :param rate: bytes per second that earlier attempts reached, once it is known.
-    :param now: returns the time of day.
-    :param clock: returns seconds that only increase.
+    :param clock: the time of day, and that of the rate.
     """
 
     not_after: datetime | None = None
     rate: float | None = None
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(timezone.utc), repr=False)
-    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+    clock: Clock = field(default=time, repr=False)
     _started: float = 0.0
 
     def start(self, size: int) -> None:
@@ -41,7 +39,7 @@ class Deadline:
         :param size: bytes to send.
         :raises VManageDeadlineError: the moment is past, or would be at the rate so far; no byte was sent.
         """
-        self._started = self.clock()
+        self._started = self.clock.monotonic()
         self._check(size, size, "no byte was sent")
 
     def update(self, sent: int, size: int) -> None:
@@ -49,7 +47,7 @@ class Deadline:
 
         :raises VManageDeadlineError: it cannot end in time.
         """
-        seconds = self.clock() - self._started
+        seconds = self.clock.monotonic() - self._started
         if seconds >= RATE_WARMUP_S:
             self.rate = sent / seconds
         self.check(sent, size)
@@ -64,7 +62,7 @@ class Deadline:
     def _check(self, left: int, size: int, consequence: str) -> None:
         if self.not_after is None:
             return
-        now = self.now()
+        now = datetime.fromtimestamp(self.clock.time(), timezone.utc)
         needed = left / self.rate if self.rate else 0.0
         if needed <= (self.not_after - now).total_seconds():
             return

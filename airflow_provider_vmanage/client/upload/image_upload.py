@@ -86,7 +86,7 @@ class ImageUpload:
         self.allow_in_use = allow_in_use
         check_choice(if_exists, IF_EXISTS, "if_exists")
         self._notes = notes or NoNotes()
-        self._deadline = Deadline(not_after)
+        self._deadline = Deadline(not_after, clock=repository.session.clock)
         self._listed = ListedFile(repository, file_name, self.listing_timeout)
 
     def run(self) -> Change:
