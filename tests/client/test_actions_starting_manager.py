@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_vmanage.client.errors import VManageRejectedError
+from airflow_provider_vmanage.client.device_actions.starting_manager import page_means_unavailable
+from airflow_provider_vmanage.client.errors import VManageRejectedError, VManageUnavailableError
+from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.simulator import Simulator
 from tests.client.action_support import ACTIVATE, NEW, add_edges, names
@@ -40,6 +42,14 @@ def test_role_that_is_missing_stays_a_refusal(in_time: Callable[..., Simulator],
     vm.faults.add("forbidden", path="device/action/install/devices/*")
     with pytest.raises(VManageRejectedError, match="the user lacks a role"):
         upgrade.verify(state, 7200.0)
+
+
+def test_error_shows_the_page_and_its_request(vm: Simulator, connect: Callable[..., ManagerSession]) -> None:
+    session = connect(vm)
+    serve_pages(vm, "device", 1)
+    with pytest.raises(VManageUnavailableError, match="not found") as caught, page_means_unavailable():
+        session.request("GET", "device")
+    assert (caught.value.method, caught.value.path, caught.value.status) == ("GET", "/dataservice/device", 404)
 
 
 def test_page_in_place_of_the_lists_is_no_news(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:

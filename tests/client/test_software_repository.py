@@ -323,6 +323,17 @@ def test_page_in_place_of_the_response_adds_no_second_url(
     assert sum(recorded_sleeps) == seconds  # absent is believed after 5 s
 
 
+@pytest.mark.parametrize("release", BY_URL)
+def test_second_page_in_place_of_the_response_ends_the_sending(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]], recorded_sleeps: list[float]
+) -> None:
+    vm.faults.add("html_200", times=2, method="POST", path="device/action/software")
+    with pytest.raises(VManageOutcomeUnknownError, match=r"is not listed 60 s after the change was sent"):
+        repository.add_url("20.12", URL)
+    assert after_login().count(POST) == 2
+    assert sum(recorded_sleeps) == 5 + 60
+
+
 @pytest.mark.parametrize("release", ["20.12.4"])
 def test_list_without_a_readable_record_is_an_error(vm: Simulator, repository: SoftwareRepository) -> None:
     for number in (1, 2):

@@ -82,6 +82,9 @@ def test_image_of_a_running_installation_is_not_deleted(vm_of_release: Simulator
         {"actionConfig": {"version": "17.12.04", "reboot": False}},
         {"actionConfig": json.dumps({"input": {"data": [{"family": "isr4300", "version": "17.12.4"}]}})},
         {"actionConfig": json.dumps({"input": {"data": [{"versionId": "own-id"}]}})},
+        {"actionConfig": {"versionName": "17.12.4"}},
+        {"actionConfig": {"targetVersion": "17.12.4"}},
+        {"actionConfig": {"fileName": NEEDED}},
     ],
 )
 def test_task_that_names_what_it_needs_holds_only_that(

@@ -185,6 +185,18 @@ def test_blocked_device_refuses_the_whole_action(
     assert posts(vm) == []
 
 
+def test_error_names_ten_blocked_devices_and_the_way_out(
+    vm: Simulator, upgrade: Callable[..., SoftwareUpgrade]
+) -> None:
+    added = [vm.add_device(f"out-{n:02}", "vedge", OLD, reachability="unreachable") for n in range(12)]
+    with pytest.raises(VManageBlockedError) as caught:
+        upgrade().run(INSTALL, names(added), [NEW])
+    shown = "; ".join(f"out-{n:02}: the manager cannot reach it" for n in range(10))
+    assert caught.value.message == (
+        f"Nothing was sent: 12 of 12 devices are blocked ({shown}; and 2 more). Set skip_blocked to act on the others"
+    )
+
+
 def test_blocked_devices_can_be_skipped(
     vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
 ) -> None:

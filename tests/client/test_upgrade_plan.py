@@ -53,6 +53,11 @@ def test_each_device_gets_the_step_that_it_needs() -> None:
     assert plan.blocked == ()
 
 
+def test_long_reason_is_cut() -> None:
+    plan = make_plan(parse_wish(NEW), fleet(edge("a"), busy=lambda _: "b" * 300))
+    assert plan.blocked[0].as_row()["reason"] == "b" * 199 + "…"
+
+
 @pytest.mark.parametrize(
     ("device", "reason"),
     [

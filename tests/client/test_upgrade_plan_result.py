@@ -120,6 +120,14 @@ def test_device_that_is_unhealthy_already_is_a_warning() -> None:
     assert plan["warnings"][10:] == ["and 1 more like the last"]
 
 
+@pytest.mark.parametrize(("count", "more"), [(1, ""), (10, ""), (12, " and 2 more")])
+def test_devices_without_health_are_named(count: int, more: str) -> None:
+    devices = [edge(f"e{number:02}") for number in range(count)]
+    names = ", ".join(f"e{number:02}" for number in range(min(count, 10)))
+    plan = result(edge("known"), *devices, health=FleetHealth({"ip-known": GOOD}))
+    assert plan["baseline_problems"] == [f"device does not list {names}{more}"]
+
+
 def test_only_reachable_router_of_a_site_is_a_warning() -> None:
     devices = [
         edge("a-1", site_id="1"),

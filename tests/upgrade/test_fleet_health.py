@@ -24,6 +24,14 @@ def test_devices_may_come_without_an_envelope(world: World) -> None:
     assert read_health(session).devices.keys() == usual.devices.keys()
 
 
+def test_list_that_holds_no_rows_is_no_health(world: World) -> None:
+    world.edges(1)
+    body = json.dumps(["edge-1", 7])
+    world.vm.faults.add("status", path=DEVICE, status=200, body=body, content_type="application/json")
+    with pytest.raises(VManageProtocolError, match=r"device"):
+        read_health(world.connect())
+
+
 def test_list_without_any_device_is_no_health(world: World) -> None:
     world.vm.faults.add("status", path=DEVICE, status=200, body='{"data": []}', content_type="application/json")
     with pytest.raises(VManageProtocolError, match="lists no device"):

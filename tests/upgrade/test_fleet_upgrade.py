@@ -196,6 +196,8 @@ def test_wave_begins_only_if_the_window_holds_it(
     assert Counter(actions_of(outcome).values())["upgraded"] == begun
     assert outcome.state.stopped_because == ("window" if begun < 4 else None)
     assert world.running()[NEW] == begun
+    left = {row["reason"] for row in outcome.rows() if row["action"] == "skipped"}
+    assert left == ({"not begun: the window ends before the wave could"} if begun < 4 else set())
 
 
 def test_plan_of_another_manager_is_refused(world: World) -> None:
