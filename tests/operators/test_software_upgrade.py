@@ -240,9 +240,9 @@ def test_kill_names_the_task_that_goes_on(
 ) -> None:
     connect(vm)
     task = ActivateSoftwareOperator(task_id="t", devices=NAMES, version=NEW)
-    task.process_ids = ["change_partition-1"]
+    task.process_ids = ["change_partition-1", "change_partition-2"]
     task.on_kill()
-    assert "the manager's task goes on (change_partition-1)" in capsys.readouterr().out
+    assert "the manager's task goes on (change_partition-1, change_partition-2)" in capsys.readouterr().out
     assert vm.requests == []
 
 
