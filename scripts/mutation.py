@@ -32,7 +32,7 @@ WORK = Path(".tmp/mutation").resolve()
 TREE = WORK / "tree"
 PYTHON = str(Path(".venv/bin/python").absolute())
 PYTEST = [PYTHON, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout=30"]
-BUDGET = 20.0
+BUDGET = float(os.environ.get("MUTATION_BUDGET", "20"))
 """Seconds that the tests of one mutant take without it: those of its own modules come first, then the quickest."""
 
 Lines = tuple[int, int]

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_upgrade import (
     ActivateSoftwareOperator,
     InstallSoftwareOperator,
+    ListDeviceSoftwareOperator,
     RemoveSoftwareOperator,
     SetDefaultSoftwareOperator,
 )
@@ -233,6 +235,30 @@ def test_task_that_was_cleared_while_deferred_takes_its_task_over(
         run(ActivateSoftwareOperator(task_id="t", **options), context)
     assert follow(ActivateSoftwareOperator(task_id="t", **options), run, context)["counts"] == {"activated": 2}
     assert sent(vm) == {"changepartition": 2}
+
+
+def test_file_name_chooses_the_image_to_install(
+    vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    connect(vm)
+    vm.add_image("newest.bin", version="17.15.03.0.176.1", platform_family=("vedge-x86",))
+    options: dict[str, Any] = {"devices": NAMES, "version": "17.15.03.0.176", "file_name": "other.bin"}
+    with pytest.raises(VManageFailException, match=r"no image of version 17.15.03.0.176 in file other.bin"):
+        run(InstallSoftwareOperator(task_id="t", **options))
+    assert sent(vm) == {}
+
+
+def test_rows_of_devices_go_to_a_file(
+    vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    connect(vm)
+    result = run(ListDeviceSoftwareOperator(task_id="t", output=f"{tmp_path}/devices.jsonl"))
+    lines = (tmp_path / "devices.jsonl").read_text().splitlines()
+    assert result["count"] == len(lines) == len(run(ListDeviceSoftwareOperator(task_id="t")))
+    before = len(vm.requests)
+    with pytest.raises(VManageFailException, match=r"output .*ends in '.txt'"):
+        run(ListDeviceSoftwareOperator(task_id="t", output="devices.txt"))
+    assert len(vm.requests) == before
 
 
 def test_kill_names_the_task_that_goes_on(

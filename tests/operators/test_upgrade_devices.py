@@ -19,7 +19,7 @@ from airflow_provider_vmanage.client.upgrade.planned import parse_plan
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_upgrade import PlanUpgradeOperator, UpgradeDevicesOperator
 from airflow_provider_vmanage.simulator import Simulator
-from airflow_provider_vmanage.triggers.upgrade import DeviceHealthTrigger
+from airflow_provider_vmanage.triggers.upgrade import DeviceHealthTrigger, PauseTrigger
 from airflow_provider_vmanage.waiting.events import timed_out
 from tests.operators.test_software_upgrade import IMAGE, NEW, OLD, FakeXCom, Store
 from tests.triggers.event_loop import first_event, follow
@@ -71,6 +71,34 @@ def test_upgrade_ends_alike_with_and_without_deferral(
     assert "the night shift" in (tmp_path / "report.html").read_text()
     assert set(posts(vm).values()) == {1}
     assert vm.counters.open_sessions == 0
+
+
+class TaskInstance(FakeXCom):
+    """The task instance, as far as a report needs it."""
+
+    dag_id, run_id, task_id, try_number = "maintenance", "saturday", "upgrade", 1
+
+
+@pytest.mark.slow
+def test_page_names_the_run(vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    run(upgrade(plan, report=str(page)), {"ti": TaskInstance()})
+    assert all(name in page.read_text() for name in ("maintenance", "saturday"))
+
+
+@pytest.mark.slow
+def test_pause_between_waves_is_waited_for_in_the_triggerer(
+    vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]
+) -> None:
+    task, event = upgrade(plan, deferrable=True, pause=3600.0), None
+    for _ in range(200):
+        with pytest.raises(TaskDeferred) as deferred:
+            run(task) if event is None else task.execute_complete({}, event)
+        if isinstance(deferred.value.trigger, PauseTrigger):
+            break
+        event = asyncio.run(first_event(deferred.value.trigger))
+    assert 3500 < deferred.value.trigger.until - time.time() <= 3600
+    assert {device for _, device, _ in posts(vm)} == {plan["waves"][0][0]["device_id"]}
 
 
 @pytest.mark.slow

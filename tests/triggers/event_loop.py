@@ -34,11 +34,12 @@ async def first_event(trigger: BaseTrigger) -> Any:
 
 def follow(task: Any, run: Callable[..., Any], context: dict[str, Any] | None = None) -> Any:
     """Run a deferrable task to its end, each trigger in an event loop of its own; return the XCom."""
-    context, event = context or {}, None
+    context, event, resume = context or {}, None, ""
     for _ in range(200):
         try:
-            return run(task, context) if event is None else task.execute_complete(context, event)
+            return run(task, context) if event is None else getattr(task, resume)(context, event)
         except TaskDeferred as deferred:
+            resume = deferred.method_name
             arguments = json.loads(json.dumps(deferred.trigger.serialize()[1]))
             event = asyncio.run(first_event(type(deferred.trigger)(**arguments)))
     raise AssertionError("deferred without end")
