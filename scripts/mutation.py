@@ -102,8 +102,8 @@ class Reach:
         own = (f"/test_{Path(file).stem}", f"tests/{room}/", f"/test_{room}_", f"/test_{room.removeprefix('device_')}_")
         names = {context.rpartition("|")[0] for context in reached}
         timed = sorted((*(part not in name for part in own), self._seconds.get(name, 1.0), name) for name in names)
-        sums = [sum(one[2] for one in timed[: number + 1]) for number in range(len(timed))]
-        return [one[3] for one, spent in zip(timed, sums, strict=True) if spent <= BUDGET], len(timed)
+        sums = [sum(one[-2] for one in timed[: number + 1]) for number in range(len(timed))]
+        return [one[-1] for one, spent in zip(timed, sums, strict=True) if spent <= BUDGET], len(timed)
 
 
 def outcome(file: str, text: str, tests: list[str]) -> str:
