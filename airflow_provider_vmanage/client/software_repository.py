@@ -32,6 +32,7 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.http.responses import API_ROOT
 from airflow_provider_vmanage.client.matching import (
     AwaitedImage,
+    is_same_file,
     is_selected,
     is_sibling,
     make_placeholder,
@@ -202,7 +203,10 @@ class SoftwareRepository:
     def delete_listed(self, image: SoftwareImage, listed: Sequence[SoftwareImage] | None = None) -> Change:
         """Delete a listed image, whatever uses it, and confirm; safe to run again.
 
-        :param listed: the newest list; without it, the images are listed first if the record holds other files.
+        An image that was alone in its record may share it by now, and the record's id would delete all of its files:
+        so the newest list decides by which id it is deleted.
+
+        :param listed: the newest list, with the image; without it, the images are listed first.
         :raises VManageAmbiguousError: its record holds other files, and the manager shows no id for this one.
         :raises VManageLostImageError: other files of its record are no longer listed since.
         :raises VManageOutcomeUnknownError: sent, but still listed after a minute.
@@ -211,7 +215,12 @@ class SoftwareRepository:
         if self.check_mode:
             return Change("deleted", image, applied=False)
         if listed is None:
-            listed = self.list_images() if image.shares_record else ()
+            listed = self.list_images()
+            found = [one for one in listed if is_same_file(one, image)]
+            if not found:
+                log.warning("Another client has deleted %s meanwhile", image.describe())
+                return Change("unchanged", image)
+            image = require_one(found, image.describe())
         siblings = [one for one in listed if image.shares_record and is_sibling(one, image)]
         return Change("deleted" if self._delete(image, siblings) else "unchanged", image)
 

@@ -386,10 +386,10 @@ def test_deletion_listed_late_after_a_page_is_not_repeated(
 @pytest.mark.parametrize("release", ["20.12.4"])
 def test_refused_list_after_the_deletion_is_no_refused_deletion(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("a.bin", version="20.1")
-    (image,) = repository.list_images()
+    listed = repository.list_images()
     vm.faults.add("forbidden", method="GET", path="device/action/software")
     with pytest.raises(VManageRejectedError) as caught:
-        repository.delete_listed(image)
+        repository.delete_listed(listed[0], listed)
     assert (caught.value.method, vm.images) == ("GET", [])
 
 

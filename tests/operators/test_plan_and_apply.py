@@ -77,6 +77,21 @@ def test_plan_names_additions_deletions_and_reasons(vm: Simulator, plan: Make, s
     assert not [one for one in vm.requests if one.method in ("PUT", "DELETE")]
 
 
+@pytest.mark.parametrize("release", ["20.9.4", "20.18.2"])
+def test_upload_into_the_record_of_a_removal_stays(
+    release: str, connect: Callable[..., None], plan: Make, apply: Make, source: Callable[[str], str]
+) -> None:
+    """The old file was alone in its record when the plan was made; the upload of the same version joins it."""
+    with Simulator(release, group_by_version=True) as vm:
+        connect(vm)
+        vm.add_image("old-20.12.4.bin", version="20.12.4")
+        row = plan([source(NEW)], exact=True)
+        assert (whats(row["add"]), whats(row["remove"])) == ([NEW], ["old-20.12.4.bin"])
+        done = apply(row, max_deletions=10)
+        assert (whats(done["added"]), whats(done["removed"])) == ([NEW], ["old-20.12.4.bin"])
+        assert names(vm) == [NEW]
+
+
 def test_unreadable_record_is_never_deleted(vm: Simulator, plan: Make, apply: Make) -> None:
     for name in (NEW, OLD):
         vm.add_image(name)
