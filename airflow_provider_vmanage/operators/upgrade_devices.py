@@ -67,7 +67,7 @@ class UpgradeDevicesOperator(VManageOperator):
     :param report: file for a page that explains the upgrade (templated): a path or what ``ObjectStoragePath`` opens. It
         is written after each wave and at every end.
     :param output: file for the rows (templated), as for :class:`.ListDeviceSoftwareOperator`. The result then holds
-        only the rows that did not end well.
+        only the rows that did not end well. A file that cannot be written is logged, and the result holds all rows.
     :param approved_by: who approved the upgrade, for the report (templated).
     :param timeout: seconds for each task of the manager, and for devices to come back.
     :param poll_interval: seconds between two polls.

@@ -75,9 +75,13 @@ class UpgradeRecords:
         result = outcome.as_result()
         result["markdown"] = render_markdown(self.write_page(outcome, has_ended=True))
         if self.table is not None:
-            written = self.table.write(outcome.plan.manager, result["devices"], UPGRADE_COLUMNS)
-            left = [row for row in result["devices"] if row["action"] not in AS_PLANNED]
-            result.update(devices=left, output=written["path"])
+            try:
+                written = self.table.write(outcome.plan.manager, result["devices"], UPGRADE_COLUMNS)
+            except Exception:  # of any store: it must not hide how the upgrade has ended
+                log.exception("The rows could not be written to %s; the result holds all of them", self.table.path)
+            else:
+                left = [row for row in result["devices"] if row["action"] not in AS_PLANNED]
+                result.update(devices=left, output=written["path"])
         return result
 
 

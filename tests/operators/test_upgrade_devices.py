@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,22 @@ def test_rows_go_to_a_file(vm: Simulator, plan: dict[str, Any], run: Callable[..
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     assert (len(rows), result["devices"], result["counts"]) == (4, [], {"upgraded": 4})
     assert {row["action"] for row in rows} == {"upgraded"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fails", [False, True])
+def test_rows_that_cannot_be_written_change_no_outcome(
+    fails: bool, vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "rows.jsonl").symlink_to("/dev/full")
+    vm.behave("edge-1", fails_at="activation" if fails else None)
+    ti = TaskInstance()
+    task = upgrade(plan, output=f"{tmp_path}/rows.jsonl")
+    with pytest.raises(VManageFailException, match="1 of 4 devices failed") if fails else nullcontext():
+        ti.pushed["done"] = run(task, {"ti": ti})
+    result = ti.pushed["done"]
+    assert result["counts"] == ({"failed": 1, "skipped": 3} if fails else {"upgraded": 4})
+    assert (len(result["devices"]), "output" in result) == (4, False)
 
 
 @pytest.mark.parametrize(
