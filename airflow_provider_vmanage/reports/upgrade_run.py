@@ -77,7 +77,7 @@ class UpgradeRecords:
         if self.table is not None:
             try:
                 written = self.table.write(outcome.plan.manager, result["devices"], UPGRADE_COLUMNS)
-            except Exception:  # of any store: it must not hide how the upgrade has ended
+            except Exception:  # of any store: what the devices show decides the outcome
                 log.exception("The rows could not be written to %s; the result holds all of them", self.table.path)
             else:
                 left = [row for row in result["devices"] if row["action"] not in AS_PLANNED]
