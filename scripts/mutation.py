@@ -98,10 +98,13 @@ class Reach:
             reached = {test for line in by_line if first <= line <= last for test in by_line[line]} - {""}
             if reached:
                 break
-        room = Path(file).parent.name
-        own = (f"/test_{Path(file).stem}", f"tests/{room}/", f"/test_{room}_", f"/test_{room.removeprefix('device_')}_")
+        room, stem = Path(file).parent.name, f"/test_{Path(file).stem}"
+        near = (f"tests/{room}/", f"/test_{room}_", f"/test_{room.removeprefix('device_')}_")
         names = {context.rpartition("|")[0] for context in reached}
-        timed = sorted((*(part not in name for part in own), self._seconds.get(name, 1.0), name) for name in names)
+        timed = sorted(
+            (stem not in name, all(part not in name for part in near), self._seconds.get(name, 1.0), name)
+            for name in names
+        )
         sums = [sum(one[-2] for one in timed[: number + 1]) for number in range(len(timed))]
         return [one[-1] for one, spent in zip(timed, sums, strict=True) if spent <= BUDGET], len(timed)
 
