@@ -171,6 +171,21 @@ def test_cut_download_is_an_error(vm: Simulator, read: Any) -> None:
     assert len(downloads(vm)) == 1
 
 
+@pytest.fixture
+def urllib3_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Responses as those of urllib3 1.26, which a short body does not disturb."""
+    never = property(lambda _: False, lambda *_: None)
+    monkeypatch.setattr("urllib3.response.HTTPResponse.enforce_content_length", never, raising=False)
+
+
+@pytest.mark.usefixtures("urllib3_counts_nothing")
+def test_cut_download_is_noticed_with_any_urllib3(vm: Simulator, read: Any) -> None:
+    vm.add_image(NAME, IMAGE)
+    vm.faults.add("cut_download", after_bytes=1_000_000)
+    with pytest.raises(VManageProtocolError, match=rf"broke off after \d+ of {len(IMAGE)} bytes"):
+        read()
+
+
 def test_image_without_length_ends_with_its_last_chunk(vm: Simulator, read: Any) -> None:
     vm.add_image(NAME, IMAGE)
     vm.faults.add("download_without_length")

@@ -63,7 +63,9 @@ class ImageStream(io.RawIOBase):
                 self._resume(err)
             else:
                 self._count += count
-                return count
+                if count or not len(view) or self.size in (None, self._count):
+                    return count
+                self._resume(EOFError("the response ended"))  # urllib3 before 2 counts no bytes
 
     def close(self) -> None:
         """Close the connection."""
