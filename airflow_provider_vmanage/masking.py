@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
-from airflow_provider_vmanage.client.urls import secrets_in_url
+from airflow_provider_vmanage.client.urls import secrets_in_url, without_file_prefix
+
+_URL = re.compile(r"""\w[\w+.-]*://[^\s"']+""")
 
 
 class _Masked:
@@ -41,6 +45,20 @@ class MaskedURL(_Masked):
         mask_url(str(value) if value is not None else "")
 
 
+class MaskedURLs(_Masked):
+    """Texts, or texts in lists and objects, any of which may hold URLs."""
+
+    def _mask(self, value: Any) -> None:
+        if isinstance(value, str):
+            for url in _URL.findall(value):
+                mask_url(url)
+        elif isinstance(value, Mapping):
+            self._mask(list(value.values()))
+        elif isinstance(value, Collection):
+            for one in value:
+                self._mask(one)
+
+
 class MaskedText(_Masked):
     """A text that is secret as a whole."""
 
@@ -50,6 +68,10 @@ class MaskedText(_Masked):
         if isinstance(value, str) and value and "{{" not in value:
             mask_secret(value)
 
+    def __set__(self, instance: Any, value: Any) -> None:
+        """Set a number as text: a native template makes one of digits, and Airflow masks no numbers."""
+        super().__set__(instance, str(value) if isinstance(value, (int, float)) else value)
+
 
 def mask_url(text: str) -> None:
     """Mask the secrets in a URL, or in the URL of a checksum list (``file:https://…``), from now on.
@@ -58,7 +80,7 @@ def mask_url(text: str) -> None:
     """
     from airflow.sdk.log import mask_secret
 
-    url = text if text.lower().startswith("file://") else text.removeprefix("file:")
+    url = without_file_prefix(text)
     if "://" in url and "{{" not in url:
         for secret in secrets_in_url(url):
             mask_secret(secret)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from airflow.sdk._shared.secrets_masker import _secrets_masker
 
-from airflow_provider_vmanage.masking import MaskedURL
+from airflow_provider_vmanage.masking import MaskedText, MaskedURL, MaskedURLs
 
 
 class Task:
     source = MaskedURL()
+    images = MaskedURLs()
+    password = MaskedText()
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +54,36 @@ def test_secrets_of_a_url_are_masked_once_set(url: str, shown: str) -> None:
     assert redact(url) == url
     Task().source = url
     assert redact(url) == shown
+
+
+@pytest.mark.parametrize("prefix", ["file:", "FILE:", " file:"])
+def test_url_of_a_list_of_checksums_is_masked(prefix: str) -> None:
+    Task().source = f"{prefix}https://joe:hunter2@host/SHA512SUMS"
+    assert redact("hunter2") == "***"
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        ["a.bin", "https://host/b.bin?sig=signed-123"],
+        [{"source": "https://host/b.bin?sig=signed-123", "checksum": None}],
+        '[{"source": "https://host/b.bin?sig=signed-123"}]',
+        "https://host/b.bin?sig=signed-123",
+    ],
+)
+def test_urls_in_lists_and_objects_are_masked(images: Any) -> None:
+    task = Task()
+    task.images = images
+    assert task.images is images
+    assert redact("signed-123") == "***"
+
+
+def test_password_of_digits_is_masked_as_text() -> None:
+    task = Task()
+    task.password = 98765432101
+    assert (task.password, redact(task.password)) == ("98765432101", "***")
+    task.password = None
+    assert task.password is None
 
 
 def test_decoded_secret_is_masked_too() -> None:

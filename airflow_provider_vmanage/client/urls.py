@@ -83,6 +83,13 @@ def masked_url(url: str) -> str:
     return urlunsplit((parts.scheme, netloc, path, *masked))
 
 
+def without_file_prefix(text: str) -> str:
+    """Return the URL or path of a list of checksums (``file:https://…``), or any other text as it is."""
+    text = text.strip()
+    is_list = text.lower().startswith("file:") and not text.lower().startswith("file://")
+    return text[len("file:") :] if is_list else text
+
+
 def secrets_in_url(url: str) -> list[str]:
     """Return the parts of a URL that may be secret: password (as written and decoded), query, and the values in it.
 

@@ -17,7 +17,7 @@ from airflow_provider_vmanage.client.upload.sources import (
     unreadable,
 )
 from airflow_provider_vmanage.client.upload.upload_source import UploadSource
-from airflow_provider_vmanage.client.urls import masked_url
+from airflow_provider_vmanage.client.urls import masked_url, without_file_prefix
 from airflow_provider_vmanage.masking import mask
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def resolve_checksum(checksum: str | None, file_name: str) -> Callable[[], Check
     if not text.lower().startswith("file:"):
         parsed = parse_checksum(checksum)
         return lambda: parsed
-    listed = parse_source(text if text.lower().startswith("file://") else text[len("file:") :])
+    listed = parse_source(without_file_prefix(text))
     return lambda: _read_list(listed, file_name)
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.exceptions import partial_success
+from airflow_provider_vmanage.masking import MaskedURLs
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
 from airflow_provider_vmanage.reports.text_table import count_of
 
@@ -41,6 +42,7 @@ class PlanRepositoryOperator(VManageOperator):
     """
 
     template_fields: Sequence[str] = ("images", "exact", "protect", "vmanage_conn_id")
+    images = MaskedURLs()
 
     def __init__(
         self,

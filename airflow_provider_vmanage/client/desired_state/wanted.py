@@ -12,7 +12,13 @@ from airflow_provider_vmanage.client.matching import matches, spellings
 from airflow_provider_vmanage.client.models import SoftwareImage
 from airflow_provider_vmanage.client.upload.checksums import parse_checksum
 from airflow_provider_vmanage.client.upload.upload_source import UploadSource
-from airflow_provider_vmanage.client.urls import check_repository_url, masked_url, same_url, secrets_in_url
+from airflow_provider_vmanage.client.urls import (
+    check_repository_url,
+    masked_url,
+    same_url,
+    secrets_in_url,
+    without_file_prefix,
+)
 
 #: keys of one entry of ``images``, by what it means
 _FORMS = (
@@ -133,8 +139,7 @@ def _parse_entry(entry: Any, field: str) -> WantedImage:
 
 def _refuse_secrets(given: Mapping[str, str], field: str) -> None:
     for name in ("source", "checksum", "version_url"):
-        text = given.get(name, "")
-        url = text if text.lower().startswith("file://") else text.removeprefix("file:")
+        url = without_file_prefix(given.get(name, ""))
         if "://" in url and secrets_in_url(url):
             raise VManageConfigurationError(
                 f"{field}.{name} {masked_url(url)!r} has a password or a query, and many can read a stored "
