@@ -27,8 +27,8 @@ class PlanRepositoryOperator(VManageOperator):
     Returns ``add``, ``keep``, ``remove`` and ``blocked`` (lists of rows with ``what``, ``version``, ``version_id``,
     ``file_name``, ``reason`` and more), ``digest`` (of the state that it saw), and ``images``, ``exact``, ``protect``
     as given, and ``markdown`` (the plan as a table, for a person who approves it). Pass all of it to
-    :class:`ApplyRepositoryOperator`. ``blocked`` is what cannot be added, such as a source that cannot be read, and
-    what must not be removed, such as an image in use.
+    :class:`ApplyRepositoryOperator`. ``blocked`` is what cannot be added, such as a source that cannot be read,
+    what is listed with another checksum than the given one, and what must not be removed, such as an image in use.
 
     :param images: what the repository shall hold (templated): paths or URLs of images, or objects with ``source``
         (and ``file_name``, ``checksum`` as :class:`.UploadImageOperator` takes them), with ``file_name`` or ``version``
@@ -93,8 +93,8 @@ class ApplyRepositoryOperator(VManageOperator):
     :param check_mode: change nothing and return what would be done, ``applied: false`` (templated). Sources with a
         checksum are read to their end.
     :param vmanage_conn_id: id of the connection (templated).
-    :raises VManageFailException: stale plan, too many deletions, something that cannot be added, or a change failed in
-        a way that no retry can fix. No retry.
+    :raises VManageFailException: stale plan, too many deletions, something that cannot be added or is listed with
+        another checksum, or a change failed in a way that no retry can fix. No retry.
     :raises VManageError: unavailable or outcome unknown; partly done. A retry is safe, and goes on.
     """
 

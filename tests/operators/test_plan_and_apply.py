@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -257,6 +258,33 @@ def test_checksum_list_without_the_file_blocks_the_plan(
     assert whats(row["add"]) == [OLD]
     assert [one["file_name"] for one in row["blocked"]] == [NEW]
     assert "SHA512SUMS" in row["blocked"][0]["reason"]
+
+
+@pytest.mark.parametrize("form", ["sha512:{}", "file:list"])
+def test_other_bytes_under_a_wanted_name_block_the_plan(
+    connect: Callable[..., None], plan: Make, apply: Make, source: Callable[[str], str], tmp_path: Path, form: str
+) -> None:
+    path, listed = source(NEW), tmp_path / "SHA512SUMS"
+    digest = hashlib.sha512(Path(path).read_bytes()).hexdigest()
+    listed.write_text(f"{digest}  {NEW}\n")
+    entry = {"source": path, "checksum": form.format(digest).replace("list", str(listed))}
+    with Simulator("20.18.2") as vm:
+        connect(vm)
+        vm.add_image(OLD)
+        early = plan([entry], exact=True)
+        vm.add_image(NEW)
+        with pytest.raises(VManageFailException, match="plan again"):
+            apply(early)
+        row = plan([entry], exact=True)
+        (blocked,) = row["blocked"]
+        assert blocked["reason"].startswith(f"is listed already: checksum mismatch for {NEW}")
+        with pytest.raises(VManageFailException, match=r"cannot complete \(.*checksum mismatch"):
+            apply(row)
+        assert names(vm) == [OLD, NEW]
+        vm.set_metadata(NEW, checksum=digest)
+        row = plan([entry], exact=True)
+        assert (whats(row["keep"]), whats(row["remove"]), row["blocked"]) == ([NEW], [OLD], [])
+        assert whats(apply(early)["removed"]) == [OLD]
 
 
 class Task:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.client.changes import Change
@@ -29,6 +30,7 @@ from airflow_provider_vmanage.client.errors import (
     VManageError,
     VManageTooManyDeletionsError,
 )
+from airflow_provider_vmanage.client.image_metadata import confirm_checksum
 from airflow_provider_vmanage.client.releases import explain_unsupported_url
 from airflow_provider_vmanage.client.remote_servers import RemoteServers
 from airflow_provider_vmanage.client.software_repository import SoftwareRepository
@@ -78,7 +80,8 @@ class DesiredState:
     def plan(self, wish: Wish) -> Plan:
         """Return the plan. Lists the images, and devices and tasks if images may be deleted.
 
-        The sources of missing images are opened, so an unreadable source is blocked in the plan.
+        The sources of missing images are opened, so an unreadable source is blocked in the plan. So is a listed image
+        of which the manager shows another checksum than the given one.
         """
         servers: dict[str, str] = {}
         if any(one.remote_server for one in wish.images):
@@ -87,6 +90,7 @@ class DesiredState:
         state = State(self.repository.list_images(), usage or Usage(), servers)
         bare = make_plan(wish, state)
         obstacles = {one: reason for one in bare.add if (reason := self._obstacle(one, servers))}
+        obstacles |= {one: reason for one in wish.images if (reason := self._conflict(one, state))}
         return make_plan(wish, state, obstacles) if obstacles else bare
 
     def apply(self, given: Any, *, max_deletions: int, allow_empty: bool) -> dict[str, Any]:
@@ -94,7 +98,7 @@ class DesiredState:
 
         :raises VManageStalePlanError: the repository has changed since the plan was made.
         :raises VManageTooManyDeletionsError: it deletes more than ``max_deletions``, or everything.
-        :raises VManageConflictError: a wanted image cannot be added.
+        :raises VManageConflictError: a wanted image cannot be added, or is listed with another checksum.
         :raises VManagePartialError: one change failed.
         """
         old, wish = check_plan(given)
@@ -193,6 +197,20 @@ class DesiredState:
             raise
         except VManageError as err:
             return f"cannot be read: {err}"
+        return None
+
+    def _conflict(self, one: WantedImage, state: State) -> str | None:
+        """Return why a listed image is not the wanted one: the checksum that the manager shows differs."""
+        if one.checksum is None:
+            return None
+        promised = partial(self._open_checksum, one.checksum, one.file_name or "")
+        try:
+            for image in state.find(one):
+                confirm_checksum(self.repository.session, Change("unchanged", image), promised)
+        except VManageCancelledError:
+            raise
+        except VManageError as err:
+            return f"is listed already: {err}"
         return None
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_vmanage.client.arguments import parse_bool, parse_patterns, parse_plain
@@ -56,6 +57,16 @@ class State:
     usage: Usage = field(default_factory=Usage)
     server_ids: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def index(self) -> ImageIndex:
+        """Return the images by name."""
+        return ImageIndex(self.images)
+
+    def find(self, one: WantedImage) -> list[SoftwareImage]:
+        """Return the listed images that a wanted one names; their bytes are not compared."""
+        some = self.index.named(one.spellings) if one.file_name else self.index.images
+        return [image for image in some if one.fits(image, self.server_ids)]
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -65,7 +76,7 @@ class Plan:
     :param add: wanted and missing images.
     :param keep: images that stay, with the reason.
     :param remove: images to delete.
-    :param blocked: images that cannot be added or must not be deleted, with the reason.
+    :param blocked: images that cannot be added, are listed with other bytes or must not be deleted, with the reason.
     """
 
     wish: Wish
@@ -76,7 +87,7 @@ class Plan:
 
     @property
     def blocked_adds(self) -> list[tuple[WantedImage, str]]:
-        """Return the wanted images that cannot be added."""
+        """Return the wanted images that cannot be added or are listed with other bytes."""
         return [(one, reason) for one, reason in self.blocked if isinstance(one, WantedImage)]
 
     def as_row(self) -> Row:
@@ -129,18 +140,15 @@ def parse_wish(images: Any, exact: Any = False, protect: Any = ()) -> Wish:
     return Wish(parse_wanted(images), parse_bool(exact, field="exact"), parse_patterns(protect, "protect"))
 
 
-def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | None = None) -> Plan:
+def make_plan(wish: Wish, state: State, refused: Mapping[WantedImage, str] | None = None) -> Plan:
     """Return the plan.
 
-    :param unreadable: wanted images that cannot be added, with the reason.
+    :param refused: wanted images that cannot be added or are listed with other bytes, with the reason.
     """
-    refused = unreadable or {}
-    index = ImageIndex(state.images)
-    found = {one: _matches(one, index, state) for one in wish.images}
-    missing = [one for one in wish.images if not found[one]]
-    obstacles = {
-        one: refused.get(one) or _why_no_source(one) or _why_place_unknown(one, index, state) for one in missing
-    }
+    refused = refused or {}
+    found = {one: state.find(one) for one in wish.images}
+    missing = [one for one in wish.images if one in refused or not found[one]]
+    obstacles = {one: refused.get(one) or _why_no_source(one) or _why_place_unknown(one, state) for one in missing}
     blocked: list[tuple[WantedImage | SoftwareImage, str]] = [(one, why) for one, why in obstacles.items() if why]
     reasons = {id(image): _wanted_reason(one) for one, images in found.items() for image in images}
     keep: list[tuple[SoftwareImage, str]] = []
@@ -159,11 +167,6 @@ def make_plan(wish: Wish, state: State, unreadable: Mapping[WantedImage, str] | 
     remove = [image for image in remove if id(image) not in needed]
     add = tuple(one for one in missing if not obstacles[one])
     return Plan(wish, add, tuple(keep), tuple(remove), tuple(blocked))
-
-
-def _matches(one: WantedImage, index: ImageIndex, state: State) -> list[SoftwareImage]:
-    some = index.named(one.spellings) if one.file_name else index.images
-    return [image for image in some if one.fits(image, state.server_ids)]
 
 
 def check_plan(plan: Any) -> tuple[Mapping[str, Any], Wish]:
@@ -224,11 +227,11 @@ def _why_no_source(one: WantedImage) -> str | None:
     return None if has_source else "is missing, and has no source"
 
 
-def _why_place_unknown(one: WantedImage, index: ImageIndex, state: State) -> str | None:
+def _why_place_unknown(one: WantedImage, state: State) -> str | None:
     """Return why an image on a remote server may be listed already, or ``None``; see ``RemoteServers.add_image``."""
     if one.remote_server is None:
         return None
-    found = index.named(one.spellings)
+    found = state.index.named(one.spellings)
     if not any(image.has_unknown_place and image.version_type not in state.server_ids for image in found):
         return None
     return "is listed on a remote server, and the manager does not show on which"
