@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_vmanage.client.device_actions.notes import NoNotes
 from airflow_provider_vmanage.client.errors import VManagePartialError
+from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
 from airflow_provider_vmanage.client.upgrade.opening import open_upgrade
 from airflow_provider_vmanage.client.upgrade.packing import unpack
 from airflow_provider_vmanage.client.upgrade.planned import parse_plan
@@ -72,6 +74,20 @@ def test_error_names_ten_devices_and_how_many_more(world: World, count: int, mor
     assert shown.count(": the activation failed") == 10
     assert shown.endswith(more)
     assert ("; and" in shown) is bool(more)
+
+
+def test_retry_goes_on_with_the_pause(world: World) -> None:
+    world.edges(3)
+    plan = world.plan(wave_sizes=(1,))
+    planned, policy, session = parse_plan(plan), world.policy(pause=3600.0), world.connect()
+    steps = FleetUpgrade(session, NoNotes(), planned, policy)
+    state = open_upgrade(session, planned, policy)
+    while state.phase != "pause":
+        state = steps.advance(state)
+        session.sleep(steps.seconds_to_wait(state) if state.phase != "pause" else 0.0)
+    again = open_upgrade(session, planned, policy, kept=state)
+    assert (again.phase, again.until, again.wave) == ("pause", state.until, 1)
+    assert FleetUpgrade(session, NoNotes(), planned, policy).advance(again).waits_for == "time"
 
 
 def test_retry_goes_on_in_the_wave_under_way(world: World) -> None:

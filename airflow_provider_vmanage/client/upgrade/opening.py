@@ -84,12 +84,15 @@ def open_upgrade(
     limits = state.limits
     if policy.not_after is not None and policy.wave_seconds is None and limits is None:
         limits = read_limits(session)
+    pauses = state.phase == "pause"
     return UpgradeState(
         digest=plan.digest,
         started_at=state.started_at,
         devices=state.devices,
         waves=state.waves,
         wave=state.wave,
+        phase="pause" if pauses else "wave",
+        until=state.until if pauses else None,
         found=found,
         under_way=tuple(sorted(under_way)),
         baseline=baseline,
