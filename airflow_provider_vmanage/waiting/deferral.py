@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
-#: seconds beyond the deadline after which Airflow itself ends a deferral whose trigger is lost
-SAFETY_NET_S = 300.0
+#: seconds beyond the deadline after which Airflow itself ends a deferral whose trigger is lost: more than triggerers
+#: are usually away for. Airflow ends it without another call of the task, so nothing would be said of devices.
+SAFETY_NET_S = 6 * 3600.0
 
 
 def deferral_timeout(deadline: float) -> timedelta:
