@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_vmanage.client.errors import VManageError, VManagePartialError
+from airflow_provider_vmanage.client.errors import VManageCancelledError, VManageError, VManagePartialError
 from airflow_provider_vmanage.exceptions import failure_of
 from airflow_provider_vmanage.links import SoftwareUpgradeLink
 from airflow_provider_vmanage.masking import MaskedURL
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
     from airflow_provider_vmanage.client.upgrade.settling import HealthVerdict
     from airflow_provider_vmanage.reports.upgrade_run import UpgradeRun
+
+T = TypeVar("T")
 
 #: all health checks; a name that DAG files may import
 DEFAULT_CHECKS = ("reachable", "control", "omp", "bfd", "colour", "state", "certificate", "config")
@@ -190,7 +192,17 @@ class UpgradeDevicesOperator(VManageOperator):
         cancel = bool(process_ids) and self.flag(self.cancel_on_kill, "cancel_on_kill")
         leave_tasks(self.vmanage_conn_id, process_ids, cancel=cancel, log=self.log)
 
-    def _prepare(self, context: Context) -> UpgradeRun:
+    def _file(self, parse: Callable[[Any], T], path: Any, *, goes_on: bool) -> T | None:
+        """Return a file to write; one that is gone ends no upgrade in the middle: devices may have been rebooted."""
+        try:
+            return parse(path) if path else None
+        except (VManageError, OSError) as err:
+            if not goes_on:
+                raise
+            self.log.warning("The upgrade goes on without a file: %s", err)
+            return None
+
+    def _prepare(self, context: Context, *, resumes: bool = False) -> UpgradeRun:
         """Return the run; all arguments are checked before anything is read."""
         from airflow_provider_vmanage.client.upgrade.planned import parse_plan
         from airflow_provider_vmanage.files.targets import parse_place
@@ -200,9 +212,10 @@ class UpgradeDevicesOperator(VManageOperator):
         self.flag(self.cancel_on_kill, "cancel_on_kill")
         ti = context.get("ti")
         names = ("dag_id", "run_id", "task_id", "try_number")
+        goes_on = resumes or (getattr(ti, "try_number", None) or 1) > 1
         records = UpgradeRecords(
-            page=parse_place(self.report_path, field="report") if self.report_path else None,
-            table=table_file(self.output_path) if self.output_path else None,
+            page=self._file(lambda path: parse_place(path, field="report"), self.report_path, goes_on=goes_on),
+            table=self._file(table_file, self.output_path, goes_on=goes_on),
             run={name: getattr(ti, name, None) for name in names} if ti is not None else None,
             approved_by=str(self.approved_by) if self.approved_by else None,
             max_failures=str(self.max_failures),
@@ -247,7 +260,7 @@ class UpgradeDevicesOperator(VManageOperator):
         from airflow_provider_vmanage.waiting.events import outcome_of, unknown
         from airflow_provider_vmanage.waiting.health_wait import verdicts_of
 
-        run = self._prepare(context)
+        run = self._prepare(context, resumes=True)
         payload = event.get("payload") if isinstance(event, Mapping) else None
         if not isinstance(payload, Mapping) or "state" not in payload:
             raise unknown(event)
@@ -280,6 +293,8 @@ class UpgradeDevicesOperator(VManageOperator):
                 state = steps.run(state)
             elif not (state := steps.advance(state, verdicts)).has_ended:
                 self._defer(run, steps, state)
+        except VManageCancelledError:
+            raise  # on_kill has written the page
         except VManageError:
             run.records.write_page(run.outcome(steps.state or state, {}), has_ended=True)
             raise

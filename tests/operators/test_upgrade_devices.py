@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_vmanage.client.errors import VManageCancelledError
 from airflow_provider_vmanage.client.upgrade.packing import pack, unpack
 from airflow_provider_vmanage.client.upgrade.planned import parse_plan
 from airflow_provider_vmanage.exceptions import VManageFailException
@@ -237,6 +242,42 @@ def test_bad_input_names_the_field_and_sends_nothing(
     with pytest.raises(VManageFailException, match=words):
         run(upgrade(**{"plan": plan, **arguments}))
     assert len(vm.requests) == before
+
+
+@pytest.mark.slow
+def test_folder_that_is_gone_ends_no_upgrade(
+    vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The worker that resumes the task is another one, or has lost its mount."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    options = {"deferrable": True, "report": f"{folder}/report.html", "output": f"{folder}/rows.jsonl"}
+    with pytest.raises(TaskDeferred) as deferred:
+        run(upgrade(plan, **options))
+    rmtree(folder)
+    event = asyncio.run(first_event(deferred.value.trigger))
+    result = follow(upgrade(plan, **options), lambda task, context: task.execute_complete(context, event))
+    assert (result["counts"], len(result["devices"])) == ({"upgraded": 4}, 4)
+    with pytest.raises(VManageFailException, match=r"report .* is in a folder that does not exist"):
+        run(upgrade(plan, **options))
+
+
+@pytest.mark.slow
+def test_page_of_a_killed_upgrade_stays_as_the_kill_wrote_it(
+    vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    task = upgrade(plan, report=str(page), stable_for=60.0, settle_timeout=60.0)
+    before = signal.signal(signal.SIGUSR1, lambda *_: task.on_kill())  # as the task runner does with SIGTERM
+    kill = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGUSR1))
+    kill.start()
+    try:
+        with pytest.raises(VManageCancelledError):
+            run(task)
+    finally:
+        kill.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert "killed" in page.read_text()
 
 
 def test_kill_writes_a_page_that_says_so(
