@@ -45,7 +45,7 @@ class DeviceSensor(ManagerTask, BaseSensorOperator):
         self.defer(trigger=self.trigger(deadline), method_name="execute_complete", timeout=timeout)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
-        """Poke once more for the result, or end as the event says."""
+        """Poke once more for the result, or end as the event says; what is no longer so is waited for again."""
         from airflow_provider_vmanage.waiting.events import outcome_of
 
         with fail_without_retry():
@@ -54,9 +54,13 @@ class DeviceSensor(ManagerTask, BaseSensorOperator):
             raise AirflowSensorTimeout(outcome["message"])
         with self.hook:
             found = self.poke(context)
-        if not found:
+        if found:
+            return found.xcom_value
+        deadline = (outcome.get("payload") or {}).get("deadline", 0.0)
+        if deadline <= time.time():
             raise AirflowSensorTimeout("The trigger has ended, and it is no longer so: run the task again")
-        return found.xcom_value
+        self.log.info("The trigger has ended, and it is no longer so: the wait goes on")
+        return self._defer(deadline)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll the manager once."""

@@ -77,6 +77,7 @@ class DeviceVersionSensor(DeviceSensor):
             poll_interval=self.poke_interval,
             deadline=deadline,
             started_at=time.time(),
+            payload={"deadline": deadline},
         )
 
 
@@ -132,4 +133,5 @@ class DeviceTaskSensor(DeviceSensor):
             poll_interval=self.poke_interval,
             deadline=deadline,
             started_at=time.time(),
+            payload={"deadline": deadline},
         )

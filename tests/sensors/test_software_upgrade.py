@@ -16,6 +16,7 @@ from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_upgrade import ActivateSoftwareOperator
 from airflow_provider_vmanage.sensors.software_upgrade import DeviceTaskSensor, DeviceVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
+from airflow_provider_vmanage.waiting.events import succeeded
 from tests.triggers.event_loop import first_event
 
 OLD, NEW = "17.09.04.0.4733", "17.12.04.0.6740"
@@ -70,6 +71,21 @@ def test_version_is_waited_for(
     assert (row["device_id"], row["succeeded"]) == (edge["uuid"], True)
     assert run(DeviceVersionSensor(task_id="t", devices=["edge-1"], version=NEW))[0]["running"] == NEW
     assert vm.counters.open_sessions == 0
+
+
+@pytest.mark.parametrize(("timeout", "error"), [(7200.0, TaskDeferred), (0.0, AirflowSensorTimeout)])
+def test_device_that_is_lost_after_the_event_is_waited_for(
+    timeout: float, error: type[Exception], edge: dict[str, Any], process_id: str, run: Callable[..., Any]
+) -> None:
+    task = DeviceVersionSensor(
+        task_id="t", devices=["edge-1"], version=NEW, deferrable=True, poke_interval=0.05, timeout=timeout
+    )
+    with pytest.raises(TaskDeferred) as deferred:
+        run(task)
+    event = {**succeeded(), "payload": deferred.value.trigger.payload}
+    edge["reachability"] = "unreachable"
+    with pytest.raises(error):
+        task.execute_complete({}, event)
 
 
 def test_version_that_does_not_come_times_out(edge: dict[str, Any], run: Callable[..., Any]) -> None:
