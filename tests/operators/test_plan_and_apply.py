@@ -343,9 +343,10 @@ def test_check_mode_reports_the_same_and_changes_nothing(
     assert (would["action"], would["changed"]) == (does["action"], does["changed"]) == ("applied", True)
 
 
-def test_version_that_a_wanted_maintenance_update_needs_is_not_removed(vm: Simulator, plan: Make) -> None:
-    for name in ("c8000v-17.9.1.bin", "c8000v-17.6.1.bin"):
-        vm.add_image(name)
+@pytest.mark.parametrize("listed", ["17.9.1", "17.09.01.0.155356.1646904830"])
+def test_version_that_a_wanted_maintenance_update_needs_is_not_removed(vm: Simulator, plan: Make, listed: str) -> None:
+    vm.add_image("c8000v-17.9.1.bin", version=listed)
+    vm.add_image("c8000v-17.6.1.bin")
     vm.add_record(
         {
             "versionId": "smu",

@@ -181,9 +181,10 @@ def test_what_cannot_be_judged_stays(vm: Simulator, prune: Callable[..., Any]) -
     ]
 
 
-def test_version_that_a_maintenance_update_needs_stays(vm: Simulator, prune: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("listed", ["17.9.1", "17.09.01.0.155356.1646904830"])
+def test_version_that_a_maintenance_update_needs_stays(vm: Simulator, prune: Callable[..., Any], listed: str) -> None:
     vm.add_image("c8000v-17.12.4.bin")
-    vm.add_image("c8000v-17.9.1.bin")
+    vm.add_image("c8000v-17.9.1.bin", version=listed)
     vm.add_image("c8000v-17.6.1.bin")
     vm.add_record(
         {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from airflow_provider_vmanage.client.desired_state.wanted import WantedImage
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable, same_version
+from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, Comparable, comparable, may_be_same, same_version
 
 
 def is_maintenance_update(image: SoftwareImage) -> bool:
@@ -25,6 +25,13 @@ def find_bases_of_updates(images: Iterable[WantedImage | SoftwareImage]) -> dict
 
 
 def why_base_stays(image: SoftwareImage, bases: Mapping[Comparable, SoftwareImage]) -> str | None:
-    """Return which maintenance update needs the image, or ``None``; an update is not the base of another."""
-    update = None if is_maintenance_update(image) else bases.get(comparable(image.version or ""))
+    """Return which maintenance update needs or may need the image, or ``None``; an update is not the base of another.
+
+    Whether a manager lists the needed version in full is not known, so a short form such as ``17.9.1`` holds every
+    image that it may mean.
+    """
+    if is_maintenance_update(image):
+        return None
+    version = comparable(image.version or "")
+    update = next((update for base, update in bases.items() if may_be_same(base, version)), None)
     return f"is referred to by {update.describe()}" if update else None
