@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
-#: seconds beyond the deadline after which Airflow itself ends a deferral whose trigger is lost: more than triggerers
-#: are usually away for. Airflow ends it without another call of the task, so nothing would be said of devices.
+#: seconds beyond the deadline after which Airflow itself ends a deferral whose trigger is lost, or has not run for all
+#: that time. It ends the task without calling it again: no rows, no report.
 SAFETY_NET_S = 6 * 3600.0
 
 

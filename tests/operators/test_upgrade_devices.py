@@ -263,7 +263,7 @@ def test_folder_that_is_gone_ends_no_upgrade(
 
 
 @pytest.mark.slow
-def test_page_of_a_killed_upgrade_stays_as_the_kill_wrote_it(
+def test_page_stays_as_the_kill_has_written_it(
     vm: Simulator, plan: dict[str, Any], run: Callable[..., Any], tmp_path: Path
 ) -> None:
     page = tmp_path / "report.html"
