@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, AssetAlias, Param, task
 
 from airflow_provider_vmanage.operators.software_repository import (
@@ -61,7 +62,10 @@ with DAG(
 
     @task
     def stored(rows: list[dict[str, Any]]) -> list[str]:
-        return [row["file_name"] for row in rows if row["version_type"] == "vmanage"]
+        names = [row["file_name"] for row in rows if row["version_type"] == "vmanage"]
+        if not names:  # or else the run would be green
+            raise AirflowFailException("The source manager stores no image of this version: check how it is listed")
+        return names
 
     @task
     def sources(names: list[str], params: dict[str, Any] | None = None) -> list[str]:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_vmanage.simulator import Simulator
 from tests.airflow_command import AirflowCommand
 
+FILE = Path(__file__).resolve().parents[2] / "example_dags" / "copy_images.py"
 NAMES = ["c8000v-universalk9.20.12.4.bin", "vmanage-20.12.4-x86_64.tar.gz"]
+
+
+def test_version_of_no_stored_image_fails_without_a_retry() -> None:
+    stored = runpy.run_path(str(FILE))["stored"].function
+    remote = {"file_name": NAMES[0], "version_type": "remote"}
+    assert stored([remote, {"file_name": NAMES[1], "version_type": "vmanage"}]) == [NAMES[1]]
+    for rows in ([], [remote]):
+        with pytest.raises(AirflowFailException, match="no image of this version"):
+            stored(rows)
 
 
 @pytest.mark.whole_airflow
