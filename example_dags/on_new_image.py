@@ -38,8 +38,9 @@ def on_new_image() -> None:
 
     @task
     def new_rows(triggering_asset_events: Any) -> list[dict[str, Any]]:
-        """Return the rows of the images: several events may share a run, and one that you trigger has none."""
-        return [event.extra["payload"] for event in triggering_asset_events[new_images]]
+        """Return the rows of the images: several events may share a run; a run or event made by hand has none."""
+        events = triggering_asset_events[new_images]
+        return [event.extra["payload"] for event in events if "payload" in event.extra]
 
     new_rows()
 

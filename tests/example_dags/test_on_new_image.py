@@ -39,13 +39,20 @@ async def first_event(trigger: ImageAvailableTrigger) -> Any:
         await trigger.cleanup()  # type: ignore[no-untyped-call]
 
 
+@pytest.mark.parametrize("by_hand", [[], [{"from_rest_api": True}]], ids=["no other event", "an event by hand"])
 @pytest.mark.parametrize("names", [[NEW], []], ids=["started by an image", "triggered by a person"])
 def test_task_returns_the_images_that_started_the_run(
-    example: ModuleType, vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], names: list[str]
+    example: ModuleType,
+    vm: Simulator,
+    connect: Callable[..., None],
+    run: Callable[..., Any],
+    names: list[str],
+    by_hand: list[dict[str, Any]],
 ) -> None:
     connect(vm)
     vm.add_image(OTHER)
-    asset, events = example.new_images, []
+    asset = example.new_images
+    events = [SimpleNamespace(asset=asset, source_aliases=[], extra=extra) for extra in by_hand]
     for name in names:
         vm.add_image(name)
         (watcher,) = asset.watchers
