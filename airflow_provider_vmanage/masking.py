@@ -9,7 +9,8 @@ from urllib.parse import quote_plus
 
 from airflow_provider_vmanage.client.urls import secrets_in_url, without_file_prefix
 
-_URL = re.compile(r"""\w[\w+.-]*://[^\s"']+""")
+#: in a list as text, a quote ends a URL only before what may follow an entry
+_URL = re.compile(r"""\w[\w+.-]*://(?:[^\s"']|["'](?!\s*(?:[,}\]]|$)))+""")
 
 
 class _Masked:
