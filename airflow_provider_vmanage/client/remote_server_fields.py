@@ -121,7 +121,7 @@ def check_remote_server(
         port=_number(port, "port", 1, 65535, default=PORTS[known]),
         vpn=_number(vpn, "vpn", 0, MAX_VPN, default=0),
         user=str(user or "").strip() or None,  # a native template makes a number of digits
-        location_prefix=(location_prefix or "").strip() or "/",
+        location_prefix=str(location_prefix or "").strip() or "/",
     )
 
 

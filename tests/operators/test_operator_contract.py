@@ -213,6 +213,11 @@ BAD: list[tuple[type[BaseOperator], dict[str, Any], str]] = [
     (PlanRepositoryOperator, {"images": ["/a.bin", "/b/a.bin"]}, r"images\[1\] is a.bin, and given twice"),
     (PlanRepositoryOperator, {"images": ["https://j:pw@x/a.bin"]}, r"images\[0\].source .* has a password or a query"),
     (PlanRepositoryOperator, {"images": [{"source": "/a", "checksum": "md5:1"}]}, r"images\[0\].checksum 'md5:1' has"),
+    (
+        PlanRepositoryOperator,
+        {"images": [{"source": "/a", "checksum": "FILE:https://j:p@x"}]},
+        ".*checksum .* password",
+    ),
     (PlanRepositoryOperator, {"images": [], "exact": "maybe"}, "exact is 'maybe': use true or false"),
     (ApplyRepositoryOperator, {"plan": {}}, "plan is not valid: pass the output of"),
     (ApplyRepositoryOperator, {"plan": "{{ broken"}, "plan is text that is neither JSON nor"),

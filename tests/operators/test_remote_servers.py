@@ -176,6 +176,12 @@ def test_password_may_come_from_a_connection_and_is_masked(
     assert redact("it is hunter3-literal") == "it is ***"
 
 
+def test_login_password_and_folder_of_digits_are_text(vm: Simulator, server: Callable[..., Any]) -> None:
+    server(user=4711, password=12345678, location_prefix=2026)  # as a DAG with native objects renders them
+    sent = [known(vm)[0][name] for name in ("remoteServerUser", "remoteServerPassword", "imageLocationPrefix")]
+    assert sent == ["4711", "12345678", "2026"]
+
+
 @pytest.mark.slow
 def test_server_is_deleted_only_if_no_image_refers_to_it(
     vm: Simulator, server: Callable[..., Any], image: Callable[..., Any], run: Callable[..., Any]
