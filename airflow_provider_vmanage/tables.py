@@ -139,8 +139,9 @@ class TableFile:
         :raises OSError: the path cannot be written.
         """
         table = [{**{name: row.get(name) for name in columns}, "manager": manager} for row in rows]
-        with self.path.open("wb") as file:  # written whole: a list of images is some kilobytes
-            file.write(self.encode(table, columns))
+        content = self.encode(table, columns)  # first: what cannot be encoded leaves the file that is there
+        with self.path.open("wb") as file:
+            file.write(content)
         return {"path": str(self.path), "count": len(table)}
 
 

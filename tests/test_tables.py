@@ -165,6 +165,14 @@ def test_secret_in_the_output_is_masked_once_it_is_rendered(redact: Callable[[st
         assert redact(f"canary-{operator.__name__}") == "***"
 
 
+def test_rows_that_cannot_be_encoded_leave_the_older_file(tmp_path: Path) -> None:
+    path = tmp_path / "images.csv"
+    path.write_text("of yesterday")
+    with pytest.raises(UnicodeEncodeError):
+        table_file(path).write("https://vm:443", [{"file_name": "half a \ud800 character"}])
+    assert path.read_text() == "of yesterday"
+
+
 def test_each_json_line_is_one_line_for_every_reader(tmp_path: Path) -> None:
     path = tmp_path / "images.jsonl"
     table_file(path).write("https://vm:443", [{"file_name": "ü\u2028b-20.1.bin"}])

@@ -62,8 +62,9 @@ class UpgradeRecords:
             from airflow_provider_vmanage.reports.upgrade_report import render_html
 
             try:
+                content = render_html(report).encode()
                 with self.page.open("wb") as file:
-                    file.write(render_html(report).encode())
+                    file.write(content)
             except Exception:  # of any store
                 log.exception("The report could not be written to %s", self.page)
         return report
