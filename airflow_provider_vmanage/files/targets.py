@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
 from airflow_provider_vmanage.client.download.image_download import Target, local_target
@@ -74,7 +74,8 @@ def image_target(target: str | os.PathLike[str] | ObjectStoragePath, file_name: 
     if not text:
         raise VManageConfigurationError(f"target is {target!r}: give a path or URL to write the image to")
     if text.endswith("/"):
-        text = target = text + file_name
+        # In a URL, "#", "?" and "%" of a name would be read as parts of the URL.
+        text = target = text + (quote(file_name) if text.lower().startswith("file://") else file_name)
     try:
         place = parse_place(target, field="target")
     except VManageError:

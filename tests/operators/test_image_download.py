@@ -85,6 +85,14 @@ def test_image_keeps_its_name_in_a_folder(form: str, vm: Simulator, download: An
     assert row["target"].endswith(f"/{NAME}")
 
 
+@pytest.mark.parametrize("form", ["{}/", "file://{}/"], ids=["path", "URL"])
+def test_name_in_a_folder_is_no_part_of_a_url(form: str, vm: Simulator, download: Any, tmp_path: Path) -> None:
+    name = "a#b%20c.bin"
+    vm.add_image(name, IMAGE)
+    download(form.format(tmp_path), file_name=name)
+    assert files_in(tmp_path) == {name: IMAGE}
+
+
 def test_published_list_names_the_checksum(vm: Simulator, download: Any, tmp_path: Path) -> None:
     (tmp_path / "sums").write_text(f"{SHA512}  {NAME}\n")
     assert download(str(tmp_path / "a.bin"), checksum=f"file:{tmp_path / 'sums'}")["verified"] == "sha512"
