@@ -218,7 +218,7 @@ class SoftwareRepository:
             listed = self.list_images()
             found = [one for one in listed if is_same_file(one, image)]
             if not found:
-                log.warning("Another client has deleted %s meanwhile", image.describe())
+                log.warning("%s is not listed any more: nothing to delete", image.describe())
                 return Change("unchanged", image)
             image = require_one(found, image.describe())
         siblings = [one for one in listed if image.shares_record and is_sibling(one, image)]
