@@ -384,6 +384,17 @@ def test_deletion_listed_late_after_a_page_is_not_repeated(
 
 
 @pytest.mark.parametrize("release", ["20.12.4"])
+def test_image_that_is_gone_is_not_deleted(
+    vm: Simulator, repository: SoftwareRepository, after_login: Callable[[], list[str]]
+) -> None:
+    vm.add_image("a.bin", version="20.1")
+    (image,) = repository.list_images()
+    assert repository.delete_listed(image).action == "deleted"
+    assert repository.delete_listed(image).action == "unchanged"
+    assert sum(one.startswith("DELETE") for one in after_login()) == 1
+
+
+@pytest.mark.parametrize("release", ["20.12.4"])
 def test_refused_list_after_the_deletion_is_no_refused_deletion(vm: Simulator, repository: SoftwareRepository) -> None:
     vm.add_image("a.bin", version="20.1")
     listed = repository.list_images()
