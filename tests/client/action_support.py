@@ -50,13 +50,14 @@ class Kill:
             raise Killed(moment)
 
     def around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the call with a moment before it and one after it."""
+        """Return the call with a moment before it, and one after it where it changes something."""
 
         def wrapped(*args: Any, **options: Any) -> Any:
             shown = " ".join([name, *(one for one in args if isinstance(one, str))])
             self.pass_through(f"before {shown}")
             result = call(*args, **options)
-            self.pass_through(f"after {shown}")
+            if name not in ("request", "sleep") or args[0] == "POST":
+                self.pass_through(f"after {shown}")
             return result
 
         return wrapped

@@ -27,7 +27,7 @@ NAME = "vmanage-20.15.1-x86_64.tar.gz"
 PACKAGE = "POST device/action/software/package"
 LIST = "GET device/action/software"
 ON_PACKAGE = {"path": "*/package"}
-LARGE = 48 * 1024 * 1024
+LARGE = 24 * 1024 * 1024
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from airflow_provider_vmanage.simulator import Simulator
 Connect = Callable[..., ManagerSession]
 
 SOFTWARE = "device/action/software"
-LARGE = bytes(48 * 1024 * 1024)  # more than the kernel buffers: the interim response comes while it is sent
+LARGE = bytes(24 * 1024 * 1024)  # more than the kernel buffers: the interim response comes while it is sent
 
 
 @pytest.fixture(params=[True, False], ids=["tls", "plain"])

@@ -140,19 +140,10 @@ def cells(troubles: dict[str, Trouble]) -> list[tuple[str, str]]:
     ]
 
 
-def third(rows: Sequence[tuple[str, ...]]) -> list[Any]:
-    """The rows, two of three marked as `whole_grid`; each operation, trouble and kind keeps some of its own."""
-    return _share(rows, 3)
-
-
-def sixth(rows: Sequence[tuple[str, ...]]) -> list[Any]:
-    """The rows, five of six marked as `whole_grid`; each operation, trouble and kind keeps some of its own."""
-    return _share(rows, 6)
-
-
-def _share(rows: Sequence[tuple[str, ...]], of: int) -> list[Any]:
+def some_of(rows: Sequence[tuple[str, ...]], one_in: int) -> list[Any]:
+    """The rows, all but one in so many marked as `whole_grid`; each operation keeps some of its own."""
     marked = []
     for row in rows:
         places = [sorted({other[column] for other in rows}).index(name) for column, name in enumerate(row)]
-        marked.append(pytest.param(*row, marks=[pytest.mark.whole_grid] if sum(places) % of else []))
+        marked.append(pytest.param(*row, marks=[pytest.mark.whole_grid] if sum(places) % one_in else []))
     return marked
