@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_vmanage.client.session import ManagerSession
 from tests.client.action_support import Forgetful, Killed, Notes
 from tests.upgrade.killed import Case, KilledUpgrade
+from tests.upgrade.test_strayed_devices import at_first, die
 from tests.upgrade.world import NEW, OLD, World, actions_of, reason_of
 
 ILL = (("loses_colour", "biz-internet"),)
@@ -126,6 +127,19 @@ def test_activation_that_fails_before_its_adoption_is_not_repeated(world: World,
     assert actions_of(outcome) == {"edge-1": "failed"}
     assert "an earlier try has sent this" in reason_of(outcome, "edge-1")
     assert set(world.posts().values()) == {1}
+
+
+def test_try_after_a_kill_takes_the_ill_device_back(world: World) -> None:
+    """It alone is left of its wave, and the kill came just before its rollback was sent."""
+    world.edges(3)
+    world.vm.behave("edge-1", loses_colour="biz-internet")
+    plan, notes = world.plan(wave_sizes=(3,)), Notes()
+    at_first(world, plan, "roll_back", die)
+    with pytest.raises(Killed):
+        world.upgrade(plan, notes=notes, rollback=True)
+    outcome = world.upgrade(plan, notes=notes, from_kept=True, rollback=True)
+    assert actions_of(outcome) == {"edge-1": "rolled_back", "edge-2": "upgraded", "edge-3": "upgraded"}
+    assert world.running() == {OLD: 1, NEW: 2}
 
 
 def die_after_a_post(session: ManagerSession) -> None:
