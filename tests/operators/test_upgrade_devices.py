@@ -172,6 +172,38 @@ def test_cleared_task_goes_on_where_it_was(
     assert set(posts(vm).values()) == {1}
 
 
+def test_unreachable_device_that_a_note_names_is_waited_for(
+    vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]
+) -> None:
+    """The first try was killed after it had sent the installation, and the manager's task has ended since."""
+    context = {"task_state_store": Store()}
+    with pytest.raises(TaskDeferred) as first:
+        run(upgrade(plan, deferrable=True), context)
+    asyncio.run(first_event(first.value.trigger))
+    edge = next(one for one in vm.devices if one["host-name"] == "edge-1")
+    edge["reachability"] = "unreachable"
+    with pytest.raises(TaskDeferred) as second:
+        run(upgrade(plan, deferrable=True), context)
+    assert second.value.trigger.process_ids == first.value.trigger.process_ids
+    assert set(posts(vm).values()) == {1}
+
+
+def test_task_that_is_not_reported_on_is_not_polled_again(
+    vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]
+) -> None:
+    task = upgrade(plan, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        run(task)
+    trigger = deferred.value.trigger
+    (process_id,) = trigger.process_ids
+    vm.faults.add("forbidden", path=f"device/action/status/{process_id}", times=1000)
+    event = asyncio.run(first_event(trigger))
+    before = len(vm.requests)
+    with pytest.raises(TaskDeferred):
+        task.execute_complete({}, event)
+    assert not [one.path for one in vm.requests[before:] if one.path.endswith(process_id)]
+
+
 @pytest.mark.slow
 def test_wait_without_a_reading_leaves_devices_time_to_settle(
     vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]
