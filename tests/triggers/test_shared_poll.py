@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -169,6 +170,29 @@ def test_last_to_leave_cancels_a_slow_call_and_logs_out(vm: Simulator) -> None:
 
     run(scenario())
     assert vm.counters.open_sessions == 0
+
+
+def test_leaving_waits_for_no_thread_that_is_busy(vm: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with the first import of the client on a slow disk: there is no session yet that could be logged out."""
+    is_busy, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow_hook(_: str) -> VManageHook:
+        is_busy.set()
+        may_end.wait(2.0)
+        ended.set()
+        return VManageHook()
+
+    async def scenario() -> None:
+        one = wait(interval=0.01)
+        await until(is_busy.is_set)
+        one.cancel()
+        await asyncio.wait([one])
+        assert not ended.is_set()
+        may_end.set()
+        await until(ended.is_set)
+
+    monkeypatch.setattr(repository_poll, "_new_hook", slow_hook)
+    run(scenario())
 
 
 def test_stopped_event_loop_leaves_no_session_and_no_poll_behind(vm: Simulator) -> None:
