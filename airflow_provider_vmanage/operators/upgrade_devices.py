@@ -216,7 +216,7 @@ class UpgradeDevicesOperator(VManageOperator):
         records = UpgradeRecords(
             page=self._file(lambda path: parse_place(path, field="report"), self.report_path, goes_on=goes_on),
             table=self._file(table_file, self.output_path, goes_on=goes_on),
-            run={name: getattr(ti, name, None) for name in names} if ti is not None else None,
+            run={name: getattr(ti, name, None) for name in names},
             approved_by=str(self.approved_by) if self.approved_by else None,
             max_failures=str(self.max_failures),
         )

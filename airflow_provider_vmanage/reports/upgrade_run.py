@@ -34,14 +34,14 @@ class UpgradeRecords:
 
     :param page: file of the page.
     :param table: file of the rows.
-    :param run: ids of the run.
+    :param run: ids of the run; each may be ``None``.
     :param approved_by: who approved it.
     :param max_failures: as given.
     """
 
     page: Path | ObjectStoragePath | None
     table: TableFile | None
-    run: Mapping[str, Any] | None
+    run: Mapping[str, Any]
     approved_by: str | None
     max_failures: str
 

@@ -215,8 +215,7 @@ class WaveSteps:
         if action.is_pending and request.reboots and left > 0:
             return replace(state, action=action, waits_for="versions"), None
         action = self._actions.verify(action, self._actions.clock() + max(0.0, left))
-        state = self._with_outcome(state, step, action)
-        return replace(state, action=None, waits_for=""), action.works
+        return self._with_outcome(state, step, action), action.works
 
     def _with_outcome(self, state: UpgradeState, step: str, action: ActionState) -> UpgradeState:
         for work in action.works:
