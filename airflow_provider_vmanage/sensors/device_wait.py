@@ -6,18 +6,18 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, PokeReturnValue
 
 from airflow_provider_vmanage.exceptions import fail_without_retry
 from airflow_provider_vmanage.links import SoftwareUpgradeLink
-from airflow_provider_vmanage.operators.vmanage import ManagerTask
+from airflow_provider_vmanage.sensors.manager_sensor import ManagerSensor
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
 
 
-class DeviceSensor(ManagerTask, BaseSensorOperator):
+class DeviceSensor(ManagerSensor):
     """Shared behaviour of the sensors for devices: deferral, timeout."""
 
     operator_extra_links = (SoftwareUpgradeLink(),)
@@ -34,8 +34,9 @@ class DeviceSensor(ManagerTask, BaseSensorOperator):
         with self.one_session(context):
             if not self.deferrable:
                 return super().execute(context)
-            if found := self.poke(context):
-                return found.xcom_value
+            with self.errors_as_in_poke_mode():
+                if found := self.poke(context):
+                    return found.xcom_value
         return self._defer(started + self.timeout)
 
     def _defer(self, deadline: float) -> NoReturn:
@@ -46,6 +47,10 @@ class DeviceSensor(ManagerTask, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Poke once more for the result, or end as the event says; what is no longer so is waited for again."""
+        with self.errors_as_in_poke_mode():
+            return self._take(event, context)
+
+    def _take(self, event: Mapping[str, Any] | None, context: Context) -> Any:
         from airflow_provider_vmanage.waiting.events import outcome_of
 
         with fail_without_retry():

@@ -11,16 +11,15 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
-    AirflowTaskTimeout,
     conf,
 )
-from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk import PokeReturnValue
 
 from airflow_provider_vmanage.client.errors import VManageConfigurationError, VManageError
 from airflow_provider_vmanage.client.matching import AwaitedImage, ImageIndex
 from airflow_provider_vmanage.exceptions import fail_without_retry
 from airflow_provider_vmanage.masking import masked
-from airflow_provider_vmanage.operators.vmanage import ManagerTask
+from airflow_provider_vmanage.sensors.manager_sensor import ManagerSensor
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 SHORT_INTERVAL_S = 10.0
 
 
-class ImageVersionSensor(ManagerTask, BaseSensorOperator):
+class ImageVersionSensor(ManagerSensor):
     """Wait until an image shows up in the list; its row is the XCom.
 
     Reads only; a retry is safe. All that is given must fit, exactly. More than one fit is success, since images of
@@ -101,7 +100,7 @@ class ImageVersionSensor(ManagerTask, BaseSensorOperator):
         with self.one_session(context):
             if not self.deferrable:
                 return self._poke_until_done(context)
-            with self._errors_as_in_poke_mode():
+            with self.errors_as_in_poke_mode():
                 self._check_deferral()
                 return self._poke_once_then_defer(context)
 
@@ -126,26 +125,13 @@ class ImageVersionSensor(ManagerTask, BaseSensorOperator):
         """Return the row that the trigger found, or end as its event says; an unknown event is an error."""
         from airflow_provider_vmanage.waiting import wait_events
 
-        with self._errors_as_in_poke_mode():
+        with self.errors_as_in_poke_mode():
             with fail_without_retry():
                 row, line = wait_events.read(event)
             if row is None:
                 raise AirflowSensorTimeout(line)
         self.log.info("%s", line)
         return row
-
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume, and undo what Airflow skips after a deferral but not in poke mode.
-
-        There ``never_fail`` does not cover a timeout, and ``soft_fail`` covers no error that a retry may fix.
-        """
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except AirflowSkipException as skipped:
-            error = skipped.__cause__
-            if error is None or self._skips(error):
-                raise
-            raise error from error.__cause__
 
     def _poke_until_done(self, context: Context) -> Any:
         """Poke as Airflow does; its message for a timeout says nothing of the image, so it is replaced."""
@@ -220,25 +206,6 @@ class ImageVersionSensor(ManagerTask, BaseSensorOperator):
             max_unavailable=None if self.silent_fail else self.max_unavailable,
         )
         self.defer(trigger=trigger, method_name="execute_complete", timeout=deferral_timeout(deadline))
-
-    @contextmanager
-    def _errors_as_in_poke_mode(self) -> Iterator[None]:
-        try:
-            yield
-        except (Exception, AirflowTaskTimeout) as err:
-            if self._skips(err) and not isinstance(err, AirflowSkipException):
-                raise AirflowSkipException(f"Skipped because of soft_fail or never_fail: {err}") from err
-            raise
-
-    def _skips(self, error: BaseException) -> bool:
-        """Return whether poke mode ends in *skipped* for this error."""
-        if isinstance(error, AirflowSkipException):
-            return True
-        if isinstance(error, AirflowSensorTimeout):
-            return self.soft_fail
-        if isinstance(error, (AirflowFailException, AirflowTaskTimeout)):
-            return self.soft_fail or self.never_fail
-        return self.never_fail
 
     def _check_mode(self) -> None:
         """Refuse ``deferrable`` with ``reschedule``, unless Airflow's default is to defer: then deferring wins."""

@@ -20,6 +20,7 @@ class DeviceVersionSensor(DeviceSensor):
     """Wait until devices run, boot or have a version. The XCom is a row for each device.
 
     Reads only; a retry is safe. A device that the manager cannot reach does not count: its versions are the last known.
+    ``soft_fail`` and ``never_fail`` mean the same whether the wait is deferred or not.
 
     :param devices: host names, system IPs, uuids, or rows of a list or plan (templated).
     :param version: as the repository or the device spells it (templated); without it, that of the rows.
@@ -86,7 +87,7 @@ class DeviceTaskSensor(DeviceSensor):
 
     Reads only; a retry is safe. Fails if any device did not succeed, if the task shows no device, or if its validation
     failed. Relies on the manager's task status alone: use :class:`DeviceVersionSensor` to learn whether the devices are
-    as wanted.
+    as wanted. ``soft_fail`` and ``never_fail`` mean the same whether the wait is deferred or not.
 
     :param process_id: id of the task, such as ``change_partition-…`` (templated).
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.sensors.software_repository import ImageVersionSensor
+from airflow_provider_vmanage.sensors.software_upgrade import DeviceVersionSensor
 from airflow_provider_vmanage.simulator import Simulator
 from tests.task_runner import Outcome, run_to_the_end
 
@@ -121,6 +122,28 @@ def test_every_mode_ends_in_the_same_state(vm: Simulator, mode: str, case: str) 
         )
     if expected == "success":
         assert outcome.xcom["file_name"] == "a.bin"
+
+
+@pytest.mark.parametrize("mode", ["poke", "deferrable"])
+@pytest.mark.parametrize(
+    ("device", "arguments", "expected"),
+    [
+        ("edge-1", {}, "failed"),
+        ("edge-1", SOFT, "skipped"),
+        ("edge-1", NEVER, "failed"),
+        ("unknown", {}, "failed"),
+        ("unknown", SOFT, "skipped"),
+        ("unknown", NEVER, "skipped"),
+    ],
+)
+def test_wait_for_devices_ends_alike_in_every_mode(
+    vm: Simulator, mode: str, device: str, arguments: dict[str, Any], expected: str
+) -> None:
+    vm.add_device("edge-1", "vedge", "17.09.04.0.4733")
+    given = {"devices": [device], "version": "17.12.04.0.6740", "poke_interval": 0.1, "timeout": 0.5}
+    given |= {**MODES[mode], **arguments}
+    outcome = run_to_the_end(lambda: DeviceVersionSensor(task_id="wait", retries=1, **given))
+    assert outcome.state == expected
 
 
 @pytest.mark.parametrize("mode", MODES)
