@@ -31,6 +31,9 @@ RELEASES = ("16.3.1", "20.9.4", "20.12.4", "20.18.2")
 DEFAULT_RELEASE = "20.12.4"
 """Of the simulator."""
 
+NO_LIMIT = 1_000_000
+"""Requests in a burst where waits are recorded: by the real clock of the rate limit they would grow without end."""
+
 _SCRATCH = Path(tempfile.mkdtemp(prefix="airflow-provider-vmanage-"))
 
 AIRFLOW_SETTINGS = {
@@ -212,8 +215,10 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.fixture
 def recorded_sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that sessions wanted to wait, and did not."""
+    from airflow_provider_vmanage.client.http import rate_limit
     from airflow_provider_vmanage.client.http.connection import ManagerConnection
 
+    monkeypatch.setattr(rate_limit, "BURST", NO_LIMIT)
     taken: list[float] = []
     monkeypatch.setattr(ManagerConnection, "sleep", lambda _, seconds: taken.append(seconds))
     return taken

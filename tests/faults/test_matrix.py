@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_vmanage.client.http import rate_limit
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.simulator import Simulator
-from tests.conftest import AIRFLOW_SETTINGS
+from tests.conftest import AIRFLOW_SETTINGS, NO_LIMIT
 from tests.faults.fault_injection import PATIENCE, FaultInjection
 from tests.faults.matrix import LEFT_OUT, ON_DEVICES, OPERATIONS, OUTCOMES, Row
 from tests.faults.operations import Operations
@@ -64,6 +65,7 @@ class Waits(RecordedTime):
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     """Sessions that do not wait."""
+    monkeypatch.setattr(rate_limit, "BURST", NO_LIMIT)
     waits = Waits()
     monkeypatch.setattr(ManagerConnection, "sleep", lambda _, seconds: waits.sleep(seconds))
     return waits
