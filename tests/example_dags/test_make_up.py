@@ -115,7 +115,7 @@ def test_every_example_ends_well_in_what_make_up_starts(environment: dict[str, s
 
 
 def events_by_task(database: Path) -> dict[tuple[str, str], list[str]]:
-    """The actions in the asset events of each task, in order; an event of an image names it."""
+    """The actions in the asset events of each task, sorted: mapped tasks run in any order; an image names its file."""
     with closing(sqlite3.connect(database)) as connection:
         found = connection.execute(
             "SELECT source_dag_id, source_task_id, uri, asset_event.extra"
@@ -127,7 +127,7 @@ def events_by_task(database: Path) -> dict[tuple[str, str], list[str]]:
         if row.get("file_name"):
             assert uri.endswith(f"/software/{row['file_name']}")
         actions.setdefault((dag_id, task_id), []).append(row.get("action", "rows"))
-    return actions
+    return {task: sorted(done) for task, done in actions.items()}
 
 
 def _paths(given: dict[str, Any], environment: dict[str, str], folder: Path) -> dict[str, Any]:
