@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 _UPLOAD_KEY = "vmanage_upload"
 _ACTION_KEY = "vmanage_device_action"
 _UPGRADE_KEY = "vmanage_upgrade"
+_FAILED_KEY = "vmanage_failed"
 
 _NOTE_TYPES = {"action": str, "file_name": str, "size": int, "sha512": str, "checksum": str, "sent_on": int}
 
@@ -78,8 +79,9 @@ class TaskStateActionNotes:
         self._call("set", _ACTION_KEY, [asdict(note) for note in notes])
 
     def clear(self) -> None:
-        """Delete the notes."""
+        """Delete the notes, and that an earlier try had failed."""
         self._call("delete", _ACTION_KEY)
+        self._call("delete", _FAILED_KEY)
 
     def _call(self, method: str, *arguments: Any) -> Any:
         return _called(self._store, method, *arguments)
@@ -109,6 +111,34 @@ class TaskStateUpgrade:
 
     def _call(self, method: str, *arguments: Any) -> Any:
         return _called(self._store, method, *arguments)
+
+
+def keep_failure(context: Mapping[str, Any], forget: Callable[[], None]) -> None:
+    """Keep what a task has noted that failed after it may have rebooted devices, or drop it where that is not possible.
+
+    A task that is killed on its way out is retried by Airflow, and that try must fail likewise instead of rebooting
+    again. A person who clears the task wants another attempt: Airflow raises ``max_tries`` then, and only then.
+
+    :param forget: drops the notes.
+    """
+    if (limit := _max_tries(context)) is None:
+        forget()
+    else:
+        _called(context.get("task_state_store"), "set", _FAILED_KEY, limit)
+
+
+def drop_failure(context: Mapping[str, Any]) -> None:
+    """Drop what a failed task has kept, if somebody has cleared the task since."""
+    store = context.get("task_state_store")
+    failed_with = _called(store, "get", _FAILED_KEY)
+    if failed_with is not None and failed_with != _max_tries(context):
+        for key in (_ACTION_KEY, _UPGRADE_KEY, _FAILED_KEY):  # this one last: a kill before it changes nothing
+            _called(store, "delete", key)
+
+
+def _max_tries(context: Mapping[str, Any]) -> int | None:
+    limit = getattr(context.get("ti"), "max_tries", None)
+    return limit if isinstance(limit, int) else None
 
 
 class StoreUnavailableError(Exception):

@@ -162,8 +162,10 @@ class UpgradeDevicesOperator(VManageOperator):
     def work(self, context: Context) -> dict[str, Any]:
         """Do the waves, and return the rows."""
         from airflow_provider_vmanage.client.upgrade.opening import open_upgrade
+        from airflow_provider_vmanage.state_stores import drop_failure
 
         run = self._prepare(context)
+        drop_failure(context)
         session = self.hook.get_conn()
         if self.flag(self.check_mode, "check_mode"):
             return self._would_be(run)
@@ -333,6 +335,8 @@ class UpgradeDevicesOperator(VManageOperator):
 
     def _end(self, context: Context, run: UpgradeRun, state: UpgradeState) -> dict[str, Any]:
         """Return the result, or raise with the result as the XCom ``done``."""
+        from airflow_provider_vmanage.state_stores import keep_failure
+
         outcome = run.end(state)
         result = run.records.result(outcome)
         self._log_rows(outcome)
@@ -341,7 +345,7 @@ class UpgradeDevicesOperator(VManageOperator):
         except VManagePartialError:
             if "ti" in context:
                 context["ti"].xcom_push(key="done", value=result)
-            run.forget()
+            keep_failure(context, run.forget)
             raise
         run.forget()
         if not outcome.is_as_planned:

@@ -156,3 +156,36 @@ def test_kill_after_a_failed_reboot_causes_no_second(
         reboot()
     assert set(posts(vm).values()) == {1}
     assert store == {}  # or the next run, which a person starts, would send nothing
+
+
+class TaskInstance(FakeXCom):
+    """A task instance with retries left."""
+
+    max_tries = 2
+
+
+@pytest.mark.parametrize("kind", ["activation", "upgrade"])
+def test_retry_after_a_failed_reboot_fails_until_cleared(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], kind: str
+) -> None:
+    connect(vm)
+    vm.add_device("edge-1", "vedge", OLD, availableVersions=[NEW], comes_back_old=True)
+    plan = run(PlanUpgradeOperator(task_id="plan", version=NEW))
+    store, ti = Store(), TaskInstance()
+    context = {"task_state_store": store, "ti": ti}
+
+    def reboot() -> Any:
+        common = {"task_id": "t", "poll_interval": 0.05, "timeout": 20.0}
+        if kind == "upgrade":
+            return run(UpgradeDevicesOperator(plan=plan, **common), context)
+        return run(ActivateSoftwareOperator(devices=["edge-1"], version=NEW, **common), context)
+
+    for _ in range(2):  # the second as if the first had been killed on its way out
+        with pytest.raises(VManageFailException, match="edge-1"):
+            reboot()
+    assert set(posts(vm).values()) == {1}
+
+    ti.max_tries = 4  # what Airflow does when somebody clears the task
+    with pytest.raises(VManageFailException, match="edge-1"):
+        reboot()
+    assert set(posts(vm).values()) == {2}

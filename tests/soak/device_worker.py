@@ -25,6 +25,7 @@ from airflow_provider_vmanage.hooks import vmanage  # noqa: F401 (once here, not
 from airflow_provider_vmanage.operators import software_upgrade as operators
 from airflow_provider_vmanage.reports import upgrade_run  # noqa: F401 (the same)
 from airflow_provider_vmanage.triggers import upgrade as triggers  # noqa: F401 (the same)
+from tests.soak.operations import RETRIES
 from tests.soak.process import FORK
 from tests.triggers.event_loop import first_event
 
@@ -83,6 +84,8 @@ class Store:
 
 class Instance:
     """The task instance, as far as a failure needs it."""
+
+    max_tries = RETRIES  # the soak clears no task
 
     def __init__(self) -> None:
         self.pushed: dict[str, Any] = {}
