@@ -134,15 +134,10 @@ class KillingXCom(FakeXCom):
             raise Killed(key)
 
 
-@pytest.mark.parametrize("kind", ["activation", "upgrade"])
-def test_kill_after_a_failed_reboot_causes_no_second(
-    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], kind: str
-) -> None:
-    connect(vm)
+def failing_reboot(vm: Simulator, run: Callable[..., Any], kind: str, context: dict[str, Any]) -> Callable[[], Any]:
+    """Add a device that falls back to its old version, and return a task that reboots it, as often as it is called."""
     vm.add_device("edge-1", "vedge", OLD, availableVersions=[NEW], comes_back_old=True)
     plan = run(PlanUpgradeOperator(task_id="plan", version=NEW))
-    store = Store()
-    context = {"task_state_store": store, "ti": KillingXCom()}
 
     def reboot() -> Any:
         common = {"task_id": "t", "poll_interval": 0.05, "timeout": 20.0}
@@ -150,6 +145,16 @@ def test_kill_after_a_failed_reboot_causes_no_second(
             return run(UpgradeDevicesOperator(plan=plan, **common), context)
         return run(ActivateSoftwareOperator(devices=["edge-1"], version=NEW, **common), context)
 
+    return reboot
+
+
+@pytest.mark.parametrize("kind", ["activation", "upgrade"])
+def test_kill_after_a_failed_reboot_causes_no_second(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], kind: str
+) -> None:
+    connect(vm)
+    store = Store()
+    reboot = failing_reboot(vm, run, kind, {"task_state_store": store, "ti": KillingXCom()})
     with pytest.raises(Killed):
         reboot()
     with pytest.raises(VManageFailException, match="edge-1"):
@@ -169,17 +174,8 @@ def test_retry_after_a_failed_reboot_fails_until_cleared(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], kind: str
 ) -> None:
     connect(vm)
-    vm.add_device("edge-1", "vedge", OLD, availableVersions=[NEW], comes_back_old=True)
-    plan = run(PlanUpgradeOperator(task_id="plan", version=NEW))
-    store, ti = Store(), TaskInstance()
-    context = {"task_state_store": store, "ti": ti}
-
-    def reboot() -> Any:
-        common = {"task_id": "t", "poll_interval": 0.05, "timeout": 20.0}
-        if kind == "upgrade":
-            return run(UpgradeDevicesOperator(plan=plan, **common), context)
-        return run(ActivateSoftwareOperator(devices=["edge-1"], version=NEW, **common), context)
-
+    ti = TaskInstance()
+    reboot = failing_reboot(vm, run, kind, {"task_state_store": Store(), "ti": ti})
     for _ in range(2):  # the second as if the first had been killed on its way out
         with pytest.raises(VManageFailException, match="edge-1"):
             reboot()
