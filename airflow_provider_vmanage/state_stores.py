@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -68,6 +68,7 @@ class TaskStateActionNotes:
 
     def __init__(self, context: Mapping[str, Any]) -> None:
         self._store: Any = context.get("task_state_store")
+        self._max_tries = _max_tries(context)
 
     def read(self) -> list[ActionNote]:
         """Return the notes of earlier tries."""
@@ -79,9 +80,17 @@ class TaskStateActionNotes:
         self._call("set", _ACTION_KEY, [asdict(note) for note in notes])
 
     def clear(self) -> None:
-        """Delete the notes, and that an earlier try had failed."""
+        """Delete the notes."""
         self._call("delete", _ACTION_KEY)
-        self._call("delete", _FAILED_KEY)
+
+    def keep_until_cleared(self) -> None:
+        """Keep the notes, and the state of an upgrade, until :func:`drop_if_cleared` finds that the task was cleared.
+
+        A task that is killed on its way out is retried by Airflow, and that try must fail likewise instead of
+        rebooting again. A person who clears the task wants another attempt: Airflow raises ``max_tries`` then, and
+        only then.
+        """
+        self._call("set", _FAILED_KEY, self._max_tries)
 
     def _call(self, method: str, *arguments: Any) -> Any:
         return _called(self._store, method, *arguments)
@@ -113,22 +122,11 @@ class TaskStateUpgrade:
         return _called(self._store, method, *arguments)
 
 
-def keep_failure(context: Mapping[str, Any], forget: Callable[[], None]) -> None:
-    """Keep what a task has noted that failed after it may have rebooted devices, or drop it where that is not possible.
+def drop_if_cleared(context: Mapping[str, Any]) -> None:
+    """Drop what a failed task has kept, if a person has cleared the task since.
 
-    A task that is killed on its way out is retried by Airflow, and that try must fail likewise instead of rebooting
-    again. A person who clears the task wants another attempt: Airflow raises ``max_tries`` then, and only then.
-
-    :param forget: drops the notes.
+    :param context: of the running task.
     """
-    if (limit := _max_tries(context)) is None:
-        forget()
-    else:
-        _called(context.get("task_state_store"), "set", _FAILED_KEY, limit)
-
-
-def drop_failure(context: Mapping[str, Any]) -> None:
-    """Drop what a failed task has kept, if somebody has cleared the task since."""
     store = context.get("task_state_store")
     failed_with = _called(store, "get", _FAILED_KEY)
     if failed_with is not None and failed_with != _max_tries(context):
@@ -137,8 +135,7 @@ def drop_failure(context: Mapping[str, Any]) -> None:
 
 
 def _max_tries(context: Mapping[str, Any]) -> int | None:
-    limit = getattr(context.get("ti"), "max_tries", None)
-    return limit if isinstance(limit, int) else None
+    return getattr(context.get("ti"), "max_tries", None)
 
 
 class StoreUnavailableError(Exception):

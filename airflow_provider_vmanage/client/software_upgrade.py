@@ -78,7 +78,7 @@ class SoftwareUpgrade:
         self.session = session
         self.check_mode = check_mode
         self._notes = notes or NoNotes()
-        self._forgets = not check_mode and not keeps_notes
+        self._ends_notes = not check_mode and not keeps_notes
         self.clock = clock or session.clock.monotonic
         self._running = RunningTasks(session)
 
@@ -101,7 +101,7 @@ class SoftwareUpgrade:
         deadline = self.clock() + timeout
         state = self.submit(request, devices, versions, deadline=deadline, **options)
         state = self.verify(self.wait(state, deadline, poll_interval), deadline)
-        self.forget(state)
+        self.end_notes(state)
         return state
 
     def submit(
@@ -142,12 +142,17 @@ class SoftwareUpgrade:
         adopted = {device_id for job in jobs for device_id in job.device_ids}
         decisions = self._decide(request, [one for one in wanted if one.device.device_id not in adopted], file_name)
         decisions |= {key: _blocked_by_earlier_try(decisions[key]) for key in sent_before if _is_open(decisions, key)}
-        self._refuse_unknown_intent(request, decisions)
-        _refuse_blocked(decisions, skip_blocked)
-        _refuse_too_many(decisions, max_devices)
-        state = self._begin(request, wanted, jobs, decisions)
-        sender = ActionSender(self.session, self._running, self._notes, time_left=lambda: deadline - self.clock())
-        return state if self.check_mode else sender.send(state, decisions)
+        try:
+            self._refuse_unknown_intent(request, decisions)
+            _refuse_blocked(decisions, skip_blocked)
+            _refuse_too_many(decisions, max_devices)
+            state = self._begin(request, wanted, jobs, decisions)
+            sender = ActionSender(self.session, self._running, self._notes, time_left=lambda: deadline - self.clock())
+            return state if self.check_mode else sender.send(state, decisions)
+        except VManageOutcomeUnknownError:
+            if self._ends_notes and request.reboots:
+                self._notes.keep_until_cleared()
+            raise
 
     def wait(self, state: ActionState, deadline: float, poll_interval: float) -> ActionState:
         """Poll until every task of the manager has ended, or the deadline has passed.
@@ -191,12 +196,17 @@ class SoftwareUpgrade:
             self.session.sleep(min(_VERIFY_INTERVAL_S, left))
         return judge_at_end(state)
 
-    def forget(self, state: ActionState) -> None:
+    def end_notes(self, state: ActionState) -> None:
         """Drop the notes of a verified action. A kill before that leaves them, and the next try sends nothing twice.
 
-        A task that has given no verdict keeps its note, for a retry, if a device still needs it and nothing reboots.
+        If devices have failed that may have rebooted, the notes stay until a person clears the task: a kill on the way
+        out makes Airflow retry it. A task that reboots nothing and has given no verdict keeps its note for a retry.
         """
-        if self._forgets and (state.request.reboots or not state.is_undecided):
+        if not self._ends_notes:
+            return
+        if state.request.reboots and state.has_failed:
+            self._notes.keep_until_cleared()
+        elif not state.is_undecided:
             self._notes.clear()
 
     def verify_now(self, state: ActionState) -> ActionState:
@@ -266,17 +276,12 @@ class SoftwareUpgrade:
         return {one.device_id: one for one in decisions}
 
     def _refuse_unknown_intent(self, request: ActionRequest, decisions: dict[str, Decision]) -> None:
-        """Raise if an earlier try may have sent a reboot that neither a task nor the versions explain.
-
-        These notes are dropped: a person who runs the task again has checked the devices.
-        """
+        """Raise if an earlier try may have sent a reboot that neither a task nor the versions explain."""
         notes = self._notes.read() if request.reboots else []
         unclear = [note for note in notes if note.may_have_rebooted and not note.process_id]
         may_have = {key: note.sent_at for note in unclear for key in note.devices if _is_open(decisions, key)}
         if not may_have:
             return
-        if self._forgets:
-            self._notes.write([note for note in notes if note not in unclear])
         names = ", ".join(f"{decisions[key].wanted.device.name} ({at})" for key, at in may_have.items())
         error = VManageOutcomeUnknownError(
             f"An earlier try may have sent the action to {names}, and neither a running task nor the versions show "

@@ -90,12 +90,12 @@ class DeviceActionOperator(VManageOperator):
         """Do the action, wait for it, verify it, and return the rows."""
         from airflow_provider_vmanage.client.arguments import parse_max_devices, parse_seconds
         from airflow_provider_vmanage.client.device_actions.selection import parse_versions
-        from airflow_provider_vmanage.state_stores import drop_failure
+        from airflow_provider_vmanage.state_stores import drop_if_cleared
 
         self.flag(self.cancel_on_kill, "cancel_on_kill")
         interval, clock = parse_seconds(self.poll_interval, "poll_interval"), self.hook.clock
         deadline = clock.monotonic() + parse_seconds(self.timeout, "timeout")
-        drop_failure(context)
+        drop_if_cleared(context)
         upgrade = self._upgrade(context)
         state = upgrade.submit(
             self.request(),
@@ -196,7 +196,6 @@ class DeviceActionOperator(VManageOperator):
     def _end(self, context: Context, upgrade: SoftwareUpgrade, state: ActionState) -> dict[str, Any]:
         """Return the result, or raise with the result as the XCom ``done``; the notes come last."""
         from airflow_provider_vmanage.client.device_actions.verification import raise_unless_done
-        from airflow_provider_vmanage.state_stores import keep_failure
 
         self.process_ids = ()
         result = state.as_result()
@@ -209,10 +208,7 @@ class DeviceActionOperator(VManageOperator):
         except VManagePartialError:
             if "ti" in context:
                 context["ti"].xcom_push(key="done", value=result)
-            if state.request.reboots and state.applied:
-                keep_failure(context, lambda: upgrade.forget(state))
-            else:
-                upgrade.forget(state)
+            upgrade.end_notes(state)
             raise
-        upgrade.forget(state)
+        upgrade.end_notes(state)
         return result

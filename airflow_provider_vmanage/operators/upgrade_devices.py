@@ -162,10 +162,10 @@ class UpgradeDevicesOperator(VManageOperator):
     def work(self, context: Context) -> dict[str, Any]:
         """Do the waves, and return the rows."""
         from airflow_provider_vmanage.client.upgrade.opening import open_upgrade
-        from airflow_provider_vmanage.state_stores import drop_failure
+        from airflow_provider_vmanage.state_stores import drop_if_cleared
 
         run = self._prepare(context)
-        drop_failure(context)
+        drop_if_cleared(context)
         session = self.hook.get_conn()
         if self.flag(self.check_mode, "check_mode"):
             return self._would_be(run)
@@ -335,8 +335,6 @@ class UpgradeDevicesOperator(VManageOperator):
 
     def _end(self, context: Context, run: UpgradeRun, state: UpgradeState) -> dict[str, Any]:
         """Return the result, or raise with the result as the XCom ``done``."""
-        from airflow_provider_vmanage.state_stores import keep_failure
-
         outcome = run.end(state)
         result = run.records.result(outcome)
         self._log_rows(outcome)
@@ -345,9 +343,9 @@ class UpgradeDevicesOperator(VManageOperator):
         except VManagePartialError:
             if "ti" in context:
                 context["ti"].xcom_push(key="done", value=result)
-            keep_failure(context, run.forget)
+            run.end_notes(outcome)
             raise
-        run.forget()
+        run.end_notes(outcome)
         if not outcome.is_as_planned:
             self.log.warning("Some devices are not as planned, which accept_failures allows")
         return result

@@ -149,8 +149,14 @@ class UpgradeRun:
             devices = {}
         return self.outcome(state, devices)
 
-    def forget(self) -> None:
-        """Drop what was kept: the last act of a task, since a next try without it would send again."""
+    def end_notes(self, outcome: UpgradeOutcome) -> None:
+        """Drop what was kept, or keep it until a person clears the task if some devices are not as planned.
+
+        The last act of a task: a try after a kill would upgrade these devices again without it.
+        """
+        if not outcome.is_as_planned:
+            self.notes.keep_until_cleared()
+            return
         self.notes.clear()  # once more: an earlier try may have been killed after it had kept its end
         self._store.clear()
 

@@ -77,6 +77,7 @@ class Notes:
     def __init__(self, *notes: ActionNote, kill: Kill | None = None) -> None:
         self.notes = list(notes)
         self.kill = kill
+        self.are_kept = False
 
     def read(self) -> list[ActionNote]:
         return copy.deepcopy(self.notes)
@@ -86,6 +87,9 @@ class Notes:
 
     def clear(self) -> None:
         self._change("clear", [])
+
+    def keep_until_cleared(self) -> None:
+        self.are_kept = True
 
     def _change(self, name: str, notes: list[ActionNote]) -> None:
         def change() -> None:

@@ -115,8 +115,12 @@ def test_what_nothing_explains_is_unknown_and_final_for_a_reboot(
         upgrade_on(vm, notes=notes).run(request, names(edges), [NEW])
     assert caught.value.retryable is not request.reboots
     assert 60.0 <= sum(recorded_sleeps) <= 70.0
-    assert sum(one.method == "POST" and "/device/action/" in one.path for one in vm.requests) == 1
-    assert notes.notes == []
+    assert requests_sent(vm) == 1
+    assert (len(notes.notes), notes.are_kept) == ((1, True) if request.reboots else (0, False))
+    if request.reboots:
+        with pytest.raises(VManageOutcomeUnknownError, match="An earlier try may have sent the action to edge-1"):
+            upgrade_on(vm, notes=notes).run(request, names(edges), [NEW])
+        assert requests_sent(vm) == 1
 
 
 @pytest.mark.slow
@@ -181,15 +185,15 @@ def test_running_task_without_rows_does_not_prolong_the_search(
     assert sum(recorded_sleeps) <= 70.0
 
 
-@pytest.mark.slow
-def test_groups_that_were_sent_are_waited_for_before_the_error(
-    in_time: Callable[..., Simulator], upgrade_on: Upgrade
-) -> None:
-    vm = in_time()
-    (edge,) = add_edges(vm, ACTIVATE, 1)
+def requests_sent(vm: Simulator) -> int:
+    return sum(one.method == "POST" and "/device/action/" in one.path for one in vm.requests)
+
+
+def losing_the_controllers(vm: Simulator, upgrade: SoftwareUpgrade) -> SoftwareUpgrade:
+    """Add a device to each list, and lose the request for the controllers."""
+    add_edges(vm, ACTIVATE, 1)
     vm.add_device("vsmart-1", "vsmart", OLD, availableVersions=[NEW])
     vm.add_device("vmanage-2", "vmanage", OLD, availableVersions=[NEW])
-    upgrade = upgrade_on(vm)
     original = upgrade.session.request
 
     def request(method: str, path: str, **rest: Any) -> Any:
@@ -198,10 +202,29 @@ def test_groups_that_were_sent_are_waited_for_before_the_error(
         return original(method, path, **rest)
 
     upgrade.session.request = request  # type: ignore[method-assign]
+    return upgrade
+
+
+def test_kill_in_the_wait_sends_no_lost_group_again(in_time: Callable[..., Simulator], upgrade_on: Upgrade) -> None:
+    vm, notes = in_time(), Notes()
+    devices = ["edge-1", "vsmart-1"]
+    losing_the_controllers(vm, upgrade_on(vm, notes=notes)).submit(ACTIVATE, devices, [NEW])
+    assert requests_sent(vm) == 2
+    with pytest.raises(VManageOutcomeUnknownError, match="An earlier try may have sent the action to vsmart-1"):
+        upgrade_on(vm, notes=notes).run(ACTIVATE, devices, [NEW])
+    assert requests_sent(vm) == 2
+
+
+@pytest.mark.slow
+def test_groups_that_were_sent_are_waited_for_before_the_error(
+    in_time: Callable[..., Simulator], upgrade_on: Upgrade
+) -> None:
+    vm = in_time()
+    upgrade = losing_the_controllers(vm, upgrade_on(vm))
     state = upgrade.run(ACTIVATE, ["edge-1", "vsmart-1", "vmanage-2"], [NEW])
     assert [work.action for work in state.works] == ["activated", "failed", "skipped"]
     assert "outcome" in str(state.works[1].reason)
-    assert edge["version"] == NEW
+    assert next(one for one in vm.devices if one["host-name"] == "edge-1")["version"] == NEW
     with pytest.raises(VManagePartialError) as caught:
         raise_unless_done(state)
     assert not caught.value.retryable

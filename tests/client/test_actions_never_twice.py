@@ -50,7 +50,7 @@ class Runner:
         state = ActionState.from_json(state.as_json())
         upgrade = self._make(notes, kill)
         state = upgrade.verify(state, sum(self._sleeps) + 7200.0)
-        upgrade.forget(state)
+        upgrade.end_notes(state)
         return state
 
     def _make(self, notes: Notes, kill: Kill) -> SoftwareUpgrade:

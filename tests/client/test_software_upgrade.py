@@ -25,6 +25,7 @@ from airflow_provider_vmanage.client.errors import (
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 from airflow_provider_vmanage.simulator import Simulator
+from tests.client.action_support import Notes
 
 OLD, NEW, IMAGE = "17.09.04.0.4733", "17.12.04.0.6740", "17.12.04.0.6740.1708"
 INSTALL = ActionRequest(ActionKind.INSTALL)
@@ -32,22 +33,6 @@ INSTALL_AND_ACTIVATE = ActionRequest(ActionKind.INSTALL, activate=True)
 ACTIVATE = ActionRequest(ActionKind.ACTIVATE)
 SET_DEFAULT = ActionRequest(ActionKind.SET_DEFAULT)
 REMOVE = ActionRequest(ActionKind.REMOVE)
-
-
-class Notes:
-    """A store that outlives a killed task."""
-
-    def __init__(self, *notes: ActionNote) -> None:
-        self.notes = list(notes)
-
-    def read(self) -> list[ActionNote]:
-        return list(self.notes)
-
-    def write(self, notes: Any) -> None:
-        self.notes = list(notes)
-
-    def clear(self) -> None:
-        self.notes = []
 
 
 @pytest.fixture
@@ -281,7 +266,7 @@ def test_note_goes_where_only_the_devices_show_success(
     upgrade().wait(state, 1000.0, 1.0)
     state = one.verify(state, 1000.0)
     assert actions_of(state) == ["installed"] * 3
-    one.forget(state)
+    one.end_notes(state)
     assert notes.notes == []
 
 
@@ -294,7 +279,7 @@ def test_intent_that_nothing_explains_is_final_for_a_reboot(
         upgrade(notes=notes).run(ACTIVATE, names(edges), [NEW])
     assert not caught.value.retryable
     assert posts(vm) == []
-    assert notes.notes == []  # a person has been warned
+    assert notes.are_kept  # a person has been warned, and is asked once
 
 
 def test_intent_to_install_may_be_sent(

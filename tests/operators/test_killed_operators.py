@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_vmanage.client.device_actions import sending
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_upgrade import (
     ActivateSoftwareOperator,
@@ -134,7 +135,9 @@ class KillingXCom(FakeXCom):
             raise Killed(key)
 
 
-def failing_reboot(vm: Simulator, run: Callable[..., Any], kind: str, context: dict[str, Any]) -> Callable[[], Any]:
+def failing_reboot(
+    vm: Simulator, run: Callable[..., Any], kind: str, context: dict[str, Any], **options: Any
+) -> Callable[[], Any]:
     """Add a device that falls back to its old version, and return a task that reboots it, as often as it is called."""
     vm.add_device("edge-1", "vedge", OLD, availableVersions=[NEW], comes_back_old=True)
     plan = run(PlanUpgradeOperator(task_id="plan", version=NEW))
@@ -142,7 +145,7 @@ def failing_reboot(vm: Simulator, run: Callable[..., Any], kind: str, context: d
     def reboot() -> Any:
         common = {"task_id": "t", "poll_interval": 0.05, "timeout": 20.0}
         if kind == "upgrade":
-            return run(UpgradeDevicesOperator(plan=plan, **common), context)
+            return run(UpgradeDevicesOperator(plan=plan, **common, **options), context)
         return run(ActivateSoftwareOperator(devices=["edge-1"], version=NEW, **common), context)
 
     return reboot
@@ -153,14 +156,12 @@ def test_kill_after_a_failed_reboot_causes_no_second(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], kind: str
 ) -> None:
     connect(vm)
-    store = Store()
-    reboot = failing_reboot(vm, run, kind, {"task_state_store": store, "ti": KillingXCom()})
+    reboot = failing_reboot(vm, run, kind, {"task_state_store": Store(), "ti": KillingXCom()})
     with pytest.raises(Killed):
         reboot()
     with pytest.raises(VManageFailException, match="edge-1"):
         reboot()
     assert set(posts(vm).values()) == {1}
-    assert store == {}  # or the next run, which a person starts, would send nothing
 
 
 class TaskInstance(FakeXCom):
@@ -185,3 +186,36 @@ def test_retry_after_a_failed_reboot_fails_until_cleared(
     with pytest.raises(VManageFailException, match="edge-1"):
         reboot()
     assert set(posts(vm).values()) == {2}
+
+
+@pytest.mark.parametrize("kind", ["activation", "upgrade"])
+def test_lost_reboot_is_sent_again_only_once_cleared(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    connect(vm)
+    monkeypatch.setattr(sending, "FIND_TIMEOUT_S", 0.0)
+    ti = TaskInstance()
+    reboot = failing_reboot(vm, run, kind, {"task_state_store": Store(), "ti": ti})
+    vm.faults.add("http_504", path="device/action/*", method="POST")
+    for _ in range(2):  # the second as if the first had been killed on its way out
+        with pytest.raises(VManageFailException, match="edge-1"):
+            reboot()
+    assert not vm.faults.pending
+    assert vm.actions == []
+
+    ti.max_tries = 4
+    with pytest.raises(VManageFailException, match="edge-1"):
+        reboot()
+    assert set(posts(vm).values()) == {1}
+
+
+def test_retry_after_accepted_failures_upgrades_no_device_again(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    """As if the task had been killed after its last act, before Airflow knew of its success."""
+    connect(vm)
+    context = {"task_state_store": Store(), "ti": TaskInstance()}
+    reboot = failing_reboot(vm, run, "upgrade", context, max_failures=1, accept_failures=True)
+    for _ in range(2):
+        assert reboot()["counts"] == {"failed": 1}
+    assert set(posts(vm).values()) == {1}

@@ -64,6 +64,9 @@ class ActionNotes(Protocol):
     def clear(self) -> None:
         """Forget the notes."""
 
+    def keep_until_cleared(self) -> None:
+        """Keep the notes for retries: devices may have rebooted, and a person who clears the task has checked them."""
+
 
 class NoNotes:
     """For scripts, and for Airflow without a task state store."""
@@ -76,4 +79,7 @@ class NoNotes:
         """Keep nothing."""
 
     def clear(self) -> None:
+        """Do nothing."""
+
+    def keep_until_cleared(self) -> None:
         """Do nothing."""

@@ -70,7 +70,8 @@ class ActionSender:
             except VManageCancelledError:
                 raise
             except VManageError as err:
-                self._notes.write(notes)
+                if not (isinstance(err, VManageOutcomeUnknownError) and state.request.reboots):
+                    self._notes.write(notes)
                 if not state.jobs:
                     raise
                 return _without_the_rest(state, group, err)
