@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 _UPLOAD_KEY = "vmanage_upload"
 _ACTION_KEY = "vmanage_device_action"
 _UPGRADE_KEY = "vmanage_upgrade"
-_FAILED_KEY = "vmanage_failed"
+_ENDED_KEY = "vmanage_ended"
 
 _NOTE_TYPES = {"action": str, "file_name": str, "size": int, "sha512": str, "checksum": str, "sent_on": int}
 
@@ -86,11 +86,11 @@ class TaskStateActionNotes:
     def keep_until_cleared(self) -> None:
         """Keep the notes, and the state of an upgrade, until :func:`drop_if_cleared` finds that the task was cleared.
 
-        A task that is killed on its way out is retried by Airflow, and that try must fail likewise instead of
+        A task that is killed on its way out is retried by Airflow, and that try must end likewise instead of
         rebooting again. A person who clears the task wants another attempt: Airflow raises ``max_tries`` then, and
         only then.
         """
-        self._call("set", _FAILED_KEY, self._max_tries)
+        self._call("set", _ENDED_KEY, self._max_tries)
 
     def _call(self, method: str, *arguments: Any) -> Any:
         return _called(self._store, method, *arguments)
@@ -114,23 +114,19 @@ class TaskStateUpgrade:
         """Keep a state in place of an earlier one."""
         self._call("set", _UPGRADE_KEY, packed)
 
-    def clear(self) -> None:
-        """Delete the state."""
-        self._call("delete", _UPGRADE_KEY)
-
     def _call(self, method: str, *arguments: Any) -> Any:
         return _called(self._store, method, *arguments)
 
 
 def drop_if_cleared(context: Mapping[str, Any]) -> None:
-    """Drop what a failed task has kept, if a person has cleared the task since.
+    """Drop what a task that had ended has kept, if a person has cleared the task since.
 
     :param context: of the running task.
     """
     store = context.get("task_state_store")
-    failed_with = _called(store, "get", _FAILED_KEY)
-    if failed_with is not None and failed_with != _max_tries(context):
-        for key in (_ACTION_KEY, _UPGRADE_KEY, _FAILED_KEY):  # this one last: a kill before it changes nothing
+    ended_with = _called(store, "get", _ENDED_KEY)
+    if ended_with is not None and ended_with != _max_tries(context):
+        for key in (_ACTION_KEY, _UPGRADE_KEY, _ENDED_KEY):  # this one last: a kill before it changes nothing
             _called(store, "delete", key)
 
 

@@ -199,12 +199,12 @@ class SoftwareUpgrade:
     def end_notes(self, state: ActionState) -> None:
         """Drop the notes of a verified action. A kill before that leaves them, and the next try sends nothing twice.
 
-        If devices have failed that may have rebooted, the notes stay until a person clears the task: a kill on the way
-        out makes Airflow retry it. A task that reboots nothing and has given no verdict keeps its note for a retry.
+        Where devices may have rebooted the notes stay until a person clears the task: a kill on the way out makes
+        Airflow retry it. A task that reboots nothing and has given no verdict keeps its note for a retry.
         """
         if not self._ends_notes:
             return
-        if state.request.reboots and state.has_failed:
+        if state.request.reboots:
             self._notes.keep_until_cleared()
         elif not state.is_undecided:
             self._notes.clear()
@@ -277,9 +277,13 @@ class SoftwareUpgrade:
 
     def _refuse_unknown_intent(self, request: ActionRequest, decisions: dict[str, Decision]) -> None:
         """Raise if an earlier try may have sent a reboot that neither a task nor the versions explain."""
-        notes = self._notes.read() if request.reboots else []
-        unclear = [note for note in notes if note.may_have_rebooted and not note.process_id]
-        may_have = {key: note.sent_at for note in unclear for key in note.devices if _is_open(decisions, key)}
+        unclear = [note for note in self._notes.read() if request.reboots and note.is_unexplained_reboot]
+        may_have = {
+            key: note.sent_at
+            for note in unclear
+            for key in note.devices
+            if _is_open(decisions, key) and not note.is_explained_by(decisions[key].wanted.device)
+        }
         if not may_have:
             return
         names = ", ".join(f"{decisions[key].wanted.device.name} ({at})" for key, at in may_have.items())

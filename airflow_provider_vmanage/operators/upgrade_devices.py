@@ -343,9 +343,9 @@ class UpgradeDevicesOperator(VManageOperator):
         except VManagePartialError:
             if "ti" in context:
                 context["ti"].xcom_push(key="done", value=result)
-            run.end_notes(outcome)
+            run.notes.keep_until_cleared()
             raise
-        run.end_notes(outcome)
+        run.notes.keep_until_cleared()
         if not outcome.is_as_planned:
             self.log.warning("Some devices are not as planned, which accept_failures allows")
         return result

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_vmanage.client.device_actions.notes import now_text
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
+from airflow_provider_vmanage.client.upgrade.freshness import fallen_back
 from airflow_provider_vmanage.client.upgrade.opening import read_devices
 from airflow_provider_vmanage.client.upgrade.outcome import AS_PLANNED, UpgradeOutcome
 from airflow_provider_vmanage.client.upgrade.packing import pack, unpack
@@ -140,25 +141,22 @@ class UpgradeRun:
             return None
 
     def end(self, state: UpgradeState) -> UpgradeOutcome:
-        """Return the outcome, with the devices as listed now."""
-        self.state = state
+        """Return the outcome, with the devices as listed now: one that has left the version meanwhile has failed."""
         try:
             devices = read_devices(self._hook.get_conn(), self.plan.rows)
         except VManageError as err:
             log.warning("The devices could not be listed at the end: %s", err)
             devices = {}
+        for row in self.plan.rows:
+            device = devices.get(row.device_id)
+            is_known = state.of(row).action in AS_PLANNED and device is not None and device.running is not None
+            if is_known and (reason := fallen_back(row, device)):
+                log.warning("%s: %s", row.device, reason)
+                state = state.end([row], "failed", reason)
+        if self.policy.is_exceeded(state.failures, len(self.plan.rows)):
+            state = replace(state, stopped_because=state.stopped_because or "failures")
+        self.state = state
         return self.outcome(state, devices)
-
-    def end_notes(self, outcome: UpgradeOutcome) -> None:
-        """Drop what was kept, or keep it until a person clears the task if some devices are not as planned.
-
-        The last act of a task: a try after a kill would upgrade these devices again without it.
-        """
-        if not outcome.is_as_planned:
-            self.notes.keep_until_cleared()
-            return
-        self.notes.clear()  # once more: an earlier try may have been killed after it had kept its end
-        self._store.clear()
 
     def outcome(self, state: UpgradeState, devices: Mapping[str | None, Any]) -> UpgradeOutcome:
         """Return the outcome of a state."""

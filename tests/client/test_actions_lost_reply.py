@@ -83,7 +83,8 @@ def test_effect_of_a_lost_response_is_found_after_its_task(
         body='{"runningTasks": []}',
         content_type="application/json",
     )
-    upgrade = upgrade_on(vm_of_release)
+    notes = Notes()
+    upgrade = upgrade_on(vm_of_release, notes=notes)
     original = upgrade.session.request
 
     def request(method: str, path: str, **rest: Any) -> Any:
@@ -98,6 +99,10 @@ def test_effect_of_a_lost_response_is_found_after_its_task(
     state = upgrade.run(ACTIVATE, names(edges), [NEW])
     assert [work.action for work in state.works] == ["activated"] * 2
     assert state.as_result()["tasks"] == []
+    for edge in edges:  # and they go back before the next try of a killed task
+        edge.update({"version": OLD, "availableVersions": [NEW]})
+    with pytest.raises(VManageOutcomeUnknownError, match="An earlier try may have sent"):
+        upgrade_on(vm_of_release, notes=notes).run(ACTIVATE, names(edges), [NEW])
     assert posts_of_one_device(vm_of_release) == 1
 
 

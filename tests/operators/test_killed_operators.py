@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from airflow_provider_vmanage.client.device_actions import sending
+from airflow_provider_vmanage.client.upgrade.outcome import UpgradeOutcome
+from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_upgrade import (
     ActivateSoftwareOperator,
     PlanUpgradeOperator,
     UpgradeDevicesOperator,
 )
-from airflow_provider_vmanage.reports.upgrade_run import UpgradeRecords
+from airflow_provider_vmanage.reports.upgrade_run import UpgradeRecords, UpgradeRun
 from airflow_provider_vmanage.simulator import Simulator
 from tests.client.action_support import Killed
 from tests.operators.test_software_upgrade import NEW, OLD, FakeXCom, Store
@@ -209,6 +211,22 @@ def test_lost_reboot_is_sent_again_only_once_cleared(
     assert set(posts(vm).values()) == {1}
 
 
+@pytest.mark.parametrize("kind", ["activation", "upgrade"])
+def test_retry_after_an_unrecorded_success_sends_nothing(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], kind: str
+) -> None:
+    """As if the task had been killed after its last act, and the device had gone back since."""
+    connect(vm)
+    reboot = failing_reboot(vm, run, kind, {"task_state_store": Store(), "ti": TaskInstance()})
+    vm.behave("edge-1", comes_back_old=False)
+    reboot()
+    (edge,) = (one for one in vm.devices if one["host-name"] == "edge-1")
+    edge.update({"version": OLD, "availableVersions": [NEW]})
+    with pytest.raises(VManageFailException, match="edge-1"):
+        reboot()
+    assert set(posts(vm).values()) == {1}
+
+
 def test_retry_after_accepted_failures_upgrades_no_device_again(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:
@@ -219,3 +237,62 @@ def test_retry_after_accepted_failures_upgrades_no_device_again(
     for _ in range(2):
         assert reboot()["counts"] == {"failed": 1}
     assert set(posts(vm).values()) == {1}
+
+
+def test_device_that_leaves_the_version_in_a_later_wave_fails(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(vm)
+    for number in (1, 2):
+        vm.add_device(f"edge-{number}", "vedge", OLD, site_id=str(number), availableVersions=[NEW])
+    plan = run(PlanUpgradeOperator(task_id="plan", version=NEW, wave_sizes=[1]))
+    end = UpgradeRun.end
+
+    def end_after_a_fall(upgrade: UpgradeRun, state: UpgradeState) -> UpgradeOutcome:
+        edge = next(one for one in vm.devices if one["host-name"] == plan["waves"][0][0]["device"])
+        edge.update({"version": OLD, "availableVersions": [NEW]})
+        return end(upgrade, state)
+
+    monkeypatch.setattr(UpgradeRun, "end", end_after_a_fall)
+    with pytest.raises(VManageFailException, match=r"does not run .* any more") as caught:
+        run(UpgradeDevicesOperator(task_id="t", plan=plan, poll_interval=0.05, stable_for=0.1))
+    assert "stopped: more have failed than max_failures allows" in str(caught.value)
+
+
+class KillingBeforeTheId(Store):
+    """Kills the task, once, when it notes the id of a task of the manager."""
+
+    is_armed = True
+
+    def set(self, key: str, value: Any) -> None:
+        if self.is_armed and key == "vmanage_device_action" and any(note["process_id"] for note in value):
+            self.is_armed = False
+            raise Killed(key)
+        super().set(key, value)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["not killed", "killed after the request"])
+def test_rollback_is_made_also_after_a_kill(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], killed: bool
+) -> None:
+    connect(vm)
+    for number in (1, 2):
+        vm.add_device(f"edge-{number}", "vedge", OLD, site_id=str(number), availableVersions=[NEW])
+    vm.behave("edge-1", loses_colour="biz-internet")
+    plan = run(PlanUpgradeOperator(task_id="plan", version=NEW, wave_sizes=[1]))
+    store = KillingBeforeTheId() if killed else Store()
+    context = {"task_state_store": store, "ti": TaskInstance()}
+
+    def upgrade() -> Any:
+        options = {"rollback": True, "poll_interval": 0.05, "stable_for": 0.1, "settle_timeout": 1.0}
+        return run(UpgradeDevicesOperator(task_id="t", plan=plan, **options), context)
+
+    if killed:
+        with pytest.raises(Killed):
+            upgrade()
+        assert sum(posts(vm).values()) == 1
+    with pytest.raises(VManageFailException, match="colour worse"):
+        upgrade()
+    (edge,) = (one for one in vm.devices if one["host-name"] == "edge-1")
+    assert edge["version"] == OLD
+    assert [one.version for one in vm.actions if one.action == "changepartition"] == [NEW, OLD]

@@ -12,6 +12,7 @@ from airflow_provider_vmanage.client.versions import same_version
 
 if TYPE_CHECKING:
     from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest
+    from airflow_provider_vmanage.client.devices import Device
 
 
 def now_text() -> str:
@@ -41,6 +42,16 @@ class ActionNote:
         """Return whether its devices may reboot, or have."""
         return self.activate or self.kind == ActionKind.ACTIVATE.name
 
+    @property
+    def is_unexplained_reboot(self) -> bool:
+        """Return whether its devices may have rebooted without a task that is known."""
+        return self.may_have_rebooted and not self.process_id
+
+    def is_explained_by(self, device: Device) -> bool:
+        """Return whether a device of the note runs the version."""
+        versions = self.devices[device.device_id or ""]
+        return device.running is not None and same_version(device.running, versions[0])
+
     def is_about(self, request: ActionRequest, device_id: str, versions: Sequence[str]) -> bool:
         """Return whether an earlier try asked for the same on a device."""
         noted = self.devices.get(device_id)
@@ -65,7 +76,7 @@ class ActionNotes(Protocol):
         """Forget the notes."""
 
     def keep_until_cleared(self) -> None:
-        """Keep the notes for retries: devices may have rebooted, and a person who clears the task has checked them."""
+        """Keep the notes for retries; a person who clears the task wants another attempt."""
 
 
 class NoNotes:

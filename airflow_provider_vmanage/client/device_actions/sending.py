@@ -60,7 +60,7 @@ class ActionSender:
             tasks have been started already, the state says so instead, and they are waited for.
         :raises VManageError: the first request was refused or could not be sent, likewise.
         """
-        notes = _notes_of(state)
+        notes = [*_notes_of(state), *(one for one in self._notes.read() if one.is_unexplained_reboot)]
         for group in _groups(decisions.values()):
             devices = {one.device_id: list(one.wanted.versions) for one in group}
             note = ActionNote(state.request.kind.name, state.request.activate, devices)
@@ -75,8 +75,9 @@ class ActionSender:
                 if not state.jobs:
                     raise
                 return _without_the_rest(state, group, err)
-            if note.process_id:
+            if note.process_id or state.request.reboots:
                 notes.append(note)
+            if note.process_id:
                 state = state.with_job(Job(note.process_id, tuple(sorted(devices))))
             self._notes.write(notes)
         return state

@@ -147,11 +147,6 @@ class ActionState:
         return [job.process_id for job in self.jobs if job.verdicts is None and self.applied]
 
     @property
-    def has_failed(self) -> bool:
-        """Return whether a device has failed."""
-        return any(work.action == "failed" for work in self.works)
-
-    @property
     def is_undecided(self) -> bool:
         """Return whether a device has failed only since its task has given no verdict in time."""
         open_ids = {device_id for job in self.jobs if job.verdicts is None for device_id in job.device_ids}

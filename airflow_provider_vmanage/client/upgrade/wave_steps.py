@@ -224,7 +224,8 @@ class WaveSteps:
             changes: dict[str, Any] = {"activity": work.activity or one.activity}
             if work.process_id and (step in ("activate", "roll_back") or not one.process_id):
                 changes["process_id"] = work.process_id
-            if work.action in ("unchanged", "skipped"):  # nothing was done on it
+            was_moved = step == "activate" and one.moved and work.action == "unchanged"  # by an earlier try
+            if work.action in ("unchanged", "skipped") and not was_moved:  # nothing was done on it
                 state = state.set(row, times={name: at for name, at in one.times.items() if name != step}, **changes)
             else:
                 state = state.end_step(row, step, self._now(), **changes)
