@@ -277,7 +277,8 @@ class SoftwareUpgrade:
 
     def _refuse_unknown_intent(self, request: ActionRequest, decisions: dict[str, Decision]) -> None:
         """Raise if an earlier try may have sent a reboot that neither a task nor the versions explain."""
-        unclear = [note for note in self._notes.read() if request.reboots and note.is_unexplained_reboot]
+        notes = self._notes.read() if request.reboots else []
+        unclear = [note for note in notes if note.is_unexplained_reboot]
         may_have = {
             key: note.sent_at
             for note in unclear

@@ -338,14 +338,13 @@ class UpgradeDevicesOperator(VManageOperator):
         outcome = run.end(state)
         result = run.records.result(outcome)
         self._log_rows(outcome)
+        run.notes.keep_until_cleared()
         try:
             outcome.raise_unless_done()
         except VManagePartialError:
             if "ti" in context:
                 context["ti"].xcom_push(key="done", value=result)
-            run.notes.keep_until_cleared()
             raise
-        run.notes.keep_until_cleared()
         if not outcome.is_as_planned:
             self.log.warning("Some devices are not as planned, which accept_failures allows")
         return result

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_vmanage.client.device_actions.notes import now_text
 from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.upgrade.fleet_upgrade import FleetUpgrade
-from airflow_provider_vmanage.client.upgrade.freshness import fallen_back
 from airflow_provider_vmanage.client.upgrade.opening import read_devices
 from airflow_provider_vmanage.client.upgrade.outcome import AS_PLANNED, UpgradeOutcome
 from airflow_provider_vmanage.client.upgrade.packing import pack, unpack
 from airflow_provider_vmanage.client.upgrade.planned import PlannedUpgrade
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
 from airflow_provider_vmanage.client.upgrade.progress import UpgradeState
+from airflow_provider_vmanage.client.upgrade.wave_checks import fail_fallen_back
 from airflow_provider_vmanage.state_stores import TaskStateActionNotes, TaskStateUpgrade
 from airflow_provider_vmanage.tables import UPGRADE_COLUMNS, TableFile
 
@@ -147,12 +147,9 @@ class UpgradeRun:
         except VManageError as err:
             log.warning("The devices could not be listed at the end: %s", err)
             devices = {}
-        for row in self.plan.rows:
-            device = devices.get(row.device_id)
-            is_known = state.of(row).action in AS_PLANNED and device is not None and device.running is not None
-            if is_known and (reason := fallen_back(row, device)):
-                log.warning("%s: %s", row.device, reason)
-                state = state.end([row], "failed", reason)
+        known = {key for key, device in devices.items() if device.running is not None}
+        done = [row for row in self.plan.rows if row.device_id in known and state.of(row).action in AS_PLANNED]
+        state = fail_fallen_back(state, done, devices)
         if self.policy.is_exceeded(state.failures, len(self.plan.rows)):
             state = replace(state, stopped_because=state.stopped_because or "failures")
         self.state = state

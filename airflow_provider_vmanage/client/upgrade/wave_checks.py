@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from airflow_provider_vmanage.client.devices import Device
@@ -89,8 +89,15 @@ class WaveChecks:
 
     def fail_fallen_back(self, state: UpgradeState, devices: Mapping[str | None, Device]) -> UpgradeState:
         """Return the state in which a device that does not run the version any more has failed."""
-        for row in self.open(state):
-            if reason := fallen_back(row, devices.get(row.device_id)):
-                log.warning("%s: %s", row.device, reason)
-                state = state.end([row], "failed", reason)
-        return state
+        return fail_fallen_back(state, self.open(state), devices)
+
+
+def fail_fallen_back(
+    state: UpgradeState, rows: Iterable[PlannedRow], devices: Mapping[str | None, Device]
+) -> UpgradeState:
+    """Return the state in which those of the rows have failed whose device does not run the version any more."""
+    for row in rows:
+        if reason := fallen_back(row, devices.get(row.device_id)):
+            log.warning("%s: %s", row.device, reason)
+            state = state.end([row], "failed", reason)
+    return state
