@@ -145,9 +145,9 @@ def failing_reboot(
     plan = run(PlanUpgradeOperator(task_id="plan", version=NEW))
 
     def reboot() -> Any:
-        common = {"task_id": "t", "poll_interval": 0.05, "timeout": 20.0}
+        common = {"task_id": "t", "poll_interval": 0.2, "timeout": 5.0}
         if kind == "upgrade":
-            return run(UpgradeDevicesOperator(plan=plan, **common, **options), context)
+            return run(UpgradeDevicesOperator(plan=plan, stable_for=0.1, **common, **options), context)
         return run(ActivateSoftwareOperator(devices=["edge-1"], version=NEW, **common), context)
 
     return reboot

@@ -1,4 +1,4 @@
-"""A worker and a triggerer that are killed in the middle of an activation, under real Airflow: ``make test-live``."""
+"""An activation under real Airflow, its worker or triggerer killed, or cleared after a failure: ``make test-live``."""
 
 from __future__ import annotations
 
@@ -66,4 +66,19 @@ def test_killed_triggerer_costs_no_second_activation(vm: Simulator, airflow: Sta
     assert (task["state"], task["try_number"]) == ("success", 1)
     assert airflow.result("activate_deferred", run, TASK)["counts"] == {"activated": 1}
     assert sent(vm, device) == ["changepartition"]
+    assert device["version"] == NEW
+
+
+def test_failed_activation_is_sent_again_only_once_cleared(vm: Simulator, airflow: Standalone) -> None:
+    device = vm.add_device("edge-3", "vedge", OLD, availableVersions=[NEW])
+    vm.behave("edge-3", fails_at="activation")
+    run = airflow.start_run("activate_deferred", device="edge-3")
+    assert finished(airflow, "activate_deferred", run)["state"] == "failed"
+    assert sent(vm, device) == ["changepartition"]
+
+    vm.behave("edge-3", fails_at=None)
+    clear = {"dry_run": False, "dag_run_id": run, "task_ids": [TASK], "only_failed": True}
+    airflow.call("POST", "dags/activate_deferred/clearTaskInstances", clear)
+    assert finished(airflow, "activate_deferred", run)["state"] == "success"
+    assert sent(vm, device) == ["changepartition"] * 2
     assert device["version"] == NEW

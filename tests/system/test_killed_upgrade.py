@@ -25,7 +25,7 @@ KINDS = ("download fails", "task skips it", "activation fails", "loses a colour"
 KILLS = {"worker": 3, "triggerer": 3, "scheduler": 2, "manager": 2}
 
 #: seconds between a kill and the search for the next victim, at random
-PAUSE_S = (2.0, 25.0)
+PAUSE_S = (2.0, 18.0)
 
 #: of Airflow, so that it notices a death in seconds rather than minutes
 SETTINGS = {
@@ -126,7 +126,7 @@ def ended(airflow: Standalone, run: str, seconds: float) -> dict[str, Any]:
 def test_ten_kills_change_no_count_and_repeat_no_action(
     vm: Simulator, airflow: Standalone, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fleet = FailingFleet(vm, edges=40, sites=20, size=8, kinds=KINDS, seed=15)
+    fleet = FailingFleet(vm, edges=56, sites=28, size=8, kinds=KINDS, seed=15)
     began = time.monotonic()
     run = airflow.start_run(DAG, size=8, max_failures=len(KINDS))
     airflow.wait(lambda: vm.actions, 300, "first action")
