@@ -211,6 +211,7 @@ def test_lost_reboot_is_sent_again_only_once_cleared(
     assert set(posts(vm).values()) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["activation", "upgrade"])
 def test_retry_after_an_unrecorded_success_sends_nothing(
     vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], kind: str
