@@ -38,9 +38,16 @@ class Operation:
     has_store: bool
 
     @property
+    def reboots(self) -> bool:
+        return self.kind in ("activate", "upgrade") or bool(self.arguments.get("activate"))
+
+    @property
     def retries(self) -> int:
-        reboots = self.kind in ("activate", "upgrade") or self.arguments.get("activate", False)
-        return RETRIES if self.has_store or not reboots else 0
+        return RETRIES if self.has_store or not self.reboots else 0
+
+    def may_leave(self, stored: dict[str, Any]) -> bool:
+        """Whether a success may leave this in its store: notes of a reboot stay, marked, until the task is cleared."""
+        return stored.get("vmanage_ended") == RETRIES if self.reboots and self.has_store else stored == {}
 
     def claims(self, row: Record) -> str | None:
         """Return the claim of a row, as a key of ``SHOWN``; ``None`` if it claims no success."""
