@@ -68,7 +68,6 @@ def test_any_response_is_an_envelope_or_our_error(method: str, status: int, body
     assert repr(outcome()) == repr(outcome())
 
 
-@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON)))
 def test_any_record_gives_images_or_our_error(records: list[dict[str, Any]]) -> None:
     with suppress(VManageError):

@@ -55,7 +55,6 @@ def peak_of(vm: Simulator, tmp_path: Path) -> Callable[[int], int]:
     return measure
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux reports the peak of a process")
 def test_large_image_takes_no_more_memory_than_a_small(peak_of: Callable[[int], int]) -> None:
     small, large = peak_of(MB), peak_of(256 * MB)
