@@ -126,9 +126,10 @@ class AirflowUI:
         self.page.goto(f"{self._url}/dags/{dag_id}/runs/{run_id}/tasks/{task_id}{f'/{tab}' if tab else ''}")
 
     def open_asset(self, ending: str) -> None:
-        """Show the asset whose name ends so: its graph and its events."""
-        self.page.goto(f"{self._url}/assets")
-        self.page.get_by_role("link").filter(has_text=re.compile(f"{re.escape(ending)}$")).first.click()
+        """Show the asset whose name ends so: its graph and its events. Airflow's list shows only what a DAG names."""
+        found = self.page.request.get(f"{self._url}/api/v2/assets", params={"only_active": False}).json()["assets"]
+        (asset,) = (one for one in found if one["name"].endswith(ending))
+        self.page.goto(f"{self._url}/assets/{asset['id']}")
 
     def follow(self, link: str) -> Page:
         """Follow a task's link, and return the page that it opens."""
