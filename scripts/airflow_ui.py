@@ -126,7 +126,7 @@ class AirflowUI:
         self.page.goto(f"{self._url}/dags/{dag_id}/runs/{run_id}/tasks/{task_id}{f'/{tab}' if tab else ''}")
 
     def open_asset(self, ending: str) -> None:
-        """Show the asset whose name ends so: its graph and its events. Airflow's list shows only what a DAG names."""
+        """Show the asset whose name ends so: its graph and its events. Airflow's list does not always link it."""
         found = self.page.request.get(f"{self._url}/api/v2/assets", params={"only_active": False}).json()["assets"]
         (asset,) = (one for one in found if one["name"].endswith(ending))
         self.page.goto(f"{self._url}/assets/{asset['id']}")

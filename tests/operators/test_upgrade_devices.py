@@ -129,7 +129,7 @@ class DyingStore(Store):
 def test_only_a_cleared_task_forgets_an_upgrade_that_has_ended(
     vm: Simulator, plan: dict[str, Any], run: Callable[..., Any]
 ) -> None:
-    """A note that stayed would be taken for a task under way when somebody runs the upgrade again."""
+    """Killed at its end, and run again: as a retry, which ends likewise, and cleared, which reads the devices again."""
     ti = FakeXCom()
     ti.max_tries = 2
     context = {"task_state_store": DyingStore(), "ti": ti}
