@@ -108,8 +108,9 @@ def asset_graph(ui: AirflowUI) -> None:
 
 def approval(ui: AirflowUI, run: str) -> None:
     """Show the plan as the person sees it who approves it."""
-    ui.open_task(WINDOW, run, "approve", "required_actions")
-    ui.wait_for_state("Awaiting Input")
+    ui.open_task(WINDOW, run, "approve")
+    ui.wait_for_state("Awaiting Input")  # until then, the task has no such tab: its address leads to the log
+    ui.page.get_by_role("link", name="Required Action").click()
     ui.page.get_by_role("button", name="Reject").wait_for()
     take(ui.page, "approval")
 
