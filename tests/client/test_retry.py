@@ -8,11 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_vmanage.client.errors import VManageError, VManageProtocolError, VManageUnavailableError
 from airflow_provider_vmanage.client.http import retry
+from airflow_provider_vmanage.client.http.responses import asked_to_wait
 from airflow_provider_vmanage.client.http.retry import parse_retry_after, retrying
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings
@@ -134,11 +136,15 @@ def test_retry_after_as_a_date_is_relative_to_the_response() -> None:
     assert parse_retry_after(formatdate(time.time() + 30, usegmt=True), date="yesterday") in (29, 30, 31)
 
 
-@pytest.mark.parametrize("skew", [-600, 600])
-def test_our_clock_does_not_change_what_retry_after_asks_for(
-    vm: Simulator, monkeypatch: pytest.MonkeyPatch, skew: int
-) -> None:
-    monkeypatch.setattr(retry, "time", SimpleNamespace(time=lambda: time.time() + skew))
+def test_retry_after_of_a_response_counts_by_the_managers_clock() -> None:
+    sent, response = 1_000_000_000, requests.Response()
+    response.headers.update(
+        {"Date": formatdate(sent, usegmt=True), "Retry-After": formatdate(sent + 5, usegmt=True)}  # long ago, by ours
+    )
+    assert asked_to_wait(response) == (5, "; the manager asked to wait 5 s")
+
+
+def test_request_is_repeated_at_the_date_of_retry_after(vm: Simulator) -> None:
     vm.faults.add("http_503", path="device/action/software", retry_after=formatdate(time.time() + 5, usegmt=True))
     settings = ManagerSettings(vm.url, vm.username, vm.password, ca_bundle=str(vm.ca_bundle))
     with ManagerSession(settings) as session:
