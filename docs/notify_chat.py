@@ -7,9 +7,12 @@ from airflow_provider_vmanage.operators.software_repository import UploadImageOp
 
 
 def post_to_chat(context):
-    """Send the task and the first line of its error to a chat. The URL of the webhook is a secret: the password."""
-    task, error = context["ti"], context["exception"]
-    text = f"{task.dag_id}.{task.task_id} failed: {str(error).partition(chr(10))[0][:500]}"
+    """Send what failed, and the first line of why, to a chat. The URL of the webhook is a secret: the password."""
+    if "reason" in context:  # as the callback of a DAG
+        text = f"{context['dag'].dag_id}, run {context['run_id']}, failed: {context['reason']}"
+    else:
+        task, error = context["ti"], context.get("exception", "its process was lost")
+        text = f"{task.dag_id}.{task.task_id} failed: {str(error).partition(chr(10))[0][:500]}"
     requests.post(Connection.get("chat").password, json={"text": text}, timeout=10).raise_for_status()
 
 

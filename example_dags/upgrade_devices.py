@@ -69,7 +69,9 @@ def report_to_chat(context: Any) -> None:
     """Log the outcome of a task, and post it to the chat whose incoming webhook is the password of a connection."""
     ti = context["ti"]
     result = ti.xcom_pull(task_ids=ti.task_id, key="done") or ti.xcom_pull(task_ids=ti.task_id)
-    text = (isinstance(result, dict) and result.get("markdown")) or f"{ti.task_id}: {context.get('exception')}"
+    text = (isinstance(result, dict) and result.get("markdown")) or (
+        f"{ti.task_id}: {context.get('exception', 'its process was lost')}"
+    )
     log.info("%s", text)
     if chat := context["params"]["chat"]:
         requests.post(Connection.get(chat).password, json={"text": text}, timeout=10).raise_for_status()

@@ -10,8 +10,12 @@ from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
+import structlog
+from airflow.callbacks.callback_requests import DagCallbackRequest, TaskCallbackRequest
+from airflow.dag_processing import processor
 
 from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
 from airflow_provider_vmanage.simulator import Simulator
@@ -62,3 +66,26 @@ def test_error_of_a_failed_upload_is_posted(
     (post,) = chat
     assert post["text"].startswith("notify_chat.upload failed: source ")
     assert "vmanage-20.12.4-x86_64.tar.gz" in post["text"]
+
+
+def test_failed_run_and_lost_process_are_posted(chat: list[Any]) -> None:
+    example = runpy.run_path(str(ROOT / "docs" / "notify_chat.py"))
+    dag = example["dag"]
+    dag.on_failure_callback = [example["post_to_chat"]]
+    dags: Any = SimpleNamespace(dags={dag.dag_id: dag})
+    file = {"filepath": "notify_chat.py", "bundle_name": "dags", "bundle_version": None}
+    run = {"dag_id": dag.dag_id, "run_id": "manual__1"}
+    lost = {"id": uuid4(), "task_id": "upload", **run, "try_number": 1, "map_index": -1, "dag_version_id": uuid4()}
+
+    processor._execute_dag_callbacks(
+        dags, DagCallbackRequest(**file, **run, msg="task_failure"), structlog.get_logger()
+    )
+    processor._execute_task_callbacks(
+        dags,
+        TaskCallbackRequest.model_validate({**file, "msg": "heartbeat timeout", "ti": lost}),
+        structlog.get_logger(),
+    )
+    assert [post["text"] for post in chat] == [
+        "notify_chat, run manual__1, failed: task_failure",
+        "notify_chat.upload failed: its process was lost",
+    ]
