@@ -7,7 +7,7 @@
 
 The port follows the host where it is not 443. Airflow compares URIs as text, so they are written in one way only:
 lower-case host, an IPv6 address in its short form, no ``:443``, no user information, and in the file's name ``%XX`` for
-whatever is no letter, digit or one of ``-._~``.
+whatever is not a letter, a digit or one of ``-._~``.
 
 .. code-block:: python
 

@@ -110,7 +110,7 @@ UPGRADE_COLUMNS = (
     "applied",
 )
 
-#: columns that are no text; an image may be for several families, a device is of one
+#: columns that are not text; an image may be for several families, a device is of one
 _LISTS = {COLUMNS: ("platform_family",), DEVICE_COLUMNS: ("available",), UPGRADE_COLUMNS: ("available",)}
 _BOOLEANS = ("reachable", "changed", "applied")
 _INTEGERS = ("updated_on", "wave")

@@ -5,7 +5,7 @@ For a fleet in waves, with health checks and a report, see ``upgrade_devices.py`
 ``install`` does not change the running version; but adding a large image has rebooted devices that were short of
 memory, so try one device of each model first. ``approve`` waits for a person, and rejects if no one decides in time.
 ``activate`` reboots the devices; it is not retried, so that nothing reboots twice. ``back`` waits until all run the
-version. ``confirm`` makes it the version of the next boot: until then a power cycle goes back to the one before.
+version. ``confirm`` makes it the version of the next boot: until then a power cycle boots the earlier one.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ with DAG(
         version="{{ params.version }}",
         deferrable=True,
         poll_interval=10,
+        retries=0,  # before Airflow 3.3: a second try would not know what the first one sent
     )
     # [END activate]
 

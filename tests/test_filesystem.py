@@ -249,7 +249,7 @@ def test_refusal_during_the_copy_is_one_of_the_source(vm: Simulator, other: Simu
 def test_missing_image_or_connection_is_named(vm: Simulator, other: Simulator, run: Callable[..., Any]) -> None:
     with pytest.raises(VManageFailException, match=r"^source 'vmanage://\*\*\*@software/x.bin' cannot be read"):
         run(UploadImageOperator(task_id="copy", source="vmanage://lab@software/x.bin"))
-    with pytest.raises(VManageFailException, match=r"^Connection 'unknown_conn' is not there"):
+    with pytest.raises(VManageFailException, match=r"^Connection 'unknown_conn' does not exist"):
         run(UploadImageOperator(task_id="copy", source=f"vmanage://unknown_conn@software/{NAME}"))
     assert other.images == []
 

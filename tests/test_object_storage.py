@@ -94,7 +94,7 @@ def test_unknown_scheme_names_what_to_install_and_no_secret(
 
     known = {scheme: how for scheme, how in fs._register_filesystems().items() if scheme in ("file", "local")}
     monkeypatch.setattr(fs, "_register_filesystems", lambda: known)
-    with pytest.raises(VManageConfigurationError, match=rf"^source .* unknown here: {fix}") as caught:
+    with pytest.raises(VManageConfigurationError, match=rf"^source .* unsupported scheme .*: {fix}") as caught:
         open_source(url)
     assert "hunter2" not in str(caught.value)
     assert "signed-123" not in str(caught.value)

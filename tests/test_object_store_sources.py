@@ -264,9 +264,9 @@ def test_signed_url_of_a_list_is_masked_when_rendered() -> None:
     ],
 )
 def test_unknown_scheme_names_what_to_install(url: str, fix: str) -> None:
-    with pytest.raises(VManageConfigurationError, match=rf"has the scheme .*, unknown here: {fix}"):
+    with pytest.raises(VManageConfigurationError, match=rf"has the unsupported scheme .*: {fix}"):
         open_source(url)
-    with pytest.raises(VManageConfigurationError, match=f"unknown here: {fix}"):
+    with pytest.raises(VManageConfigurationError, match=f"unsupported scheme .*: {fix}"):
         open_checksum(f"file:{url}", NAME)
 
 

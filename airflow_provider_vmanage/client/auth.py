@@ -187,8 +187,8 @@ def _secure_over_http(settings: ManagerSettings) -> VManageConfigurationError | 
     if not settings.base_url.startswith("http://"):
         return None
     return VManageConfigurationError(
-        "schema is http, but the manager allows its session cookie over TLS only (Secure): set schema to https, and "
-        "port to that of https",
+        "The connection uses http, but the manager allows its session cookie over TLS only (Secure): write the host as "
+        "https://…, and correct port",
         **LOGIN.where,
     )
 

@@ -187,18 +187,18 @@ def enter_tenant(fetch: Fetch, server: ServerInfo, wanted: str) -> str:
     :param fetch: sends a request of the session.
     :param server: what :func:`read_server` returned.
     :param wanted: exact name, sub-domain or id of the tenant.
-    :raises VManageConfigurationError: the user is no provider, or not exactly one tenant matches.
+    :raises VManageConfigurationError: the user is not a provider user, or not exactly one tenant matches.
     """
     if server.tenancy_mode != "MultiTenant" or server.user_mode != "provider":
         raise VManageConfigurationError(
-            f"tenant is {wanted!r}, but this user is no provider of a multi-tenant manager "
+            f"tenant is {wanted!r}, but this user is not a provider user of a multi-tenant manager "
             f"(tenancyMode {server.tenancy_mode}, userMode {server.user_mode}): leave tenant empty"
         )
     rows = judge(*fetch("GET", "tenant")).rows
     ids = {str(row["tenantId"]) for row in rows if row.get("tenantId") and wanted in _tenant_names(row)}
     if len(ids) != 1:
         raise VManageConfigurationError(
-            f"tenant {wanted!r} fits {len(ids)} of {len(rows)} tenants: give one exact name, sub-domain or id"
+            f"tenant {wanted!r} matches {len(ids)} of {len(rows)} tenants: give one exact name, sub-domain or id"
         )
     entered = judge(*fetch("POST", f"tenant/{ids.pop()}/vsessionid", json={}))
     return _check_header(str(entered.member("VSessionId")), "VSessionId")

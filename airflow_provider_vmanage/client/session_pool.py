@@ -27,7 +27,7 @@ from airflow_provider_vmanage.client.settings import ManagerSettings
 
 log = logging.getLogger(__name__)
 
-_LOGOUT_FAILED = "Logout failed; the session stays until the manager ends it: %s"
+_LOGOUT_FAILED = "Logout failed; the session stays until the manager closes it: %s"
 
 #: how often a logout is repeated while the manager is unavailable
 _LOGOUT_REPEATS = 2

@@ -121,7 +121,7 @@ class SoftwareUpgrade:
         :param devices: host names, system IPs, uuids, or rows of a list or plan.
         :param versions: one, several for a removal, or none where the rows or the image of ``file_name`` have them.
         :param file_name: of the image to install; the only way to name a remote one, whose version has to be given.
-        :param max_devices: more devices that change than this are refused.
+        :param max_devices: fail, and send nothing, if more devices than this would change.
         :param skip_blocked: act on the others where some devices are blocked.
         :param sent_before: ids of devices that an earlier try has sent the action; they are taken over, or blocked.
         :param deadline: until when the task of a lost response is searched for at most, by the clock.

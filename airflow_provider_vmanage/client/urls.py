@@ -65,7 +65,7 @@ def _normalised(url: str) -> tuple[str, ...]:
 def masked_url(url: str) -> str:
     """Return the URL with ``***`` for its user information, query, fragment and what follows a ``;`` in its path.
 
-    A servlet container writes a session's cookie there (``;jsessionid=…``). What is no URL becomes ``***``.
+    A servlet container writes a session's cookie there (``;jsessionid=…``). What is not a URL becomes ``***``.
     """
     try:
         parts = urlsplit(url)
@@ -196,7 +196,7 @@ def _split(url: str, field: str, shown: str) -> SplitResult:
     try:
         _ = parts.port
     except ValueError:
-        text = f"{field} {shown!r} has a port that is no number from 1 to 65535"
+        text = f"{field} {shown!r} has a port that is not a number from 1 to 65535"
         raise VManageConfigurationError(text) from None
     return parts
 

@@ -160,7 +160,7 @@ def _not_installed(field: str, shown: str, scheme: str) -> VManageConfigurationE
     extra = _EXTRAS.get(scheme)
     web = "http://, https://, " if field == "source" else ""
     hint = f"install {extra}" if extra else f"use a path, file://, {web}s3://, gs://, abfs:// or sftp://"
-    return VManageConfigurationError(f"{field} {shown!r} has the scheme {scheme!r}, unknown here: {hint}")
+    return VManageConfigurationError(f"{field} {shown!r} has the unsupported scheme {scheme!r}: {hint}")
 
 
 def _open_stream(path: Any) -> IO[bytes]:

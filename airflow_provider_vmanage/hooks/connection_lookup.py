@@ -49,7 +49,7 @@ def _error(conn_id: str, err: Exception) -> VManageError:
     if failed := _failing_backend(conn_id):
         return _unavailable(conn_id, failed)
     return VManageConfigurationError(
-        f"Connection {conn_id!r} is not there ({err}): create it where the task runs, or correct the id"
+        f"Connection {conn_id!r} does not exist ({err}): create it where the task runs, or correct the id"
     )
 
 

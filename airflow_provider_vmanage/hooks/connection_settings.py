@@ -47,16 +47,18 @@ def _extra_of(connection: Connection) -> dict[str, Any]:
     try:
         extra = json.loads(connection.extra)
     except ValueError as err:
-        raise VManageConfigurationError(f"Connection {connection.conn_id!r}: extra is no JSON: {err}") from err
+        raise VManageConfigurationError(
+            f"Connection {connection.conn_id!r}: extra is not a JSON object: {err}"
+        ) from err
     if not isinstance(extra, dict):
-        raise VManageConfigurationError(f"Connection {connection.conn_id!r}: extra is no JSON object")
+        raise VManageConfigurationError(f"Connection {connection.conn_id!r}: extra is not a JSON object")
     return extra
 
 
 def _warn_about(settings: ManagerSettings, conn_id: str, log: Any) -> None:
     if settings.unknown_extras:
         log.warning(
-            "Connection %r has extras that mean nothing here and are ignored: %s",
+            "Connection %r has unknown extras, which are ignored: %s",
             conn_id,
             ", ".join(settings.unknown_extras),
         )

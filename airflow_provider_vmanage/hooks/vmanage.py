@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 class VManageHook(AbstractContextManager["VManageHook"], BaseHook):
     """Session with a vManage, described by a connection of type ``vmanage``.
 
-    Nothing is read or sent before the first call. Use it as a context manager: it logs out at its end, and a manager
-    keeps only 100 or 250 sessions. A hook that is dropped without that is logged out when Python collects its session,
-    with a warning: mostly at once, late after an error, never if the process ends first (as a task of Airflow does).
+    Nothing is read or sent before the first call. Use it as a context manager, which logs out: a manager keeps only 100
+    or 250 sessions. Without ``with``, the session is logged out, with a warning, only when Python collects it as
+    garbage: late after an error, and never if the process exits first, as that of a task may.
 
     ``with VManageHook("vmanage_lab") as hook: images = hook.list_images()``
 

@@ -32,7 +32,7 @@ class DeviceActionOperator(VManageOperator):
     :param timeout: seconds for all of it: the requests, the manager's task, and devices that come back.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
-    :param max_devices: more devices that would change than this are refused (templated).
+    :param max_devices: fail, and send nothing, if more devices than this would change (templated).
     :param allow_downgrade: act although the version is older than the running one (templated).
     :param skip_blocked: act on the other devices where some are blocked (templated).
     :param cancel_on_kill: ask the manager to cancel its task when this one is killed (templated).

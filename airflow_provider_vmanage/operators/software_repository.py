@@ -190,10 +190,10 @@ class UploadImageOperator(VManageOperator):
 
 
 class DeleteImageOperator(VManageOperator):
-    """Delete one image or repository URL, selected exactly: ``20.1`` never fits ``20.12``.
+    """Delete one image or repository URL, selected exactly: ``20.1`` never matches ``20.12``.
 
-    Lists first and again afterwards, so it is safe to run again. More than one fit is an error that names them, and
-    so is a record that holds other files too where the manager shows no id for this one. An image whose version is in
+    Lists first and again afterwards, so it is safe to run again. Fails if several images match, and names them;
+    fails if the image shares its record with other files and has no id of its own. An image whose version is in
     use is refused: running or default on any device, or available on one that cannot be reached.
 
     Returns one row, as :class:`AddRepoOperator`; ``action`` is ``deleted`` or ``unchanged``.

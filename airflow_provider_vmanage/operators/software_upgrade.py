@@ -57,7 +57,7 @@ class InstallSoftwareOperator(DeviceActionOperator):
     :param timeout: seconds for all of it: the requests, the manager's task, and devices that come back.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
-    :param max_devices: more devices that would change than this are refused (templated).
+    :param max_devices: fail, and send nothing, if more devices than this would change (templated).
     :param allow_downgrade: act although the version is older than the running one (templated).
     :param skip_blocked: act on the other devices where some are blocked (templated).
     :param cancel_on_kill: ask the manager to cancel its task when this one is killed (templated); what that does to a
@@ -118,7 +118,7 @@ class InstallSoftwareOperator(DeviceActionOperator):
 
 
 class ActivateSoftwareOperator(DeviceActionOperator):
-    """Reboot devices into a version that is installed on them. The default version stays: a power cycle goes back.
+    """Reboot devices into a version that is installed on them. A power cycle still boots the default.
 
     Reads first, and sends nothing if a device is blocked (unreachable, busy, version not installed, a downgrade) unless
     ``skip_blocked``. Waits until every device runs the version and can be reached. A manager that activates itself is
@@ -132,7 +132,7 @@ class ActivateSoftwareOperator(DeviceActionOperator):
     :param timeout: seconds for all of it: the requests, the manager's task, and devices that come back.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
-    :param max_devices: more devices that would change than this are refused (templated).
+    :param max_devices: fail, and send nothing, if more devices than this would change (templated).
     :param allow_downgrade: act although the version is older than the running one (templated).
     :param skip_blocked: act on the other devices where some are blocked (templated).
     :param cancel_on_kill: ask the manager to cancel its task when this one is killed (templated).
@@ -149,7 +149,7 @@ class ActivateSoftwareOperator(DeviceActionOperator):
 class SetDefaultSoftwareOperator(DeviceActionOperator):
     """Make a version the one that devices boot: the confirmation of an upgrade. Nothing reboots.
 
-    Do it once a device has proven healthy: until then a power cycle goes back to the version before. Returns what
+    Do it once a device has proven healthy: until then a power cycle boots the earlier version. Returns what
     :class:`InstallSoftwareOperator` returns.
 
     :param devices: host names, system IPs, uuids, or rows of a list or plan (templated).
@@ -157,7 +157,7 @@ class SetDefaultSoftwareOperator(DeviceActionOperator):
     :param timeout: seconds for all of it: the requests, the manager's task, and the verification.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
-    :param max_devices: more devices that would change than this are refused (templated).
+    :param max_devices: fail, and send nothing, if more devices than this would change (templated).
     :param allow_downgrade: act although the version is older than the running one (templated).
     :param skip_blocked: act on the other devices where some are blocked (templated).
     :param cancel_on_kill: ask the manager to cancel its task when this one is killed (templated).
@@ -180,7 +180,7 @@ class RemoveSoftwareOperator(DeviceActionOperator):
     :param timeout: seconds for all of it: the requests, the manager's task, and the verification.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
-    :param max_devices: more devices that would change than this are refused (templated).
+    :param max_devices: fail, and send nothing, if more devices than this would change (templated).
     :param allow_downgrade: has no effect here.
     :param skip_blocked: act on the other devices where some are blocked (templated).
     :param cancel_on_kill: ask the manager to cancel its task when this one is killed (templated).

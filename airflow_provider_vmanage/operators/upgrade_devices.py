@@ -42,32 +42,33 @@ class UpgradeDevicesOperator(VManageOperator):
 
     Each wave installs where the version is missing, activates, waits until every device runs the version and is as
     healthy as before, and sets the default. No wave begins if the plan is stale, the wave could not end inside the
-    window, or too many devices have failed; a wave whose reboot was sent is finished. A retry goes on where the upgrade
-    was: it waits for tasks that were sent, and sends nothing twice. On Airflow 3.1 and 3.2, which have no task state
-    store, set ``retries=0``.
+    window, or too many devices have failed. Once the reboot request of a wave has been sent, that wave is completed. A
+    retry goes on where the upgrade was: it waits for tasks that were sent, and sends nothing twice. On Airflow 3.1 and
+    3.2, which have no task state store, set ``retries=0``.
 
     Returns ``action``, ``changed``, ``version``, ``devices`` (a row for each), ``counts``, ``tasks`` (ids of the
     manager), ``applied``, ``waves``, ``stopped_because`` (``failures``, ``window``, ``killed`` or nothing) and
     ``markdown`` (a short text for a chat). If a device is not as planned, the XCom ``done`` holds the same.
 
     :param plan: the result of :class:`.PlanUpgradeOperator` (templated).
-    :param max_failures: devices that may fail before no further wave begins (templated): a number, or a percentage such
-        as ``"5%"`` of all devices in the waves, not of one wave. Of 40 devices 5 % are two, and a first wave of one may
-        be among them; 0 stops after any failure. Even within it the task fails at the end, unless
-        ``accept_failures``.
-    :param not_after: moment by which the last wave has to end (templated): ISO 8601 with a time zone.
-    :param wave_minutes: minutes that a wave takes at most. Without it the manager's own limits count until a wave of
-        the role has upgraded a device, and then the longest such wave and a quarter more.
+    :param max_failures: number of devices, or percentage of all planned ones such as ``"5%"``, that may fail before no
+        further wave begins (templated). After any failure the task fails at the end, unless ``accept_failures``. With
+        5 % of 40 devices the upgrade continues after two failures, even if one of them was the whole first wave.
+    :param not_after: no wave begins unless it can finish by this time (templated): ISO 8601 with a time zone. A wave
+        that has already rebooted devices is completed even after it.
+    :param wave_minutes: minutes that a wave takes at most. Default: the manager's own time limits for the first wave of
+        a role; afterwards the longest wave so far that has upgraded a device, plus 25 %.
     :param checks: health checks: ``reachable``, ``control``, ``omp``, ``bfd``, ``colour``, ``state``, ``certificate``,
         ``config`` (templated). What the manager does not show is *cannot tell*, and no failure.
     :param settle_timeout: seconds that a wave may take to become as healthy as before.
     :param stable_for: seconds for which it has to stay so.
     :param pause: seconds between two waves.
-    :param set_default: confirm the version on healthy devices (templated). Without it a power cycle goes back.
+    :param set_default: confirm the version on healthy devices (templated). Without it a power
+        cycle boots the earlier version.
     :param rollback: activate the earlier version where only the health has failed (templated); still a failure.
     :param accept_failures: failures within ``max_failures`` end in success, with a warning (templated).
     :param report: file for a page that explains the upgrade (templated): a path or what ``ObjectStoragePath`` opens. It
-        is written after each wave and at every end.
+        is written after each wave, and whenever the task stops.
     :param output: file for the rows (templated), as for :class:`.ListDeviceSoftwareOperator`. The result then holds
         only the rows that did not end well. A file that cannot be written is logged, and the result holds all rows.
     :param approved_by: who approved the upgrade, for the report (templated).

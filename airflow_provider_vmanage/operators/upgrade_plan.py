@@ -28,7 +28,8 @@ class PlanUpgradeOperator(VManageOperator):
         without it, that of the rows in ``devices``.
     :param devices: host names, system IPs, uuids, or rows of a list or plan (templated). Each stands for exactly one
         device. Without it, all devices of ``device_type``.
-    :param device_type: the manager's list to plan for: ``vedge``, ``controller`` or ``vmanage`` (templated).
+    :param device_type: the manager's list to plan for (templated): ``vedge`` (all edges, those with IOS XE too),
+        ``controller`` (controllers and validators) or ``vmanage``.
     :param sites: only devices of these site ids (templated).
     :param platform_family: only this family, such as ``c8000v`` (templated).
     :param running: only devices that run a version of this pattern, such as ``17.09.*`` (templated).
@@ -37,7 +38,7 @@ class PlanUpgradeOperator(VManageOperator):
         rounded up. The last one repeats, and each role begins again with the first.
     :param one_per_site: no two devices of one site in a wave, even if waves get smaller (templated): the reload of an
         upgrade does not close BGP gracefully. Devices without a site count as one site.
-    :param max_devices: more devices that would change than this are refused (templated).
+    :param max_devices: fail, and send nothing, if more devices than this would change (templated).
     :param allow_downgrade: plan also where the version is older than the running one (templated).
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, an unknown device, site or version, too many devices, refused login, no

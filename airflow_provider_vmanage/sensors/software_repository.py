@@ -32,12 +32,12 @@ SHORT_INTERVAL_S = 10.0
 class ImageVersionSensor(ManagerSensor):
     """Wait until an image shows up in the list; its row is the XCom.
 
-    Reads only; a retry is safe. All that is given must fit, exactly. More than one fit is success, since images of
-    several roles share a version: the XCom is the newest, and the log names the others. A broken list is an error,
+    Reads only; a retry is safe. Every given argument must match exactly. If several images match, since images of
+    several roles share a version, the newest is the XCom, and the log names the others. A broken list is an error,
     never "not there yet".
 
     In all three modes ``soft_fail`` skips on a timeout and on an error that no retry can fix, ``never_fail`` on every
-    error but a timeout, and ``silent_fail`` goes on after what a retry may fix: as Airflow does in poke mode.
+    error but a timeout, and ``silent_fail`` continues after errors that a retry can fix: as Airflow does in poke mode.
 
     :param version: version as the manager lists it (templated). Give it, ``file_name`` or both.
     :param file_name: listed or uploaded file name (templated).

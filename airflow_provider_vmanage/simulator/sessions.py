@@ -92,7 +92,7 @@ class SessionStore:
                 del self._sessions[credential]
 
     def count(self) -> int:
-        """How many cookie sessions and JWTs are alive; the API key is no session."""
+        """How many cookie sessions and JWTs are alive; the API key is not a session."""
         with self._lock:
             return sum(not self._is_over(s) for s in self._sessions.values() if s is not self._api_key)
 

@@ -137,6 +137,6 @@ def test_refused_api_key_ends_the_check() -> None:
 
 def test_unknown_tenant_ends_the_check_and_logs_out() -> None:
     with Simulator(tenants=["acme"]) as vm:
-        with pytest.raises(VManageConfigurationError, match="tenant 'other' fits 0 of 1 tenants"):
+        with pytest.raises(VManageConfigurationError, match="tenant 'other' matches 0 of 1 tenants"):
             check_manager(settings_of(vm, tenant="other"))
         assert vm.counters.open_sessions == 0

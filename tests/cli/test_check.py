@@ -115,7 +115,7 @@ def test_refused_login_is_sent_once(
 
 def test_unknown_connection_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--conn-id", "not_there"]) == 1
-    assert one_line(capsys).startswith("vmanage check: Connection 'not_there' is not there")
+    assert one_line(capsys).startswith("vmanage check: Connection 'not_there' does not exist")
 
 
 @pytest.mark.parametrize("uri", ["not a uri", "http://me:secret-word@host", "vmanage://me:secret-word@host:port/"])

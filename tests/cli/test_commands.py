@@ -107,7 +107,7 @@ def test_error_of_a_command_is_one_line(
     refused, unknown = captured.err.splitlines()
     assert captured.out == ""
     assert refused.startswith(f"vmanage {arguments[0]}: The manager refused the login of 'admin'")
-    assert unknown.startswith(f"vmanage {arguments[0]}: Connection 'not_there' is not there")
+    assert unknown.startswith(f"vmanage {arguments[0]}: Connection 'not_there' does not exist")
     assert vm.counters.refused_logins == 1
 
 

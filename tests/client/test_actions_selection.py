@@ -29,7 +29,7 @@ def test_ambiguous_name_shows_ten_of_its_devices(count: int, more: str) -> None:
     with pytest.raises(VManageAmbiguousError) as caught:
         select_devices(parse_devices(["edge"]), [edge(number) for number in range(count)])
     listed = ", ".join(found[:10])
-    assert caught.value.message == f"devices: 'edge' fits {count} devices: {listed}{more}: give the uuid"
+    assert caught.value.message == f"devices: 'edge' matches {count} devices: {listed}{more}: give the uuid"
     assert list(caught.value.candidates) == found
 
 

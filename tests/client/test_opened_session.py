@@ -182,10 +182,10 @@ def test_tenant_switch_is_repeated_after_a_lost_response(simulate: Callable[...,
 @pytest.mark.parametrize(
     ("tenants", "tenant", "words"),
     [
-        (TENANTS, "acme", "fits 0 of 3"),
-        (TENANTS, "Acm", "fits 0 of 3"),
-        ([*TENANTS, {"name": "Acme", "tenantId": "t-3"}], "Acme", "fits 2 of 4"),
-        ([], "Acme", "no provider"),
+        (TENANTS, "acme", "matches 0 of 3"),
+        (TENANTS, "Acm", "matches 0 of 3"),
+        ([*TENANTS, {"name": "Acme", "tenantId": "t-3"}], "Acme", "matches 2 of 4"),
+        ([], "Acme", "not a provider user"),
     ],
 )
 def test_tenant_that_cannot_be_entered_is_a_configuration_error(

@@ -117,7 +117,7 @@ def test_logout_whose_token_stays_stale_is_not_repeated(
     caplog.set_level("INFO")
     session.close()
     assert calls(vm)[-3:] == ["POST /logout", "GET client/token", "POST /logout"]
-    assert "the session stays until the manager ends it: XSRF token not accepted" in ours(caplog)[-1]
+    assert "the session stays until the manager closes it: XSRF token not accepted" in ours(caplog)[-1]
 
 
 @pytest.mark.parametrize("fault", ["http_429", "http_503", "reset_before"])

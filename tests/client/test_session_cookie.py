@@ -54,7 +54,9 @@ def test_secure_cookie_over_http_is_a_configuration_error(
     vm.faults.add("secure_cookie")
     session = connect(vm)
     for _ in range(2):
-        with pytest.raises(VManageConfigurationError, match=r"schema is http.*set schema to https") as caught:
+        with pytest.raises(
+            VManageConfigurationError, match=r"The connection uses http, .* write the host as https://"
+        ) as caught:
             session.request("GET", SOFTWARE)
     assert not caught.value.retryable
     assert vm.counters.logins == 1

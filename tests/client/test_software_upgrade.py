@@ -116,8 +116,8 @@ def test_device_is_found_by_each_of_its_names_and_rows(
         ([7], VManageConfigurationError, "devices has 7"),
         ([{"device": "edge-1"}], VManageConfigurationError, "without device_id"),
         (["edge"], VManageNotFoundError, "edge not found"),
-        (["twin"], VManageAmbiguousError, "fits 2 devices"),
-        (["dc1"], VManageAmbiguousError, "fits 2 devices"),
+        (["twin"], VManageAmbiguousError, "matches 2 devices"),
+        (["dc1"], VManageAmbiguousError, "matches 2 devices"),
         (["edge-1", "edge-2", "edge-3"], VManageTooManyDevicesError, "max_devices is 2"),
     ],
 )

@@ -242,5 +242,5 @@ def test_name_on_two_lists_is_ambiguous(vm: Simulator, connect: Callable[..., Ma
     for role in ("vedge", "vsmart"):
         vm.add_device("dc1", role, OLD)
     wish = parse_wish(NEW, devices=["dc1"])
-    with connect(vm) as session, pytest.raises(VManageAmbiguousError, match="fits 2 devices"):
+    with connect(vm) as session, pytest.raises(VManageAmbiguousError, match="matches 2 devices"):
         choose_devices(wish, read_fleet(session, wish).devices)

@@ -72,7 +72,7 @@ OPERATIONS = {
 #: the operations on devices, the last ones of OPERATIONS
 ON_DEVICES = ("install", "activate", "default", "remove", "task", "version", "plan", "upgrade", "check")
 
-#: what an outcome means; a star behind it: a session may stay open until the manager ends it
+#: what an outcome means; a star behind it: a session may stay open until the manager closes it
 OUTCOMES = {
     "ok": "the task succeeds, and the manager's list, or the device, shows the effect",
     "retry": "the task fails; Airflow's retry can succeed, and does nothing twice",

@@ -47,7 +47,7 @@ def test_secrets_backend_that_fails_is_retryable(backend: Backend, run: Callable
 
 
 def test_connection_that_no_backend_has_is_final(backend: Backend, run: Callable[..., Any]) -> None:
-    with pytest.raises(VManageFailException, match="is not there"):
+    with pytest.raises(VManageFailException, match="does not exist"):
         run(ListImagesOperator(task_id="list"))
 
 
@@ -66,7 +66,7 @@ def test_what_airflow_reports_as_not_found_is_final(monkeypatch: pytest.MonkeyPa
         raise AirflowNotFoundException("isn't defined")
 
     monkeypatch.setattr(BaseHook, "get_connection", fail)
-    with pytest.raises(VManageConfigurationError, match="is not there"):
+    with pytest.raises(VManageConfigurationError, match="does not exist"):
         VManageHook().list_images()
 
 

@@ -209,7 +209,7 @@ def test_certificate_that_is_not_checked_is_warned_of_once(
 
 
 def test_missing_connection_is_final() -> None:
-    with pytest.raises(VManageConfigurationError, match=r"Connection 'missing' is not there .*correct the id"):
+    with pytest.raises(VManageConfigurationError, match=r"Connection 'missing' does not exist .*correct the id"):
         VManageHook("missing").list_images()
 
 
@@ -219,7 +219,7 @@ def test_extra_that_is_no_object_is_refused(extra: str, vm: Simulator, monkeypat
 
     connection = Connection(conn_id="vmanage_default", conn_type="vmanage", host=vm.url, extra=extra)
     monkeypatch.setattr(VManageHook, "get_connection", lambda *_: connection)
-    with pytest.raises(VManageConfigurationError, match="extra is no JSON"):
+    with pytest.raises(VManageConfigurationError, match="extra is not a JSON object"):
         VManageHook().list_images()
 
 

@@ -53,7 +53,7 @@ def test_refused_login_is_reported_with_its_consequence(vm_of_release: Simulator
 def test_missing_connection_is_reported_and_not_raised(vm: Simulator) -> None:
     ok, text = VManageHook("missing").test_connection()
     assert not ok
-    assert text.startswith("Connection 'missing' is not there (")
+    assert text.startswith("Connection 'missing' does not exist (")
     assert vm.requests == []
 
 

@@ -151,7 +151,7 @@ def test_failed_download_leaves_the_target_as_it_was(
 
 
 def test_unknown_connection_is_named(vm: Simulator, download: Any, tmp_path: Path) -> None:
-    with pytest.raises(VManageFailException, match=r"^Connection 'unknown_conn' is not there"):
+    with pytest.raises(VManageFailException, match=r"^Connection 'unknown_conn' does not exist"):
         download(str(tmp_path / "a.bin"), vmanage_conn_id="unknown_conn")
     assert (files_in(tmp_path), vm.requests) == ({}, [])
 

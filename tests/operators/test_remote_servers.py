@@ -284,7 +284,7 @@ def test_manager_that_shows_no_remote_server_gets_an_image_once(
 
 
 def test_password_of_a_missing_connection_is_not_retried(vm: Simulator, server: Callable[..., Any]) -> None:
-    with pytest.raises(VManageFailException, match=r"Connection 'missing' is not there .*create it"):
+    with pytest.raises(VManageFailException, match=r"Connection 'missing' does not exist .*create it"):
         server(password_conn_id="missing")
 
 

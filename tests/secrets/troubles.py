@@ -118,7 +118,7 @@ OTHER_TROUBLES: dict[str, Trouble] = {
     "bearer that no header can carry": Trouble(
         connection={"extra": {"auth": "api_key", "api_key": f"{CONNECTION_FIELD}\n"}}
     ),
-    "extra that is no JSON": Trouble(connection={"extra": f'{{"api_key": "{CONNECTION_FIELD}"'}),
+    "extra that is not valid JSON": Trouble(connection={"extra": f'{{"api_key": "{CONNECTION_FIELD}"'}),
 }
 ECHOES: dict[str, Trouble] = {
     "echo in an error": _fault("error_4xx", **_ECHO),

@@ -170,7 +170,7 @@ class Probe:
             except (SessionDead, VManageError) as err:
                 self.seen.facts["logout"] = type(err).__name__
                 if isinstance(err, VManageError):
-                    log.warning("Logout failed; the session stays until the manager ends it: %s", err)
+                    log.warning("Logout failed; the session stays until the manager closes it: %s", err)
             else:
                 self._opened = opened
                 self.read("after_logout", "device/action/software")

@@ -77,4 +77,4 @@ def _no_list(seen: Seen, name: str, key: str) -> str | None:
     rows = found.body.get(key) if isinstance(found.body, dict) else None
     if found.status == 200 and isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
         return None
-    return f"{found.label}: {found.kind if found.status != 200 or rows is None else f'{key} is no list of objects'}"
+    return f"{found.label}: {found.kind if found.status != 200 or rows is None else f'{key} is not a list of objects'}"

@@ -133,7 +133,7 @@ def tenancy_has_known_words(seen: Seen) -> str | None:
 def tenants_have_ids_and_names(seen: Seen) -> str | None:
     """A provider's list of tenants has tenantId, name and subDomain in each row."""
     if seen.server.user_mode != "provider":
-        raise Unseen("the user is no provider")
+        raise Unseen("the user is not a provider user")
     rows = seen.some_rows("tenants")
     odd = sum(not all(row.get(name) for name in ("tenantId", "name", "subDomain")) for row in rows)
     return f"not so in {odd} of {len(rows)}" if odd else None

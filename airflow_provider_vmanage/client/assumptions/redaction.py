@@ -94,7 +94,7 @@ class Redactor:
     def _number(self, value: float, key: str) -> float:
         """Return a count as it is; replace any other number by one with as many digits, so that a time still shows."""
         if str(value) in ("nan", "inf", "-inf"):
-            return 0.0  # Python reads and writes NaN and Infinity, which are no JSON
+            return 0.0  # Python reads and writes NaN and Infinity, which are not JSON
         if key in _COUNTS and abs(value) < 100_000:
             return value
         digits = len(str(abs(int(value))))

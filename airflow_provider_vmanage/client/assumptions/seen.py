@@ -125,7 +125,7 @@ class Seen:
     def rows(self, name: str, key: str = "data") -> list[dict[str, Any]]:
         """Return the objects of a list.
 
-        :raises Unseen: the response is no such list; a check of its own reports that.
+        :raises Unseen: the response is not such a list; a check of its own reports that.
         """
         found = self.ok(name)
         rows = found.body.get(key) if isinstance(found.body, dict) else None

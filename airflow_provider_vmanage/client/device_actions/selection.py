@@ -147,7 +147,7 @@ def _only(one: GivenDevice, fitting: Sequence[Device]) -> Device:
     if len(fitting) > 1:
         found = [f"{device.name} ({device.system_ip}, {device.device_id})" for device in fitting]
         raise VManageAmbiguousError(
-            f"devices: {one.name!r} fits {len(fitting)} devices: {_listed(found)}: give the uuid", candidates=found
+            f"devices: {one.name!r} matches {len(fitting)} devices: {_listed(found)}: give the uuid", candidates=found
         )
     device = fitting[0]
     if device.device_id is None:

@@ -99,7 +99,7 @@ def parse_envelope(text: str, *, status: int, method: str, path: str) -> Envelop
     :param method: HTTP method of the call.
     :param path: path of the call.
     :raises VManageRejectedError: the body is ``{"error": …}``, whatever the status.
-    :raises VManageProtocolError: the body is no JSON, or empty or without data although a read must have some.
+    :raises VManageProtocolError: the body is not JSON, or empty or without data although a read must have some.
     """
     where: dict[str, Any] = {"status": status, "method": method, "path": path}
     if not text.strip():

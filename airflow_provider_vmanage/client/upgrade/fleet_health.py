@@ -37,7 +37,7 @@ def read_health(session: ManagerSession, inventories: Sequence[str] = ()) -> Fle
 
 
 def refuse_emptied(fleet: FleetHealth, devices: Iterable[tuple[DeviceHealth | None, DeviceHealth | None]]) -> None:
-    """Raise if a list has no rows any more: that is no reading, and says nothing about the devices.
+    """Raise if a list has no rows any more: that is not a reading, and says nothing about the devices.
 
     :param devices: baseline and health now, of each.
     :raises VManageProtocolError: no device has a row, although a reachable one had, and the list was not refused.

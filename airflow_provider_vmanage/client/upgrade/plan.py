@@ -99,7 +99,7 @@ def make_plan(
 ) -> UpgradePlan:
     """Return the plan; the same input gives the same plan.
 
-    :param max_devices: more devices that would change than this are refused.
+    :param max_devices: fail if more devices than this would change.
     :raises VManageConfigurationError: bad sizes, or a manager together with other roles.
     :raises VManageNotFoundError: an unknown device, no device at all, or a version that is nowhere.
     :raises VManageTooManyDevicesError: more than ``max_devices`` would change.

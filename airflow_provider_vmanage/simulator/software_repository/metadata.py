@@ -44,7 +44,7 @@ class MetadataPages:
         try:
             body = dict(json.loads(await request.body()))
         except (ValueError, TypeError):
-            return responses.error(400, "Bad request", "The body is no object", "SIM-METADATA-BODY")
+            return responses.error(400, "Bad request", "The body is not an object", "SIM-METADATA-BODY")
         given = {name: value for name, value in body.items() if name in EDITABLE}
         self._repository.metadata[image.file_name] = {**self._repository.metadata.get(image.file_name, {}), **given}
         return responses.empty()

@@ -17,7 +17,7 @@ from airflow_provider_vmanage.simulator.software_repository.naming import safe_f
 
 
 class BadUpload(Exception):
-    """The body is no complete multipart body with a usable file in it."""
+    """The body is not a complete multipart body with a usable file in it."""
 
 
 async def receive_file(chunks: AsyncIterator[bytes], content_type: str, folder: Path) -> ReceivedFile:
@@ -94,7 +94,7 @@ class _Reader:
 
 
 def _file_name(head: bytes) -> str | None:
-    """The name of the file that a part with these headers carries; None if it is no file.
+    """The name of the file that a part with these headers carries; None if it is not a file.
 
     ``filename`` counts, and without it ``filename*`` (RFC 5987), which RFC 7578 forbids and older clients send.
     """
