@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_vmanage.client.device_actions.state import ActionState
     from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
 
-Devices = Sequence[str | dict[str, Any]] | str
-
 
 class DeviceActionOperator(VManageOperator):
     """Shared behaviour of actions on devices.
@@ -61,7 +59,7 @@ class DeviceActionOperator(VManageOperator):
     def __init__(
         self,
         *,
-        devices: Devices,
+        devices: Sequence[str | dict[str, Any]] | str,
         version: str | Sequence[str] | None = None,
         timeout: float = 7200,
         poll_interval: float = 30,
@@ -100,7 +98,7 @@ class DeviceActionOperator(VManageOperator):
         state = upgrade.submit(
             self.request(),
             self.devices,
-            parse_versions(self.version),
+            parse_versions(self.version, several=self.kind == "REMOVE"),
             max_devices=parse_max_devices(self.max_devices),
             skip_blocked=self.flag(self.skip_blocked, "skip_blocked"),
             deadline=deadline,

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_vmanage.links import SoftwareUpgradeLink
 from airflow_provider_vmanage.masking import MaskedURL
-from airflow_provider_vmanage.operators.device_action import DeviceActionOperator, Devices
+from airflow_provider_vmanage.operators.device_action import DeviceActionOperator
 from airflow_provider_vmanage.operators.upgrade_devices import UpgradeDevicesOperator
 from airflow_provider_vmanage.operators.upgrade_plan import PlanUpgradeOperator
 from airflow_provider_vmanage.operators.vmanage import VManageOperator
@@ -76,7 +76,7 @@ class InstallSoftwareOperator(DeviceActionOperator):
     def __init__(
         self,
         *,
-        devices: Devices,
+        devices: Sequence[str | dict[str, Any]] | str,
         version: str | None = None,
         file_name: str | None = None,
         activate: bool | str = False,
@@ -118,7 +118,7 @@ class InstallSoftwareOperator(DeviceActionOperator):
 
 
 class ActivateSoftwareOperator(DeviceActionOperator):
-    """Reboot devices into a version that is installed on them. A power cycle still boots the default.
+    """Reboot devices into a version that is installed on them. A power cycle boots the default, which stays.
 
     Reads first, and sends nothing if a device is blocked (unreachable, busy, version not installed, a downgrade) unless
     ``skip_blocked``. Waits until every device runs the version and can be reached. A manager that activates itself is
@@ -128,7 +128,7 @@ class ActivateSoftwareOperator(DeviceActionOperator):
     Returns what :class:`InstallSoftwareOperator` returns.
 
     :param devices: host names, system IPs, uuids, or rows of a list or plan (templated).
-    :param version: as the repository or the device spells it (templated); without it, that of the rows.
+    :param version: one, as the repository or the device spells it (templated); without it, that of the rows.
     :param timeout: seconds for all of it: the requests, the manager's task, and devices that come back.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.
@@ -153,7 +153,7 @@ class SetDefaultSoftwareOperator(DeviceActionOperator):
     :class:`InstallSoftwareOperator` returns.
 
     :param devices: host names, system IPs, uuids, or rows of a list or plan (templated).
-    :param version: running or installed on the devices (templated); without it, that of the rows.
+    :param version: one that runs or is installed on the devices (templated); without it, that of the rows.
     :param timeout: seconds for all of it: the requests, the manager's task, and the verification.
     :param poll_interval: seconds between two polls of the task.
     :param deferrable: wait in the triggerer. Default: Airflow's ``[operators] default_deferrable``.

@@ -197,6 +197,7 @@ BAD: list[tuple[type[BaseOperator], dict[str, Any], str]] = [
     (DownloadImageOperator, {"file_name": "a", "target": "vmanage://l@software/a"}, "target .* is a manager: use"),
     (DownloadImageOperator, {"file_name": "a", "target": "a", "checksum": "md5:1"}, "checksum 'md5:1' has"),
     (ListDeviceSoftwareOperator, {"device_type": "vsmart"}, "device_type is 'vsmart': use one of vedge, controller"),
+    (ActivateSoftwareOperator, {"devices": ["e"], "version": ["1", "2"]}, "version is .* give one, since only a"),
     (PlanUpgradeOperator, {}, "version is missing: give one, or a mapping"),
     (PlanUpgradeOperator, {"version": {}}, "version is an empty mapping: give"),
     (PlanUpgradeOperator, {"version": "1", "device_type": "vsmart"}, "device_type is 'vsmart': use one of vedge"),
