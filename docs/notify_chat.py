@@ -11,7 +11,7 @@ def post_to_chat(context):
     if "reason" in context:  # as the callback of a DAG
         text = f"{context['dag'].dag_id}, run {context['run_id']}, failed: {context['reason']}"
     else:
-        task, error = context["ti"], context.get("exception", "its process was lost")
+        task, error = context["ti"], context.get("exception", "Airflow lost track of it: see the log of the scheduler")
         text = f"{task.dag_id}.{task.task_id} failed: {str(error).partition(chr(10))[0][:500]}"
     requests.post(Connection.get("chat").password, json={"text": text}, timeout=10).raise_for_status()
 

@@ -8,10 +8,10 @@ from airflow_provider_vmanage.operators.software_repository import UploadImageOp
 
 
 def send_metrics(context):
-    """Send the bytes of an upload and the seconds of its task; nothing if the image was there already."""
+    """Send the bytes of an upload and the seconds of its task; nothing if nothing was sent."""
     task = context["ti"]
     row = task.xcom_pull(task_ids=task.task_id, map_indexes=task.map_index)
-    if row["size"] is None:
+    if not (row["changed"] and row["applied"]):
         return
     tags = {"connection": context["task"].vmanage_conn_id}
     Stats.gauge("vmanage.upload.bytes", row["size"], tags=tags)

@@ -8,8 +8,9 @@ even if they are empty. All three are written in one transaction, and nothing is
 A rerun of a run adds only the managers that failed: what the run has stored stays. A manager that is unavailable stops
 no other; its name stands red in the grid. ``docs/history.md`` shows what to ask the tables.
 
-Wants the provider of the database: here ``apache-airflow-providers-sqlite``, and a connection to a file:
-``airflow connections add vmanage_inventory_db --conn-type sqlite --conn-host /tmp/inventory.db``.
+Needs the provider of the database: here ``apache-airflow-providers-sqlite``, and a connection to a file:
+``airflow connections add vmanage_inventory_db --conn-type sqlite --conn-host /tmp/inventory.db``. A file
+serves one worker only; with several, use a database server.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ The plan is shown to the person who approves, and applied only if the manager is
 device runs or boots is not removed. The upload has to end before the window does (``not_after``), and nothing is
 removed before the manager lists the new image; no worker is held meanwhile.
 
-Wants Airflow's human-in-the-loop operators (Airflow 3.1 and the standard provider): respond under
+Needs Airflow's human-in-the-loop operators (Airflow 3.1 and the standard provider): respond under
 *Browse > Required Actions*.
 """
 

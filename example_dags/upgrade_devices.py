@@ -70,7 +70,7 @@ def report_to_chat(context: Any) -> None:
     ti = context["ti"]
     result = ti.xcom_pull(task_ids=ti.task_id, key="done") or ti.xcom_pull(task_ids=ti.task_id)
     text = (isinstance(result, dict) and result.get("markdown")) or (
-        f"{ti.task_id}: {context.get('exception', 'its process was lost')}"
+        f"{ti.task_id}: {context.get('exception', 'Airflow lost track of it: see the log of the scheduler')}"
     )
     log.info("%s", text)
     if chat := context["params"]["chat"]:

@@ -188,7 +188,7 @@ def _secure_over_http(settings: ManagerSettings) -> VManageConfigurationError | 
         return None
     return VManageConfigurationError(
         "The connection uses http, but the manager allows its session cookie over TLS only (Secure): write the host as "
-        "https://…, and correct port",
+        "https://…, clear schema, and correct port",
         **LOGIN.where,
     )
 
@@ -277,8 +277,8 @@ def _unavailable(response: requests.Response, call: Call) -> VManageUnavailableE
     if 300 <= status < 400:
         reason = f"redirected to {_redirect_target(response)!r}"
     return VManageUnavailableError(
-        f"The manager could not process the login ({reason}): it may still be starting; if this lasts, correct host, "
-        f"port or schema of the connection{asked_text}",
+        f"The manager could not process the login ({reason}): it may still be starting; if this lasts, correct host "
+        f"(with http:// or https://) and port of the connection{asked_text}",
         retry_after=seconds,
         repeat=False,
         status=status,

@@ -126,7 +126,7 @@ class SoftwareImage:
         return f"{what} (version {self.version}, id {self.version_id or self.record_id})"
 
     def as_row(self) -> dict[str, Any]:
-        """Return the flat row of plain JSON types that operators and the sensor return."""
+        """Return the flat row of plain JSON types that operators and sensors return."""
         return {
             "version": self.version,
             "version_id": self.version_id,

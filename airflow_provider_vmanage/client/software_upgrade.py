@@ -127,7 +127,7 @@ class SoftwareUpgrade:
         :param deadline: until when the task of a lost response is searched for at most, by the clock.
         :raises VManageConfigurationError: bad input. Nothing was sent, like after the next four.
         :raises VManageNotFoundError: an unknown device.
-        :raises VManageAmbiguousError: a name fits several devices.
+        :raises VManageAmbiguousError: a name matches several devices.
         :raises VManageBlockedError: devices are unreachable, busy or unfit, and ``skip_blocked`` is not set.
         :raises VManageTooManyDevicesError: more than ``max_devices`` would change.
         :raises VManageOutcomeUnknownError: the response was lost, and nothing shows the outcome.

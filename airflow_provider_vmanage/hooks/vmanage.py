@@ -47,8 +47,8 @@ class VManageHook(AbstractContextManager["VManageHook"], BaseHook):
     """Session with a vManage, described by a connection of type ``vmanage``.
 
     Nothing is read or sent before the first call. Use it as a context manager, which logs out: a manager keeps only 100
-    or 250 sessions. Without ``with``, the session is logged out, with a warning, only when Python collects it as
-    garbage: late after an error, and never if the process exits first, as that of a task may.
+    or 250 sessions. Without ``with`` it is logged out, with a warning, when Python collects it: usually at once, late
+    after an error, never if the process exits first, as that of an Airflow task does.
 
     ``with VManageHook("vmanage_lab") as hook: images = hook.list_images()``
 

@@ -34,8 +34,10 @@ class PlanRepositoryOperator(VManageOperator):
         (and ``file_name``, ``checksum`` as :class:`.UploadImageOperator` takes them), with ``file_name`` or ``version``
         of what has to be there already, with ``version_name`` and ``version_url``, or with ``remote_server`` and
         ``file_name``. A source must hold no password or query: a plan is an XCom.
-    :param exact: remove all other images (templated). In use stays in use: see ``blocked``.
-    :param protect: patterns of file names and versions that stay all the same, such as ``vmanage-20.12.*`` (templated).
+    :param exact: remove all other images (templated). An image in use is never removed: see
+        ``blocked``.
+    :param protect: patterns of file names and versions that are kept in any case, such as ``vmanage-20.12.*``
+        (templated).
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, refused login, no permission. No retry.
     :raises VManageError: unavailable, or a response that is not a list. A retry is safe.
@@ -155,7 +157,7 @@ class PruneImagesOperator(VManageOperator):
     refuse), ``applied``.
 
     :param keep: number of newest versions that stay, per platform family and image type.
-    :param protect: patterns of file names and versions that stay all the same (templated).
+    :param protect: patterns of file names and versions that are kept in any case (templated).
     :param older_than: only images that were updated longer ago than this (templated): a timedelta, or text such as
         ``90d``, ``12h``, ``4w``.
     :param max_deletions: refuse to delete more than this: nothing is deleted then, and no retry helps.

@@ -30,7 +30,7 @@ class RemoteServerOperator(VManageOperator):
     :param port: TCP port; that of the protocol by default (templated).
     :param vpn: VPN through which devices reach it, 0 to 65527 (templated).
     :param user: account on the server (templated).
-    :param password: of the account (templated, masked). Better keep it in a connection:
+    :param password: of the account (templated, masked). Prefer ``password_conn_id``.
     :param password_conn_id: id of an Airflow connection whose password it is (templated).
     :param location_prefix: folder of the images (templated).
     :param state: ``present`` or ``absent`` (templated). A server that images refer to is not deleted.

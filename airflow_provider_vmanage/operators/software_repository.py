@@ -202,7 +202,7 @@ class DeleteImageOperator(VManageOperator):
     :param version: version as the manager lists it (templated).
     :param file_name: listed or uploaded file name (templated).
     :param if_missing: ``skip`` (success) or ``fail`` (templated).
-    :param allow_in_use: delete an image that a device needs all the same (templated). Devices that cannot be listed
+    :param allow_in_use: delete the image even if a device needs it (templated). Devices that cannot be listed
         count as using it.
     :param check_mode: change nothing and return what would be done, ``applied: false`` (templated).
     :param vmanage_conn_id: id of the connection (templated).

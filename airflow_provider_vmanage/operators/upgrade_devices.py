@@ -51,24 +51,27 @@ class UpgradeDevicesOperator(VManageOperator):
     ``markdown`` (a short text for a chat). If a device is not as planned, the XCom ``done`` holds the same.
 
     :param plan: the result of :class:`.PlanUpgradeOperator` (templated).
-    :param max_failures: number of devices, or percentage of all planned ones such as ``"5%"``, that may fail before no
-        further wave begins (templated). After any failure the task fails at the end, unless ``accept_failures``. With
-        5 % of 40 devices the upgrade continues after two failures, even if one of them was the whole first wave.
+    :param max_failures: no further wave begins once more devices than this have failed (templated): a number, or a
+        percentage such as ``"5%"`` of all devices in the waves. 0 stops after the first wave with a failure. With 5 %
+        of 40 devices the upgrade continues after two failures, even if one of them was the whole first wave. Failures
+        within the limit also fail the task at the end, unless ``accept_failures``.
     :param not_after: no wave begins unless it can finish by this time (templated): ISO 8601 with a time zone. A wave
-        that has already rebooted devices is completed even after it.
-    :param wave_minutes: minutes that a wave takes at most. Default: the manager's own time limits for the first wave of
-        a role; afterwards the longest wave so far that has upgraded a device, plus 25 %.
+        that has rebooted devices by then is completed; one that has only installed is not rebooted.
+    :param wave_minutes: minutes that a wave takes at most, to decide by ``not_after``. Default: the manager's own time
+        limits plus ``settle_timeout`` and ``stable_for``, until a wave of the same role has upgraded a device; then the
+        longest such wave plus 25 %.
     :param checks: health checks: ``reachable``, ``control``, ``omp``, ``bfd``, ``colour``, ``state``, ``certificate``,
         ``config`` (templated). What the manager does not show is *cannot tell*, and no failure.
-    :param settle_timeout: seconds that a wave may take to become as healthy as before.
-    :param stable_for: seconds for which it has to stay so.
+    :param settle_timeout: seconds that the devices of a wave may take to become as healthy as before.
+    :param stable_for: seconds for which they have to stay healthy.
     :param pause: seconds between two waves.
     :param set_default: confirm the version on healthy devices (templated). Without it a power
         cycle boots the earlier version.
     :param rollback: activate the earlier version where only the health has failed (templated); still a failure.
     :param accept_failures: failures within ``max_failures`` end in success, with a warning (templated).
     :param report: file for a page that explains the upgrade (templated): a path or what ``ObjectStoragePath`` opens. It
-        is written after each wave, and whenever the task stops.
+        is written after each wave, and when the upgrade ends, fails or is killed on a worker; not if the process is
+        lost, or if the task is killed while deferred.
     :param output: file for the rows (templated), as for :class:`.ListDeviceSoftwareOperator`. The result then holds
         only the rows that did not end well. A file that cannot be written is logged, and the result holds all rows.
     :param approved_by: who approved the upgrade, for the report (templated).

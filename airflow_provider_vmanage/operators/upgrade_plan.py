@@ -38,7 +38,7 @@ class PlanUpgradeOperator(VManageOperator):
         rounded up. The last one repeats, and each role begins again with the first.
     :param one_per_site: no two devices of one site in a wave, even if waves get smaller (templated): the reload of an
         upgrade does not close BGP gracefully. Devices without a site count as one site.
-    :param max_devices: fail, and send nothing, if more devices than this would change (templated).
+    :param max_devices: fail if more devices than this would change (templated).
     :param allow_downgrade: plan also where the version is older than the running one (templated).
     :param vmanage_conn_id: id of the connection (templated).
     :raises VManageFailException: bad input, an unknown device, site or version, too many devices, refused login, no

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -14,7 +15,8 @@ from uuid import uuid4
 
 import pytest
 import structlog
-from airflow.callbacks.callback_requests import DagCallbackRequest, TaskCallbackRequest
+from airflow.api_fastapi.execution_api.datamodels.taskinstance import DagRun
+from airflow.callbacks.callback_requests import DagCallbackRequest, DagRunContext, TaskCallbackRequest
 from airflow.dag_processing import processor
 
 from airflow_provider_vmanage.operators.software_repository import UploadImageOperator
@@ -77,9 +79,14 @@ def test_failed_run_and_lost_process_are_posted(chat: list[Any]) -> None:
     run = {"dag_id": dag.dag_id, "run_id": "manual__1"}
     lost = {"id": uuid4(), "task_id": "upload", **run, "try_number": 1, "map_index": -1, "dag_version_id": uuid4()}
 
-    processor._execute_dag_callbacks(
-        dags, DagCallbackRequest(**file, **run, msg="task_failure"), structlog.get_logger()
-    )
+    now = datetime.now(timezone.utc)
+    known = {"run_after": now, "start_date": now, "run_type": "manual", "state": "failed", "consumed_asset_events": []}
+    required = [name for name, field in DagRun.model_fields.items() if field.is_required()]  # differ by release
+    dag_run = {**dict.fromkeys(required), **run, **known}
+    last_task = DagRunContext.model_validate({"dag_run": dag_run, "last_ti": lost})
+    for context in (None, last_task):
+        failed = DagCallbackRequest(**file, **run, msg="task_failure", context_from_server=context)
+        processor._execute_dag_callbacks(dags, failed, structlog.get_logger())
     processor._execute_task_callbacks(
         dags,
         TaskCallbackRequest.model_validate({**file, "msg": "heartbeat timeout", "ti": lost}),
@@ -87,5 +94,6 @@ def test_failed_run_and_lost_process_are_posted(chat: list[Any]) -> None:
     )
     assert [post["text"] for post in chat] == [
         "notify_chat, run manual__1, failed: task_failure",
-        "notify_chat.upload failed: its process was lost",
+        "notify_chat, run manual__1, failed: task_failure",
+        "notify_chat.upload failed: Airflow lost track of it: see the log of the scheduler",
     ]

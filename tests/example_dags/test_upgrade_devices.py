@@ -155,6 +155,17 @@ def test_failed_wave_is_reported_to_the_chat(
     assert night.pushed["done"]["counts"] == {"upgraded": 1, "rolled_back": 1, "skipped": 1}
 
 
+def test_lost_upgrade_is_reported_to_the_chat(
+    example: dict[str, Any],
+    dag: DAG,
+    vm: Simulator,
+    run: Callable[..., Any],
+    chat: list[Any],  # noqa: F811
+) -> None:
+    example["report_to_chat"](Run(dag, run, chat="chat").context("upgrade"))
+    assert [post["text"] for post in chat] == ["upgrade: Airflow lost track of it: see the log of the scheduler"]
+
+
 @pytest.mark.parametrize(("opens", "least", "most"), [(90, 89, 90), (None, 719, 720), (-5, 0, 0.02)])
 def test_request_is_open_until_the_window_opens(
     opens: float | None,

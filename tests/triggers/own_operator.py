@@ -1,10 +1,10 @@
 """A custom operator that waits for an image, as docs/triggers/image-version.md shows it."""
 
+# [START own_operator]
 from __future__ import annotations
 
 from typing import Any
 
-# [START own_operator]
 from airflow.sdk import BaseOperator, Context
 
 from airflow_provider_vmanage.exceptions import fail_without_retry

@@ -195,7 +195,8 @@ def transport_error(call: Call, err: requests.RequestException | HTTPError) -> V
         )
     if any(isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS_REASONS for cause in causes):
         return VManageConfigurationError(
-            f"The port does not speak TLS ({reason}): correct port; only for a manager without TLS write the host as http://…",
+            f"The port does not speak TLS ({reason}): correct port; only for a manager without TLS write the host as "
+            "http://…",
             **call.where,
         )
     if isinstance(err, _ADDRESS_ERRORS):  # before any connection
@@ -234,7 +235,8 @@ def _raise_for_bad_status(call: Call, response: requests.Response, where: dict[s
     if status < 400:
         target = masked_url(str(response.headers.get("Location", "")))
         raise VManageProtocolError(
-            f"The manager redirects to {target!r}, which is not followed: correct host and port",
+            f"The manager redirects to {target!r}, which is not followed: correct host (with http:// or https://) and "
+            "port",
             **where,
         )
     error = error_of(response.text)

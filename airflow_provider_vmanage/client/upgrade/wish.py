@@ -92,8 +92,8 @@ def choose_devices(wish: UpgradeWish, devices: Sequence[Device]) -> list[WantedD
     """Return the devices that the wish is about, each with its version, or with none where the wish names none.
 
     :param devices: as the manager lists them.
-    :raises VManageNotFoundError: an unknown name in devices, exclude or sites, or no device fits.
-    :raises VManageAmbiguousError: a name in devices fits several devices.
+    :raises VManageNotFoundError: an unknown name in devices, exclude or sites, or no device matches.
+    :raises VManageAmbiguousError: a name in devices matches several devices.
     :raises VManageConfigurationError: a device has no version, or its row has another one than the argument.
     """
     _refuse_unknown("exclude", wish.exclude, (name for device in devices for name in _names(device)))
