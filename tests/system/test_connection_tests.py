@@ -37,6 +37,13 @@ def at_once(airflow: Standalone, connection: dict[str, Any]) -> tuple[bool, str]
 
 
 def queued(airflow: Standalone, connection: dict[str, Any]) -> tuple[bool, str]:
+    works, message = queued_once(airflow, connection)
+    if message.endswith("ServerResponseError"):  # of Airflow's own API, seen once on a busy machine; the hook has none
+        works, message = queued_once(airflow, connection)
+    return works, message
+
+
+def queued_once(airflow: Standalone, connection: dict[str, Any]) -> tuple[bool, str]:
     token = airflow.call("POST", "connections/enqueue-test", connection)["token"]
     headers = {"Airflow-Connection-Test-Token": token}
 
