@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from typing import Any
+from weakref import WeakSet
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -31,7 +32,7 @@ class ServerThread:
         self._app, self._host, self._context, self._transports = app, host, context, transports
         self._thread: threading.Thread | None = None
         self._server: _Server | None = None
-        self._held: socket.socket | None = _bind(host, port)
+        self._held: _ListeningSocket | None = _bind(host, port)
         self.port: int = self._held.getsockname()[1]
 
     @property
@@ -46,7 +47,7 @@ class ServerThread:
         listening = self._held or _bind(self._host, self.port)
         self._held = None
         listening.listen(2048)
-        self._server = _Server(self._config(), self._transports)
+        self._server = _Server(self._config(), self._transports, listening)
         self._thread = threading.Thread(
             target=self._run, args=(self._server, listening), name="vmanage-simulator", daemon=True
         )
@@ -70,7 +71,7 @@ class ServerThread:
             self._held.close()
             self._held = None
 
-    def _run(self, server: _Server, listening: socket.socket) -> None:
+    def _run(self, server: _Server, listening: _ListeningSocket) -> None:
         asyncio.run(server.serve(sockets=[listening]))
 
     def _config(self) -> uvicorn.Config:
@@ -94,10 +95,10 @@ class ServerThread:
 class _Server(uvicorn.Server):
     """uvicorn's server, minus its waits: tests start and stop it hundreds of times."""
 
-    def __init__(self, config: uvicorn.Config, transports: Transports) -> None:
+    def __init__(self, config: uvicorn.Config, transports: Transports, listening: _ListeningSocket) -> None:
         super().__init__(config)
         self.ready = threading.Event()
-        self._transports = transports
+        self._transports, self._listening = transports, listening
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leaving = asyncio.Event()
 
@@ -121,11 +122,17 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close everything now: a response that is still under way is lost, as in a crash."""
+        asyncio.get_running_loop().remove_reader(self._listening)
+        await asyncio.sleep(0)  # asyncio never closes what it has accepted from a server that is closed by then
         for server in self.servers:
             server.close()
         for transport in list(self._transports.values()):
             transport.abort()
-        await asyncio.sleep(0)
+        for connection in list(self._listening.accepted):  # others are at their TLS handshake
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        while self._listening.has_open_connections:  # noqa: ASYNC110 (no event for one at its handshake)
+            await asyncio.sleep(0)
         tasks = list(self.server_state.tasks)
         for task in tasks:
             task.cancel()
@@ -149,10 +156,29 @@ def _protocol(transports: Transports) -> type[asyncio.Protocol]:
     return RememberingProtocol
 
 
-def _bind(host: str, port: int) -> socket.socket:
+class _ListeningSocket(socket.socket):
+    """Remembers the connections that it has accepted."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.accepted = WeakSet[socket.socket]()
+
+    @property
+    def has_open_connections(self) -> bool:
+        """Whether any is not closed yet."""
+        return any(connection.fileno() >= 0 for connection in list(self.accepted))
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Wait for a connection."""
+        connection, address = super().accept()
+        self.accepted.add(connection)
+        return connection, address
+
+
+def _bind(host: str, port: int) -> _ListeningSocket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Without the protocol's number asyncio does not set TCP_NODELAY, and every response takes 40 ms more.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    sock = _ListeningSocket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))

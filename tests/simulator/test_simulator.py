@@ -3,9 +3,11 @@ from __future__ import annotations
 import dataclasses
 import gc
 import socket
+import ssl
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -35,6 +37,35 @@ def test_connections_that_are_open_at_the_end_are_closed(connect):
             with pytest.raises(requests.ConnectionError):
                 client.images()
     gc.collect()
+
+
+# Of the clients: Python's wrap_socket leaves a socket unclosed that is reset meanwhile.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+def test_stop_closes_connections_that_are_made_meanwhile(vm):
+    context = ssl.create_default_context(cafile=vm.ca_bundle)
+    address = ("127.0.0.1", urlsplit(vm.url).port)
+    ended, hung = threading.Event(), []
+
+    def connect_again_and_again():
+        while not ended.is_set():
+            with suppress(ConnectionError, ssl.SSLError), socket.create_connection(address, timeout=5) as connection:
+                try:
+                    with context.wrap_socket(connection, server_hostname="127.0.0.1") as secured:
+                        secured.recv(1)  # asks nothing, so only the end of the connection ends this
+                except TimeoutError as err:
+                    hung.append(err)
+
+    clients = [threading.Thread(target=connect_again_and_again) for _ in range(8)]
+    for client in clients:
+        client.start()
+    for _ in range(20):
+        vm.stop()
+        vm.start()
+    ended.set()
+    vm.stop()
+    for client in clients:
+        client.join()
+    assert not hung
 
 
 def test_request_under_way_ends_with_the_server(vm, connect):
