@@ -51,6 +51,7 @@ def test_plan_reads_only_and_returns_waves(vm: Simulator, plan: Callable[..., An
     assert set(found["baseline"]) == {row["device_id"] for wave in found["waves"] for row in wave}
     assert (found["manager"], found["release"], found["version"]) == (vm.url, "20.12", NEW)
     assert [one.path for one in vm.requests if one.method == "POST"] == ["/j_security_check", "/logout"]
+    assert "/dataservice/system/device/vedges" in [one.path for one in vm.requests]  # for the baseline of `config`
     assert vm.actions == []
     assert vm.counters.open_sessions == 0
 

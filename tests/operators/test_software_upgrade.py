@@ -14,6 +14,7 @@ from airflow.models.trigger import Trigger
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_vmanage.client.device_actions import cancellation
+from airflow_provider_vmanage.client.device_actions.task_status import MAX_REFUSALS
 from airflow_provider_vmanage.client.errors import VManagePartialError
 from airflow_provider_vmanage.exceptions import VManageFailException
 from airflow_provider_vmanage.operators.software_upgrade import (
@@ -223,6 +224,20 @@ def test_deferred_activation_ends_as_one_that_holds_its_worker(
     assert row["counts"] == {"activated": 2}
     assert sent(vm) == {"changepartition": 2}
     assert vm.counters.open_sessions == 0
+
+
+def test_deferred_wait_that_the_manager_refuses_is_not_repeated(
+    connect: Callable[..., None], run: Callable[..., Any]
+) -> None:
+    with Simulator(seconds_per_minute=0.1) as vm:
+        connect(vm)
+        for name in NAMES:
+            vm.add_device(name, "vedge", OLD, availableVersions=[NEW])
+        status = "device/action/status/change_partition"
+        vm.faults.add("error_4xx", path=f"{status}-*", times=None)
+        task = ActivateSoftwareOperator(task_id="t", devices=NAMES, version=NEW, deferrable=True, poll_interval=0.05)
+        assert follow(task, run, {})["counts"] == {"activated": 2}  # by the versions
+        assert sum(status in request.path for request in vm.requests) == MAX_REFUSALS
 
 
 @pytest.mark.slow
