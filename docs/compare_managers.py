@@ -21,5 +21,8 @@ with DAG("compare_managers", schedule=None, default_args={"retries": 2}):
         return [f"vmanage://{FROM}@software/{name}" for name in sorted({*here} - {*there})]
 
     names = [file_names.override(task_id=name)(name) for name in (FROM, TO)]
-    one_by_one = {"max_active_tis_per_dagrun": 1}
-    UploadImageOperator.partial(task_id="copy", vmanage_conn_id=TO, **one_by_one).expand(source=missing(*names))
+    UploadImageOperator.partial(
+        task_id="copy",
+        vmanage_conn_id=TO,
+        max_active_tis_per_dagrun=1,  # one upload at a time
+    ).expand(source=missing(*names))
