@@ -128,7 +128,7 @@ class _Server(uvicorn.Server):
             server.close()
         for transport in list(self._transports.values()):
             transport.abort()
-        for connection in list(self._listening.accepted):  # others are at their TLS handshake
+        for connection in self._listening.accepted:  # others are at their TLS handshake
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         while self._listening.has_open_connections:  # noqa: ASYNC110 (no event for one at its handshake)
@@ -166,7 +166,7 @@ class _ListeningSocket(socket.socket):
     @property
     def has_open_connections(self) -> bool:
         """Whether any is not closed yet."""
-        return any(connection.fileno() >= 0 for connection in list(self.accepted))
+        return any(connection.fileno() >= 0 for connection in self.accepted)
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Wait for a connection."""

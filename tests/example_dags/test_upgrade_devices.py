@@ -158,7 +158,6 @@ def test_failed_wave_is_reported_to_the_chat(
 def test_lost_upgrade_is_reported_to_the_chat(
     example: dict[str, Any],
     dag: DAG,
-    vm: Simulator,
     run: Callable[..., Any],
     chat: list[Any],  # noqa: F811
 ) -> None:
