@@ -27,6 +27,7 @@ from airflow_provider_vmanage.client.device_actions.selection import (
     WantedDevice,
     are_listed,
     parse_devices,
+    require_at_most_one,
     select_devices,
     wanted_versions,
 )
@@ -134,6 +135,8 @@ class SoftwareUpgrade:
             Retryable unless the action reboots.
         """
         given = parse_devices(devices)  # bad input is refused before anything is read
+        if request.kind is not ActionKind.REMOVE:
+            require_at_most_one(versions)
         if file_name and not versions and not any(one.version for one in given):
             versions = version_of_file(SoftwareRepository(self.session).list_images(), file_name)
         self._running.read()  # before the devices, which show what a task does that ends in between

@@ -98,7 +98,7 @@ class DeviceActionOperator(VManageOperator):
         state = upgrade.submit(
             self.request(),
             self.devices,
-            parse_versions(self.version, several=self.kind == "REMOVE"),
+            parse_versions(self.version),
             max_devices=parse_max_devices(self.max_devices),
             skip_blocked=self.flag(self.skip_blocked, "skip_blocked"),
             deadline=deadline,

@@ -53,12 +53,14 @@ class DeviceVersionSensor(DeviceSensor):
     def poke(self, context: Context) -> PokeReturnValue:
         """Read the lists that hold the devices."""
         from airflow_provider_vmanage.client.arguments import check_choice
-        from airflow_provider_vmanage.client.device_actions.selection import parse_versions
+        from airflow_provider_vmanage.client.device_actions.selection import parse_versions, require_at_most_one
         from airflow_provider_vmanage.client.device_actions.version_state import STATES, has_version
 
         with fail_without_retry():
             check_choice(self.state, STATES, "state")
-            self._wanted = self.hook.software_upgrade().select(self.devices, parse_versions(self.version))
+            versions = parse_versions(self.version)
+            require_at_most_one(versions)
+            self._wanted = self.hook.software_upgrade().select(self.devices, versions)
         missing = [one for one in self._wanted if not has_version(one.device, one.versions[0], self.state)]
         if missing:
             self.log.info("Not yet on %d of %d devices: %s", len(missing), len(self._wanted), missing[0].device.name)

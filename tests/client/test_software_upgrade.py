@@ -138,6 +138,16 @@ def test_bad_devices_are_refused_before_anything_is_sent(
     assert posts(vm) == []
 
 
+@pytest.mark.parametrize("request_", [ACTIVATE, INSTALL])
+def test_only_a_removal_takes_several_versions(
+    vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]], request_: ActionRequest
+) -> None:
+    has_installed(edges)
+    with pytest.raises(VManageConfigurationError, match=r"version is \[.*\]: give one, since only a removal"):
+        upgrade().run(request_, names(edges), [NEW, OLD])
+    assert posts(vm) == []
+
+
 @pytest.mark.parametrize(
     ("change", "request_", "words"),
     [

@@ -127,6 +127,7 @@ def test_task_that_failed_fails(deferrable: bool, vm: Simulator, process_id: str
     [
         (DeviceVersionSensor(task_id="t", devices=["ghost"], version=NEW), "ghost not found"),
         (DeviceVersionSensor(task_id="t", devices=["edge-1"]), "version is missing"),
+        (DeviceVersionSensor(task_id="t", devices=["edge-1"], version=[NEW, OLD]), "give one, since only a removal"),  # type: ignore[arg-type]
         (DeviceVersionSensor(task_id="t", devices=["edge-1"], version=NEW, state="on"), "state is 'on'"),
         (DeviceTaskSensor(task_id="t", process_id=" "), "process_id is ' '"),
         (DeviceTaskSensor(task_id="t", process_id="change_partition-no"), "No task with id"),

@@ -65,19 +65,24 @@ def parse_devices(given: Any) -> list[GivenDevice]:
     return list(found.values())
 
 
-def parse_versions(version: Any, *, several: bool = False) -> list[str]:
+def parse_versions(version: Any) -> list[str]:
     """Return the versions of an argument; none where it is empty, since rows may have theirs.
 
     :param version: a text, or a list of texts.
-    :param several: whether more than one makes sense.
     :raises VManageConfigurationError: anything else, or a blank text.
     """
     given = [version] if isinstance(version, str) else version if version is not None else []
     if not isinstance(given, Sequence) or not all(isinstance(one, str) for one in given):
         raise VManageConfigurationError(f"version is {version!r}: give a text, or a list of texts for a removal")
-    if len(given) > 1 and not several:
-        raise VManageConfigurationError(f"version is {version!r}: give one, since only a removal is about several")
     return [require_text(one, "version") for one in given]
+
+
+def require_at_most_one(versions: Sequence[str]) -> None:
+    """Raise VManageConfigurationError if there are several versions, which only a removal can be about."""
+    if len(versions) > 1:
+        raise VManageConfigurationError(
+            f"version is {list(versions)!r}: give one, since only a removal is about several"
+        )
 
 
 def select_devices(given: Sequence[GivenDevice], devices: Sequence[Device]) -> list[tuple[GivenDevice, Device]]:
