@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tasks on repositories and fleets, in processes that are killed, against managers that fail at random,
+# Tasks on repositories and fleets, in processes that are killed at random, against managers that fail at random,
 # for SOAK_SECONDS (600). SOAK_SEED chooses another run; SOAK_LOGS=folder keeps the logs of a run that fails.
 set -eu
 cd "$(dirname "$0")/.."

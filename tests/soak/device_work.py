@@ -13,7 +13,7 @@ from airflow_provider_vmanage.client.errors import VManageError
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings
 from airflow_provider_vmanage.simulator import Simulator
-from tests.soak.device_worker import run_in_a_process
+from tests.soak.device_worker import attempt_in_a_process
 from tests.soak.faults import BEHAVIOURS, WELL, add_fault, faults_of
 from tests.soak.operations import SHOWN, Operation, Record
 from tests.soak.tally import Tally
@@ -32,7 +32,7 @@ class Fleet(Work):
     """Four edges of a manager, and tasks on them, one after the other."""
 
     def __init__(self, number: int, folder: Path, seed: int) -> None:
-        super().__init__(f"fleet {number}", seed, run_in_a_process, folder)
+        super().__init__(f"fleet {number}", seed, attempt_in_a_process, folder)
         self.number, self.store = number, folder / f"store-{number}.json"
         self.begun: list[int] = []
 

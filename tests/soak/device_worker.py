@@ -7,12 +7,8 @@ after that. The waits of the client are a tenth as long as in reality, the minut
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import signal
 from importlib import import_module
-from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
@@ -26,7 +22,8 @@ from airflow_provider_vmanage.operators import software_upgrade as operators
 from airflow_provider_vmanage.reports import upgrade_run  # noqa: F401 (the same)
 from airflow_provider_vmanage.triggers import upgrade as triggers  # noqa: F401 (the same)
 from tests.soak.operations import RETRIES
-from tests.soak.process import FORK
+from tests.soak.process import run_in_a_process
+from tests.soak.store import Store
 from tests.triggers.event_loop import first_event
 
 SCALED = (
@@ -44,42 +41,6 @@ KINDS: dict[str, Any] = {
     "plan": operators.PlanUpgradeOperator,
     "upgrade": operators.UpgradeDevicesOperator,
 }
-
-
-class Store:
-    """The task state store of one task in a file, which outlives its processes.
-
-    :param kill_at: number of the moment, before or after a change, at which the process is killed; ``None`` for never.
-    """
-
-    def __init__(self, path: str, kill_at: int | None) -> None:
-        self._path = Path(path)
-        self._left = kill_at
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self._rows().get(key, default)
-
-    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
-        self._change({**self._rows(), key: value})
-
-    def delete(self, key: str) -> None:
-        self._change({name: value for name, value in self._rows().items() if name != key})
-
-    def _rows(self) -> dict[str, Any]:
-        return json.loads(self._path.read_text()) if self._path.exists() else {}  # type: ignore[no-any-return]
-
-    def _change(self, rows: dict[str, Any]) -> None:
-        self._pass_moment()
-        new = self._path.with_suffix(".new")
-        new.write_text(json.dumps(rows))
-        new.replace(self._path)
-        self._pass_moment()
-
-    def _pass_moment(self) -> None:
-        if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self._left is not None:
-            self._left -= 1
 
 
 class Instance:
@@ -119,27 +80,13 @@ def attempt(given: dict[str, Any]) -> dict[str, Any]:
         return {"end": "failed", "error": f"{type(err).__name__}: {err}", "done": ti.pushed.get("done")}
 
 
-def respond(given: dict[str, Any], sender: Connection) -> None:
+def scaled_attempt(given: dict[str, Any]) -> dict[str, Any]:
+    """Run one step with waits that are a tenth as long."""
     for module, name in SCALED:
         setattr(module, name, getattr(module, name) / 10)
-    sender.send(json.dumps(attempt(given)))
+    return attempt(given)
 
 
-def run_in_a_process(given: dict[str, Any]) -> dict[str, Any]:
-    """Run one step in a process of its own, and kill it when its time is over; return the response."""
-    receiver, sender = FORK.Pipe(duplex=False)
-    process = FORK.Process(target=respond, args=(given, sender))
-    process.start()
-    sender.close()
-    try:
-        if receiver.poll(given["kill_after"]):
-            response: dict[str, Any] = json.loads(receiver.recv())
-            return response
-    except EOFError:
-        process.join()
-        if process.exitcode != -signal.SIGKILL:
-            return {"end": "crashed", "error": f"exit {process.exitcode}"}
-    finally:
-        process.kill()
-        process.join()
-    return {"end": "killed"}
+def attempt_in_a_process(given: dict[str, Any]) -> dict[str, Any]:
+    """Run one step in a process of its own."""
+    return run_in_a_process(scaled_attempt, given)

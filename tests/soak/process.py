@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -48,6 +49,26 @@ class WorkerProcess:
     def kill(self) -> None:
         """End the process, if it has not ended yet."""
         self._process.kill()
+
+
+def run_in_a_process(attempt: Callable[[Task], Task], task: Task) -> Task:
+    """Do a task in a process of its own, and kill it ``task["kill_after"]`` seconds later; return how it has ended."""
+    receiver, sender = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=lambda: sender.send(json.dumps(attempt(task))))
+    process.start()
+    sender.close()
+    try:
+        if receiver.poll(task["kill_after"]):
+            response: Task = json.loads(receiver.recv())
+            return response
+    except EOFError:
+        process.join()
+        if process.exitcode != -signal.SIGKILL:
+            return {"end": "crashed", "error": f"exit {process.exitcode}"}
+    finally:
+        process.kill()
+        process.join()
+    return {"end": "killed"}
 
 
 def _serve(attempt: Callable[[Task], Task], connection: Connection, log: Path, parent: int) -> None:

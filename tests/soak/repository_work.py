@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
 from tests.soak.faults import FAULTS, add_fault
 from tests.soak.work import Work
-from tests.soak.worker import attempt
+from tests.soak.worker import attempt_in_a_process
 
 TRIES = 5
+
+#: of them, those whose process may be killed
+KILLED_TRIES = 3
+
+#: seconds before Airflow notices that a process is dead: by then the manager has done what it was asked for
+NOTICED_AFTER_S = 1.0
 
 #: each has a number below this
 MAX_WORKERS = 16
@@ -20,8 +27,8 @@ class Worker(Work):
     """Tasks on images of its own, and what must be there afterwards."""
 
     def __init__(self, number: int, folder: Path, seed: int) -> None:
-        super().__init__(f"worker {number}", seed, attempt, folder)
-        self.number = number
+        super().__init__(f"worker {number}", seed, attempt_in_a_process, folder)
+        self.number, self.store = number, folder / f"store-of-worker-{number}.json"
         self.sources: dict[str, str] = {}
         self.there: dict[str, bool] = {}
         for index in range(4):
@@ -41,22 +48,38 @@ class Worker(Work):
     def carry_out(self, kind: str, name: str) -> None:
         arguments = self.arguments(kind, name)
         begun, ended = self.tally.outages(self.vm)
+        self.store.unlink(missing_ok=True)
         for tried in range(TRIES):
-            response = self.ask({"kind": kind, "arguments": arguments})
+            response = self.run_try({"kind": kind, "arguments": arguments}, tried)
             if response["end"] == "success":
-                self.check(kind, name, response["result"])
+                self.check(kind, name, response["result"], is_first=not tried)
                 return
-            if kind == "wait" and "Timeout" in response["error"]:
+            if kind == "wait" and "Timeout" in response.get("error", ""):
                 # A manager that is not there shows nothing.
                 is_sure = begun == ended and self.tally.outages(self.vm) == (begun, ended)
                 self.tally.expect(not is_sure or not self.there.get(name), f"{name} was not seen")
                 return
-            self.tally.add("retries" if response["end"] == "retry" and tried < TRIES - 1 else "failures")
+            self.tally.add("retries" if response["end"] != "failed" and tried < TRIES - 1 else "failures")
             if response["end"] == "failed":
                 break  # a try that nothing fixes may have had its effect: the list decides below
         if kind in ("upload", "delete", "prune"):
             listed = self.listed()
             self.there.update({one: one in listed for one in (self.there if kind == "prune" else (name,))})
+
+    def run_try(self, task: dict[str, Any], tried: int) -> dict[str, Any]:
+        """Run one try, whose process may be killed after a time or at a change of its store."""
+        choice = self.random.random() if tried < KILLED_TRIES else 1.0
+        after = self.random.random() * self.random.choice((0.05, 0.3, 1.0)) if choice < 0.2 else None
+        at = self.random.randrange(4) if 0.2 < choice < 0.3 else None
+        response = self.ask({**task, "store": str(self.store), "kill_after": after, "kill_at": at})
+        self.tally.expect(
+            response["end"] != "crashed", f"{self.name}: a process of {task['kind']} crashed, see its log"
+        )
+        if response["end"] == "killed":
+            self.tally.add("kills")
+            self.tally.add("kills on repositories")
+            time.sleep(NOTICED_AFTER_S)
+        return response
 
     def arguments(self, kind: str, name: str) -> dict[str, Any]:
         checksum = f"sha512:{self.sources[name]}"
@@ -70,7 +93,7 @@ class Worker(Work):
             "wait": {"file_name": name, "timeout": 2, "poke_interval": 1},
         }[kind]
 
-    def check(self, kind: str, name: str, result: Any) -> None:
+    def check(self, kind: str, name: str, result: Any, *, is_first: bool) -> None:
         """No success without its effect: read from the manager itself."""
         listed = self.listed()
         if kind == "upload":
@@ -86,7 +109,9 @@ class Worker(Work):
             removed = {row["file_name"] for row in result["removed"]}
             self.tally.expect(not removed & {*listed}, f"{sorted(removed)} were pruned, and are there")
             self.tally.expect(removed <= {*self.sources}, f"{sorted(removed)} were pruned, some of others")
-            self.there.update(dict.fromkeys(removed, False))
+            gone = {one for one, is_there in self.there.items() if is_there and one not in listed}
+            self.tally.expect(gone == removed or not is_first, f"{sorted(gone)} are gone, {sorted(removed)} reported")
+            self.there.update(dict.fromkeys(gone, False))
         elif kind == "list":
             rows = {row["file_name"] for row in result}
             mine = {one for one, is_there in self.there.items() if is_there}

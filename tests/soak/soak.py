@@ -2,8 +2,8 @@
 
     scripts/soak.sh [--seconds 600] [--seed 1] [--workers 4] [--fleets 3]
 
-Workers upload, wait for, delete and prune images; fleets are installed, activated and upgraded, by processes that are
-killed at random. A failed task is run again like a task of Airflow with retries; a fault is over after a request or
+Workers upload, wait for, delete and prune images; fleets are installed, activated and upgraded. The processes of both
+are killed at random. A failed task is run again like a task of Airflow with retries; a fault is over after a request or
 two, and a manager is sometimes gone for a second. In the end: no action sent twice, no success without its effect
 (each image and device belongs to one worker only, so a worker knows what must be there), no image twice, whole images
 only, no session left but those of killed processes, no login refused.
@@ -106,7 +106,9 @@ def last_line(seed: int, seconds: float, tally: Tally) -> str:
         return ", ".join(f"{name} {tally.counts[name]}" for name in names)
 
     sessions = f"sessions left {tally.counts['sessions left']} (kills and pages may leave one each)"
-    general = counted("operations", "faults", "kills", "retries", "failures", "actions", "actions sent twice")
+    general = counted(
+        "operations", "faults", "kills", "kills on repositories", "retries", "failures", "actions", "actions sent twice"
+    )
     stores = counted("copies", "copies too many", "logins", "refused logins", "taken for refused")
     devices = counted("as planned", "failed", "left", "success not shown")
     upgrades = f"upgrades {tally.counts['upgrades']}: devices {devices}"
