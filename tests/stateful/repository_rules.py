@@ -20,7 +20,6 @@ from airflow_provider_vmanage.operators.software_repository import (
     AddRepoOperator,
     ApplyRepositoryOperator,
     DeleteImageOperator,
-    ListImagesOperator,
     PlanRepositoryOperator,
     PruneImagesOperator,
     RemoteServerOperator,
@@ -215,12 +214,6 @@ class RepositoryRules(Manager):
         if not self.is_troubled:
             assert {one["file_name"] for one in row["removed"]} == set(map(file_of, goes))
         self.stored = (self.stored | wanted) - goes
-
-    @rule()
-    def list_images(self) -> None:
-        self.count("steps")
-        rows = self.done(partial(ListImagesOperator, task_id="t"))
-        assert {row["file_name"] for row in rows if row["version_type"] == "vmanage"} == set(map(file_of, self.stored))
 
     # -- what always holds -----------------------------------------------------------------------------------------
 
