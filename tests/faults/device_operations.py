@@ -175,6 +175,11 @@ def window_that_is_too_short() -> dict[str, Any]:
     return {"not_after": end, "wave_minutes": 60}
 
 
+def window_that_is_over() -> dict[str, Any]:
+    """Options of an upload that no moment is left for."""
+    return {"not_after": datetime.fromtimestamp(time.time(), timezone.utc) - timedelta(seconds=1)}
+
+
 class _BriefWait(TaskWait):
     """A wait that stops after more polls than a task and one fault need."""
 

@@ -15,7 +15,7 @@ from airflow_provider_vmanage.client.http import refused_logins
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.client.http.responses import Call
 from airflow_provider_vmanage.simulator import Simulator
-from tests.faults.device_operations import EDGE, window_that_is_too_short
+from tests.faults.device_operations import EDGE, window_that_is_over, window_that_is_too_short
 from tests.faults.matrix import OPERATIONS, Row
 from tests.faults.other_servers import broken_port, shared_name
 
@@ -83,7 +83,7 @@ class FaultInjection:
 
     @property
     def is_before_anything_is_sent(self) -> bool:
-        """Whether nothing may be begun on the device."""
+        """Whether nothing may be begun, on the device or with an upload."""
         return self.row.fault in ("unreachable", "busy", "short_window")
 
     def _check(self, call: Call) -> None:
@@ -224,6 +224,7 @@ class FaultInjection:
 
     def _prepare_short_window(self) -> None:
         self.options_of["upgrade"] = window_that_is_too_short()
+        self.options_of["upload"] = window_that_is_over()
         self.injected = True
 
     def _behave(self, **knobs: Any) -> None:

@@ -105,7 +105,7 @@ LEFT_OUT = {
     "k": "the manager's words are all that the wait knows: see *activate*",
     "r": "nothing reloads",
     "h": "only an upgrade compares health",
-    "m": "only an upgrade has a window",
+    "m": "only an upload and an upgrade have a window",
     "w": "each poll would take seconds of real time: *reset, always* covers the same code",
 }
 

@@ -85,7 +85,9 @@ class Operations(DeviceOperations):
     _confirm = _add
 
     def _upload(self) -> Any:
-        task = UploadImageOperator(task_id="upload", source=str(self._image), file_name=NEW)
+        task = UploadImageOperator(
+            task_id="upload", source=str(self._image), file_name=NEW, **self.options_of.get("upload", {})
+        )
         return self._run(self._in_a_session(task))
 
     def _delete(self) -> Any:

@@ -304,6 +304,9 @@ ROWS: tuple[Row, ...] = (
     _row("retry*  retry   retry   no      ok      ok      ok      -w      ok      retry",
          "ok      ok      ok      ok      -w      retry   retry   ok      ok",
          _TIME, "each response after the timeout", "slow", times=None, extra=_SLOW, delay=60),
+    _row("-m      -m      -m      -m      -m      final   -m      -m      -m      -m",
+         "-m      -m      -m      -m      -m      -m      -m      final   -m",
+         _TIME, "the window ends before the upload, or the wave, could", "short_window", says="not_after"),
     #    login   list    poke    test    add     upload  delete  confirm logout  download
     #    install activ.  default remove  task    version plan    upgrade check
     _row("-i",
@@ -325,9 +328,6 @@ ROWS: tuple[Row, ...] = (
     _row("-i",
          "-h      -h      -h      -h      -h      -h      -h      final   -h",
          _DEVICES, "its health is worse after the reload", "worse_health", says="colour worse"),
-    _row("-i",
-         "-m      -m      -m      -m      -m      -m      -m      final   -m",
-         _DEVICES, "the window ends before the wave could", "short_window", says="not_after"),
 )
 # fmt: on
 

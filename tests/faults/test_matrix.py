@@ -110,6 +110,7 @@ def test_cell(
             operations.assert_error_names_the_device(name, result)
         if fault.is_before_anything_is_sent:
             assert vm.actions == []
+            assert not [one for one in vm.requests if one.path.endswith("/package")]
         operations.assert_nothing_twice()
         operations.assert_nothing_wrong_is_written()
         assert_sessions(fault, vm, f"{caplog.text} {result}", may_leave=may_leave)
