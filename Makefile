@@ -123,7 +123,7 @@ model: $(STAMP) ## thousands of random tasks with faults and kills against a mod
 	@scripts/model.sh
 
 .PHONY: mutation
-mutation: $(STAMP) ## a seeded sample of mutants that the tests should kill (MUTATION_SAMPLE=50, MUTATION_SEED=2)
+mutation: $(STAMP) ## a seeded sample of mutants, 90 % of which the tests have to kill (MUTATION_SEED=2)
 	@scripts/mutation.sh
 
 .PHONY: bench-upload

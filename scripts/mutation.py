@@ -34,6 +34,8 @@ PYTHON = str(Path(".venv/bin/python").absolute())
 PYTEST = [PYTHON, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout=30"]
 BUDGET = float(os.environ.get("MUTATION_BUDGET", "20"))
 """Seconds that the tests of one mutant take without it: those of its own modules come first, then the quickest."""
+ENOUGH = 0.9
+"""Share of the mutants that the tests have to kill."""
 
 Lines = tuple[int, int]
 
@@ -153,10 +155,13 @@ def main() -> None:
         results[f"{file}\n{diff}"] = {"outcome": result, "ran": ran, "stamp": stamp}
         kept.write_text(json.dumps(results, indent=1), encoding="utf-8")
         print(f"{number}: {result}, {ran}, {file}", flush=True)
-    report([(file, diff, results[f"{file}\n{diff}"]) for file, _, diff, _ in chosen])
+    killed = report([(file, diff, results[f"{file}\n{diff}"]) for file, _, diff, _ in chosen])
+    if killed < ENOUGH:
+        sys.exit(f"fewer than {ENOUGH:.0%} are killed")
 
 
-def report(outcomes: list[tuple[str, str, dict[str, str]]]) -> None:
+def report(outcomes: list[tuple[str, str, dict[str, str]]]) -> float:
+    """Print each survivor, and the share that was killed of each file; return that of all."""
     counts: dict[str, Counter[str]] = {}
     for file, diff, known in outcomes:
         if known["outcome"] in ("survived", "unreached"):
@@ -164,8 +169,12 @@ def report(outcomes: list[tuple[str, str, dict[str, str]]]) -> None:
         for name in (file, "in all"):
             counts.setdefault(name, Counter())[known["outcome"]] += 1
     for name, those in counts.items():
-        alive = those["survived"] + those["unreached"]
-        print(f"{name}: {1 - alive / those.total():.1%} killed of {those.total()}, {dict(those)}")
+        print(f"{name}: {killed_of(those):.1%} killed of {those.total()}, {dict(those)}")
+    return killed_of(counts["in all"])
+
+
+def killed_of(outcomes: Counter[str]) -> float:
+    return 1 - (outcomes["survived"] + outcomes["unreached"]) / outcomes.total()
 
 
 if __name__ == "__main__":

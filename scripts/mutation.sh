@@ -1,6 +1,7 @@
 #!/bin/sh
-# Mutation testing: a sample of MUTATION_SAMPLE mutants (300), chosen by MUTATION_SEED (1), on a copy of the tree. What
-# was killed is remembered until `make clean`, so a run that is stopped (or ends after MUTATION_SECONDS) goes on later.
+# Mutation testing: a sample of MUTATION_SAMPLE mutants (300) and at least ten of each file, chosen by MUTATION_SEED (1),
+# on a copy of the tree; fails if the tests kill fewer than 90 % of them. What was killed is remembered until
+# `make clean`, so a run that is stopped (or ends after MUTATION_SECONDS) goes on later.
 # A mutant meets tests that take MUTATION_BUDGET seconds (20): with more, those that survived meet more of them.
 set -eu
 cd "$(dirname "$0")/.."
