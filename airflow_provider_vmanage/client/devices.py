@@ -31,6 +31,7 @@ class Device:
     :param partition: version of ``current-partition`` if it differs from ``running``.
     :param role: such as ``vedge``, ``vsmart``, ``vbond`` or ``vmanage``, as the manager lists it.
     :param unreadable: fields whose versions cannot be read.
+    :param shows_available: the list has a field for other versions.
     :param device_id: ``uuid``.
     :param platform_family: ``platformFamily``; images name the families that they are for.
     :param system_ip: ``system-ip``.
@@ -48,6 +49,7 @@ class Device:
     role: str | None = None
     partition: str | None = None
     unreadable: tuple[str, ...] = ()
+    shows_available: bool = field(default=True, compare=False)
     device_id: str | None = field(default=None, compare=False)
     platform_family: str | None = field(default=None, compare=False)
     system_ip: str | None = field(default=None, compare=False)
@@ -61,6 +63,12 @@ class Device:
         """Return the versions that the device runs or boots, and all it has installed while it is unreachable."""
         wanted = (self.running, self.partition, self.default, *(() if self.reachable else self.available))
         return tuple(version for version in wanted if version)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Return the fields that are missing or cannot be read, without which it may have any version."""
+        shown = {"version": self.running, "defaultVersion": self.default, "availableVersions": self.shows_available}
+        return self.unreadable or tuple(field for field, value in shown.items() if not value)
 
     @property
     def may_need_more(self) -> bool:
@@ -146,6 +154,7 @@ def parse_device(row: dict[str, Any]) -> Device:
         role=str(row.get("personality") or row.get("device-type") or "") or None,
         partition=partition if running and partition != running else None,
         unreadable=tuple(unreadable),
+        shows_available=row.get("availableVersions") is not None,
         device_id=str(row.get("uuid") or "") or None,
         platform_family=family if isinstance(family := row.get("platformFamily"), str) and family else None,
         system_ip=_text(row.get("system-ip")),

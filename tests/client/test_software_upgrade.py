@@ -161,6 +161,13 @@ def test_only_a_removal_takes_several_versions(
         ({"defaultVersion": [NEW]}, REMOVE, "its defaultVersion cannot be read"),
         ({"version": None, "current-partition": None}, REMOVE, "its version cannot be read"),
         ({"availableVersions": 7}, REMOVE, "its availableVersions cannot be read"),
+        ({"availableVersions": None}, REMOVE, "its availableVersions cannot be read"),
+        (
+            {"version": None, "current-partition": None},
+            ACTIVATE,
+            "cannot be read, so .* may be older: set allow_downgr",
+        ),
+        ({"version": [OLD], "current-partition": None}, ACTIVATE, "cannot be read, so .* may be older: set allow_down"),
         ({"availableVersions": []}, SET_DEFAULT, "not installed on it"),
     ],
 )
@@ -178,6 +185,36 @@ def test_blocked_device_refuses_the_whole_action(
         upgrade().run(request_, names(edges), [NEW])
     assert "edge-1" in caught.value.message
     assert posts(vm) == []
+
+
+@pytest.mark.parametrize("short", ["17.12", "17.12.4"])
+def test_short_form_of_an_installed_version_is_not_removed_silently(
+    vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]], short: str
+) -> None:
+    has_installed(edges)
+    with pytest.raises(VManageBlockedError, match=f"version {short} may be its {NEW}: give the version as the device"):
+        upgrade().run(REMOVE, names(edges), [short])
+    assert posts(vm) == []
+
+
+def test_failed_removal_is_none_while_versions_are_not_listed(
+    vm: Simulator, upgrade: Callable[..., SoftwareUpgrade], edges: list[dict[str, Any]]
+) -> None:
+    """The manager reports a failure, and its list has lost the field that would show the version."""
+    has_installed(edges)
+    vm.behave("edge-1", fails_at="action")
+    action = upgrade()
+    request = action.session.request
+
+    def omit_after_a_post(method: str, path: str, **rest: Any) -> Any:
+        response = request(method, path, **rest)
+        if method == "POST":
+            edges[0]["availableVersions"] = None
+        return response
+
+    action.session.request = omit_after_a_post  # type: ignore[method-assign]
+    state = action.run(REMOVE, names(edges[:1]), [NEW])
+    assert actions_of(state) == ["failed"]
 
 
 def test_error_names_ten_blocked_devices_and_the_way_out(

@@ -134,6 +134,17 @@ def test_devices_may_be_rendered_as_text(
     assert row["counts"] == {"activated": 2}
 
 
+@pytest.mark.parametrize("dump", [json.dumps, repr])
+def test_versions_may_be_rendered_as_text(
+    vm: Simulator, connect: Callable[..., None], run: Callable[..., Any], dump: Callable[[Any], str]
+) -> None:
+    connect(vm)
+    edge = vm.add_device("edge-9", "vedge", OLD, availableVersions=[NEW, "17.06.05.0.6543"])
+    row = run(RemoveSoftwareOperator(task_id="t", devices=["edge-9"], version=dump([NEW, "17.06.05.0.6543"])))
+    assert row["counts"] == {"removed": 1}
+    assert edge["availableVersions"] == []
+
+
 def test_failed_device_leaves_the_rows_behind(
     vm: Simulator, edges: list[dict[str, Any]], connect: Callable[..., None], run: Callable[..., Any]
 ) -> None:

@@ -9,7 +9,14 @@ from airflow_provider_vmanage.client.device_actions.actions import ActionKind, I
 from airflow_provider_vmanage.client.device_actions.selection import WantedDevice
 from airflow_provider_vmanage.client.devices import Device
 from airflow_provider_vmanage.client.models import SoftwareImage
-from airflow_provider_vmanage.client.versions import UNKNOWN_VERSION, is_ordered, same_version, version_key
+from airflow_provider_vmanage.client.versions import (
+    UNKNOWN_VERSION,
+    comparable,
+    is_ordered,
+    may_be_same,
+    same_version,
+    version_key,
+)
 
 #: releases before this one name the family of an installation by role (catalystwan 0.41.6)
 _FAMILY_BY_DEVICE_SINCE = (20, 18)
@@ -42,7 +49,7 @@ class ActionRequest:
             return _has([device.running, *device.available], version)
         if self.kind is ActionKind.SET_DEFAULT:
             return _has([device.default], version)
-        return not device.unreadable and not any(_has(_all_versions(device), one) for one in versions)
+        return not device.unknown and not any(_has(_all_versions(device), one) for one in versions)
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,8 @@ def decide(
     :param image_for: returns the image to install, or why there is none.
     """
     device, versions = wanted.device, wanted.versions
+    if request.kind is ActionKind.REMOVE and (unclear := _short_form(device, versions)):
+        return Decision(wanted, blocked=unclear)
     if request.is_met_by(device, versions):
         return Decision(wanted)
     obstacle = (
@@ -154,15 +163,23 @@ def _unfit(request: ActionRequest, device: Device, versions: Sequence[str]) -> s
         installed = [device.running, *device.available]
         return None if _has(installed, version) else _not_installed(version, installed)
     if request.kind is ActionKind.REMOVE:
-        shown = {"version": device.running, "defaultVersion": device.default}
-        unknown = device.unreadable or tuple(field for field, value in shown.items() if value is None)
-        if unknown:
-            return f"its {' and '.join(unknown)} cannot be read, so what it runs, boots or has is unknown"
+        if device.unknown:
+            return f"its {' and '.join(device.unknown)} cannot be read, so what it runs, boots or has is unknown"
         used = [one for one in versions if _has([device.running, device.partition], one)]
         if used:
             return f"it runs version {used[0]}"
         used = [one for one in versions if _has([device.default], one)]
         return f"version {used[0]} is its default" if used else None
+    return None
+
+
+def _short_form(device: Device, versions: Sequence[str]) -> str | None:
+    """Return a reason where a version is no version of the device, but may be the short form of one."""
+    for version in versions:
+        own = [] if _has(_all_versions(device), version) else _all_versions(device)
+        for other in own:
+            if may_be_same(comparable(version), comparable(other)) and comparable(version) != comparable(other):
+                return f"version {version} may be its {other}: give the version as the device lists it"
     return None
 
 
@@ -172,8 +189,10 @@ def _not_installed(version: str, installed: Sequence[str | None]) -> str:
 
 
 def _downgrade(request: ActionRequest, device: Device, version: str) -> str | None:
-    if request.allow_downgrade or request.kind is ActionKind.REMOVE or device.running is None:
+    if request.allow_downgrade or request.kind is ActionKind.REMOVE:
         return None
+    if device.running is None:
+        return f"the version that it runs cannot be read, so {version} may be older: set allow_downgrade"
     if same_version(version, device.running):
         return None
     if not (is_ordered(version) and is_ordered(device.running)):

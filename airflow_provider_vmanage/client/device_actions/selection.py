@@ -71,6 +71,8 @@ def parse_versions(version: Any) -> list[str]:
     :param version: a text, or a list of texts.
     :raises VManageConfigurationError: anything else, or a blank text.
     """
+    if isinstance(version, str) and version.lstrip()[:1] == "[":  # a list, as a template renders it
+        version = parse_plain(version, "version")
     given = [version] if isinstance(version, str) else version if version is not None else []
     if not isinstance(given, Sequence) or not all(isinstance(one, str) for one in given):
         raise VManageConfigurationError(f"version is {version!r}: give a text, or a list of texts for a removal")

@@ -89,6 +89,6 @@ def _seen(request: ActionRequest, work: DeviceWork) -> str:
     if request.kind is ActionKind.SET_DEFAULT:
         return f"the default of the device is {device.default}"
     if request.kind is ActionKind.REMOVE:
-        unread = f"its {' and '.join(device.unreadable)} cannot be read"
-        return unread if device.unreadable else f"the device still has version {versions}"
+        unread = f"its {' and '.join(device.unknown)} cannot be read"
+        return unread if device.unknown else f"the device still has version {versions}"
     return f"version {versions} is not installed on the device"
