@@ -116,6 +116,7 @@ class SoftwareUpgrade:
         skip_blocked: bool = False,
         sent_before: Collection[str] = (),
         deadline: float = math.inf,
+        obstacle: Callable[[], str | None] = lambda: None,
     ) -> ActionState:
         """Read, adopt and decide, then send what is needed, once.
 
@@ -126,6 +127,8 @@ class SoftwareUpgrade:
         :param skip_blocked: act on the others where some devices are blocked.
         :param sent_before: ids of devices that an earlier try has sent the action; they are taken over, or blocked.
         :param deadline: until when the task of a lost response is searched for at most, by the clock.
+        :param obstacle: asked before each request; returns why no more may be sent, or ``None``. What is left then is
+            ``skipped`` for this reason.
         :raises VManageConfigurationError: bad input. Nothing was sent, like after the next four.
         :raises VManageNotFoundError: an unknown device.
         :raises VManageAmbiguousError: a name matches several devices.
@@ -150,7 +153,8 @@ class SoftwareUpgrade:
             _refuse_blocked(decisions, skip_blocked)
             _refuse_too_many(decisions, max_devices)
             state = self._begin(request, wanted, jobs, decisions)
-            sender = ActionSender(self.session, self._running, self._notes, time_left=lambda: deadline - self.clock())
+            time_left = lambda: deadline - self.clock()  # noqa: E731
+            sender = ActionSender(self.session, self._running, self._notes, time_left=time_left, obstacle=obstacle)
             return state if self.check_mode else sender.send(state, decisions)
         except VManageOutcomeUnknownError:
             if self._ends_notes and request.reboots:

@@ -166,6 +166,28 @@ def test_search_reads_earlier_tasks_no_second_time(in_time: Callable[..., Simula
     assert list(read.values()) == [1] * 4
 
 
+def test_pages_of_a_starting_manager_are_no_responses(
+    in_time: Callable[..., Simulator], upgrade_on: Upgrade, recorded_sleeps: list[float]
+) -> None:
+    """Its web server is back before the application, with pages under 404, for longer than a search takes."""
+    vm = in_time()
+    edges = add_edges(vm, ACTIVATE)
+    upgrade = upgrade_on(vm)
+    original = upgrade.session.request
+
+    def request(method: str, path: str, **rest: Any) -> Any:
+        if method == "POST":
+            page = {"status": 404, "body": "<html>", "content_type": "text/html"}
+            vm.faults.add("status", method="GET", path=POSTS, times=20, **page)
+            vm.faults.add("reply_lost", method="POST", path=POSTS)
+        return original(method, path, **rest)
+
+    upgrade.session.request = request  # type: ignore[method-assign]
+    state = upgrade.run(ACTIVATE, names(edges), [NEW])
+    assert [work.action for work in state.works] == ["activated"] * 2
+    assert sum(recorded_sleeps) >= 100.0
+
+
 def test_lost_response_is_not_searched_for_beyond_the_deadline(
     in_time: Callable[..., Simulator], upgrade_on: Upgrade, recorded_sleeps: list[float]
 ) -> None:

@@ -17,6 +17,7 @@ from airflow_provider_vmanage.client.device_actions.actions import (
 from airflow_provider_vmanage.client.device_actions.decisions import ActionRequest, Decision
 from airflow_provider_vmanage.client.device_actions.notes import ActionNote, ActionNotes
 from airflow_provider_vmanage.client.device_actions.running_tasks import RunningTasks
+from airflow_provider_vmanage.client.device_actions.starting_manager import page_means_unavailable
 from airflow_provider_vmanage.client.device_actions.state import ActionState, Job
 from airflow_provider_vmanage.client.devices import DEVICE_TYPES, read_again
 from airflow_provider_vmanage.client.errors import (
@@ -43,15 +44,23 @@ class ActionSender:
     :param running: the manager's running tasks.
     :param notes: given what is about to be sent before it is, and the id of the task after.
     :param time_left: returns the seconds until the action must have ended.
+    :param obstacle: asked before each request; returns why no more may be sent, or ``None``.
     """
 
     def __init__(
-        self, session: ManagerSession, running: RunningTasks, notes: ActionNotes, time_left: Callable[[], float]
+        self,
+        session: ManagerSession,
+        running: RunningTasks,
+        notes: ActionNotes,
+        *,
+        time_left: Callable[[], float],
+        obstacle: Callable[[], str | None],
     ) -> None:
         self._session = session
         self._running = running
         self._notes = notes
         self._time_left = time_left
+        self._obstacle = obstacle
 
     def send(self, state: ActionState, decisions: Mapping[str, Decision]) -> ActionState:
         """Send what is needed and return the state with its tasks.
@@ -62,6 +71,8 @@ class ActionSender:
         """
         notes = [*_notes_of(state), *(one for one in self._notes.read() if one.is_unexplained_reboot)]
         for group in _groups(decisions.values()):
+            if reason := self._obstacle():
+                return _with_the_rest_skipped(state, reason)
             devices = {one.device_id: list(one.wanted.versions) for one in group}
             note = ActionNote(state.request.kind.name, state.request.activate, devices)
             self._notes.write([*notes, note])
@@ -120,10 +131,11 @@ class ActionSender:
         while True:
             unread: VManageError | None = None
             try:
-                if found := self._running.read_new().of_ours({kind}, [one.target for one in group]):
-                    return found[0].process_id
-                if self._is_done(request, group):
-                    return None
+                with page_means_unavailable():
+                    if found := self._running.read_new().of_ours({kind}, [one.target for one in group]):
+                        return found[0].process_id
+                    if self._is_done(request, group):
+                        return None
                 readable += _FIND_INTERVAL_S
             except VManageCancelledError:
                 raise
@@ -158,16 +170,18 @@ def _groups(decisions: Iterable[Decision]) -> list[list[Decision]]:
 def _without_the_rest(state: ActionState, group: Sequence[Decision], err: VManageError) -> ActionState:
     """Return the state in which a group has failed and what comes after it is skipped; started tasks go on."""
     failed = {one.device_id for one in group}
+    works = [work.end("failed", str(err)) if work.target.device_id in failed else work for work in state.works]
+    state = replace(state, works=tuple(works), is_final=not err.retryable)
+    return _with_the_rest_skipped(state, "not sent, since an earlier request failed")
+
+
+def _with_the_rest_skipped(state: ActionState, reason: str) -> ActionState:
     started = {device_id for job in state.jobs for device_id in job.device_ids}
     works = [
-        work
-        if work.action != "pending" or work.target.device_id in started
-        else work.end("failed", str(err))
-        if work.target.device_id in failed
-        else work.end("skipped", "not sent, since an earlier request failed")
+        work.end("skipped", reason) if work.action == "pending" and work.target.device_id not in started else work
         for work in state.works
     ]
-    return replace(state, works=tuple(works), is_final=not err.retryable)
+    return replace(state, works=tuple(works))
 
 
 def _unknown(

@@ -71,7 +71,7 @@ class FleetUpgrade:
         self.steps = WaveSteps(session, actions, plan, policy, keep=keep)
         self._phases: dict[str, Callable[[UpgradeState], UpgradeState]] = {
             "wave": self._begin_wave,
-            "install": self.steps.install,
+            "install": self._install,
             "activate": self.steps.activate,
             "settle": self.steps.settle,
             "set_default": self.steps.set_default,
@@ -102,9 +102,12 @@ class FleetUpgrade:
             except _UNAVAILABLE as err:
                 self._next(self._wait_for_manager(before, err))
             except VManageError as err:
-                if err.retryable:
+                if self._has_to_go_back(before, err):
+                    self._next(self._failed(before, self.steps.open(before), err).go("roll_back"))
+                elif err.retryable:
                     raise
-                self._after_refusal(before, err)
+                else:
+                    self.stop(before, err)
             if self.state.waits_for:
                 break
         return self.state
@@ -143,6 +146,12 @@ class FleetUpgrade:
         log.info("Wave %d of %d begins; devices: %d", state.wave + 1, len(self._plan.waves), len(rows))
         return self._record(state).go("install")
 
+    def _install(self, state: UpgradeState) -> UpgradeState:
+        """Install, unless the manager was unavailable so long that the window does not hold the wave any more."""
+        rows = self.steps.open(state)
+        is_late = state.action is None and not self._fits(state, rows)
+        return self._close(state, rows, "window") if is_late else self.steps.install(state)
+
     def _skip_steps(self, state: UpgradeState) -> UpgradeState:
         """Go on in a wave in which no device is open: an earlier try has done it, wholly or up to a rollback."""
         if self.steps.going_back(state):
@@ -167,10 +176,12 @@ class FleetUpgrade:
         log.warning("Wave %d does not begin: %s", state.wave + 1, _NOT_BEGUN[because])
         state = replace(state, stopped_because=because)
         moved = [row for row in rows if row.device_id in state.under_way]
-        if not moved and not self.steps.going_back(state):
+        has_moved = bool(moved or self.steps.going_back(state))
+        if not has_moved and len(state.waves) <= state.wave:
             return self._end(state)
         left = [row for row in rows if row not in moved]
-        return self._record(state.end(left, "skipped", f"not begun: {_NOT_BEGUN[because]}")).go("activate")
+        state = self._record(state.end(left, "skipped", f"not begun: {_NOT_BEGUN[because]}"))
+        return state.go("activate" if has_moved else "end_wave")
 
     def _end_wave(self, state: UpgradeState) -> UpgradeState:
         waves = list(state.waves)
@@ -197,13 +208,10 @@ class FleetUpgrade:
         log.warning("The manager is not available; the upgrade goes on when it is: %s", err)
         return replace(state, unavailable_since=since, waits_for="time")
 
-    def _after_refusal(self, state: UpgradeState, err: VManageError) -> None:
-        """Stop; but a refused default keeps no ill device on the version, unless the login itself is refused."""
+    def _has_to_go_back(self, state: UpgradeState, err: VManageError) -> bool:
+        """Return whether ill devices come first: a default that was not set keeps none of them on the version."""
         can_go_on = state.phase == "set_default" and not isinstance(err, VManageAuthenticationError)
-        if can_go_on and self.steps.going_back(state):
-            self._next(self._failed(state, self.steps.open(state), err).go("roll_back"))
-        else:
-            self.stop(state, err)
+        return can_go_on and bool(self.steps.going_back(state))
 
     def stop(self, state: UpgradeState, err: VManageError) -> UpgradeState:
         """End the upgrade after a refusal, and return the state: the devices of the step have failed."""

@@ -29,8 +29,10 @@ def fallen_back(row: PlannedRow, device: Device | None) -> str | None:
 
 
 def moved_elsewhere(row: PlannedRow, device: Device | None) -> str | None:
-    """Return a reason where a device runs neither the version that it ran when the plan was made nor the wanted one."""
-    if device is None or device.running is None or runs(device, row.version) or runs(device, row.from_version):
+    """Return a reason where a device runs neither the version of the plan nor the wanted one, or is not listed."""
+    if device is None:
+        return "the manager does not list it any more"
+    if device.running is None or runs(device, row.version) or runs(device, row.from_version):
         return None
     return f"it runs {device.running} instead of {row.from_version}"
 

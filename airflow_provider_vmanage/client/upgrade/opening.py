@@ -70,13 +70,14 @@ def open_upgrade(
         found = find_image(images, device, version, None, session.server.release)
         return found if isinstance(found, str) else None
 
-    refuse_stale(
-        [row for row in plan.rows if state.is_open(row) and row.device_id not in ours],
-        devices,
-        is_busy=tasks.reason_busy,
-        has_image=missing_image,
-        skip_blocked=policy.skip_blocked,
-    )
+    if not (state.waves or under_way):  # else each wave judges its devices, and what was begun is brought to its end
+        refuse_stale(
+            [row for row in plan.rows if state.is_open(row) and row.device_id not in ours],
+            devices,
+            is_busy=tasks.reason_busy,
+            has_image=missing_image,
+            skip_blocked=policy.skip_blocked,
+        )
     found = tuple(
         row.device_id for row in plan.rows if runs(devices.get(row.device_id), row.version) and not state.of(row).moved
     )

@@ -14,8 +14,10 @@ from airflow_provider_vmanage.client.upgrade.progress import FAILURES, UpgradeSt
 
 log = logging.getLogger(__name__)
 
+WINDOW_OVER = "the window is over"
+
 #: why devices are not activated, by what has stopped the upgrade
-_NOT_ACTIVATED = {"failures": "too many devices have failed", "window": "the window is over"}
+_NOT_ACTIVATED = {"failures": "too many devices have failed", "window": WINDOW_OVER}
 
 
 class WaveChecks:
@@ -45,7 +47,10 @@ class WaveChecks:
         word = "skipped" if self._policy.skip_blocked else "failed"
         for row in self.open(state):
             if reason := moved_elsewhere(row, devices.get(row.device_id)):
-                state = state.end([row], word, f"not begun: {reason}")
+                was_begun = row.device_id in state.under_way
+                state = state.end(
+                    [row], "failed" if was_begun else word, reason if was_begun else f"not begun: {reason}"
+                )
         down = self._down_at_sites(state, devices)
         for row in self._to_reboot(state, devices):
             if other := down.get(row.site_id):
@@ -62,17 +67,26 @@ class WaveChecks:
 
     def stop_before_reboot(self, state: UpgradeState, devices: Mapping[str | None, Device]) -> UpgradeState:
         """Return the state in which the devices that would reboot now have ended, if none may any more."""
-        not_after = self._policy.not_after
         if self._policy.is_exceeded(state.failures, len(self._plan.rows)):
-            because = "failures"
-        elif not_after is not None and self._clock() > not_after:
-            because = "window"
-        else:
-            return state
-        for row in self._to_reboot(state, devices):
+            return self.stop(state, self._to_reboot(state, devices), "failures")
+        return self.stop(state, self._to_reboot(state, devices), "window") if self.window_over() else state
+
+    def window_over(self) -> str | None:
+        """Return a reason where nothing may be begun any more."""
+        is_over = self._policy.not_after is not None and self._clock() > self._policy.not_after
+        return WINDOW_OVER if is_over else None
+
+    def stop(
+        self, state: UpgradeState, rows: Iterable[PlannedRow], because: str, *, what: str = "installed, not activated"
+    ) -> UpgradeState:
+        """Return the state in which these devices have ended, and no wave comes after this one.
+
+        :param what: was done on them.
+        """
+        for row in rows:
             log.warning("%s is not activated: %s", row.device, _NOT_ACTIVATED[because])
             word = "installed" if "install" in state.of(row).times else "skipped"
-            state = state.end([row], word, f"installed, not activated: {_NOT_ACTIVATED[because]}")
+            state = state.end([row], word, f"{what}: {_NOT_ACTIVATED[because]}")
             state = replace(state, stopped_because=because)
         return state
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from airflow_provider_vmanage.client.upgrade.planned import PlannedRow, PlannedU
 from airflow_provider_vmanage.client.upgrade.policy import UpgradePolicy
 from airflow_provider_vmanage.client.upgrade.progress import FAILURES, UpgradeState
 from airflow_provider_vmanage.client.upgrade.settling import HealthVerdict, Settling
-from airflow_provider_vmanage.client.upgrade.wave_checks import WaveChecks
+from airflow_provider_vmanage.client.upgrade.wave_checks import WINDOW_OVER, WaveChecks
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,8 @@ class WaveSteps:
         state, works = self._act(state, "install", _INSTALL, self.open(state), {})
         if works is None:
             return state
-        state = self._take_failures(state, works, "the installation failed")
+        state = self._checks.stop(state, self._too_late(works), "window", what="not begun")
+        state = self._take_failures(state, works, "the installation failed", begun=state.under_way)
         devices = {work.device.device_id: work.device for work in works}
         return self._checks.stop_before_reboot(state, devices).go("activate")
 
@@ -90,7 +91,10 @@ class WaveSteps:
             state = state.set_all({row.device_id: replace(state.of(row), moved=True) for row in moving})
             self._keep(state)  # before anything is sent: the next try knows whose reboot it was
         state, works = self._act(state, "activate", _ACTIVATE, self.open(state), {})
-        return state if works is None else self._take_failures(state, works, "the activation failed").go("settle")
+        if works is None:
+            return state
+        state = self._checks.stop(state, self._too_late(works), "window")
+        return self._take_failures(state, works, "the activation failed", begun=state.under_way).go("settle")
 
     def settle(self, state: UpgradeState) -> UpgradeState:
         """Compare the health of the devices with their baseline; one reading."""
@@ -152,7 +156,9 @@ class WaveSteps:
             state, works = self._act(state, "set_default", _SET_DEFAULT, self.open(state), {})
             if works is None:
                 return state
-            state = self._take_failures(state, works, "it runs the version and is healthy, but the default was not set")
+            moved = [row.device_id for row in self._plan.rows if state.of(row).moved]
+            what = "it runs the version and is healthy, but the default was not set"
+            state = self._take_failures(state, works, what, begun={*state.under_way, *moved})
             done = [work for work in works if work.action == "default_set"]
             for work in done:
                 state = state.set(self._rows[work.target.device_id], confirmed=True)
@@ -203,6 +209,7 @@ class WaveSteps:
                 skip_blocked=True,
                 sent_before=state.under_way if step == "activate" else (),
                 deadline=deadline,
+                obstacle=self._checks.window_over if step in ("install", "activate") else lambda: None,
             )
             state = replace(state.begin_step(rows, step, self._now()), action=action, until=until)
             self._keep(state)
@@ -231,13 +238,23 @@ class WaveSteps:
                 state = state.end_step(row, step, self._now(), **changes)
         return state
 
-    def _take_failures(self, state: UpgradeState, works: Sequence[DeviceWork], what: str) -> UpgradeState:
-        """Return the state in which a device has ended if its action has failed or could not be sent."""
+    def _too_late(self, works: Sequence[DeviceWork]) -> list[PlannedRow]:
+        """Return the devices that were sent nothing because the window ended just before."""
+        late = [work for work in works if work.action == "skipped" and work.reason == WINDOW_OVER]
+        return [self._rows[work.target.device_id] for work in late]
+
+    def _take_failures(
+        self, state: UpgradeState, works: Sequence[DeviceWork], what: str, *, begun: Collection[str]
+    ) -> UpgradeState:
+        """Return the state in which a device has ended if its action has failed or could not be sent.
+
+        :param begun: devices that have been moved: one of them that could not be sent an action has failed.
+        """
         for work in works:
             row = self._rows[work.target.device_id]
-            if work.action == "failed" or (work.action == "skipped" and row.device_id in state.under_way):
+            if work.action == "failed" or (work.action == "skipped" and row.device_id in begun):
                 state = state.end([row], "failed", f"{what}: {work.reason}")
-            elif work.action == "skipped":
+            elif work.action == "skipped" and state.is_open(row):
                 word = "skipped" if self._policy.skip_blocked else "failed"
                 state = state.end([row], word, f"not begun: {work.reason}")
         return state
