@@ -69,7 +69,8 @@ class RestApi:
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """Call the REST API."""
         response = self._http.request(method, f"{self.url}/api/v2/{path}", json=body, headers=headers, timeout=PATIENCE)
-        response.raise_for_status()
+        if not response.ok:  # with Airflow's reason, which raise_for_status leaves out
+            raise requests.HTTPError(f"{method} {path}: {response.status_code} {response.text}", response=response)
         return response.json()
 
     def wait(self, check: Callable[[], Any], seconds: float, what: str) -> Any:

@@ -40,7 +40,7 @@ def airflow(vm: Simulator, tmp_path: Path) -> Iterator[Standalone]:
     (dags / f"{DAG}.py").write_text(quick)
     settings = {
         "VMANAGE_REPORTS": str(tmp_path),
-        "VMANAGE_MINUTE": "0.1",
+        "VMANAGE_MINUTE": "10",  # or waits are so short that Airflow may take one for a failure (docs/waits.md)
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "example_dags" / "plugins"),
     }
     with Standalone(home, {"vmanage_default": connection_to(vm)}, dags, settings=settings) as running:
