@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_vmanage.client.errors import VManageUnavailableError
+from airflow_provider_vmanage.client.errors import (
+    VManageOutcomeUnknownError,
+    VManageRejectedError,
+    VManageStalePlanError,
+    VManageUnavailableError,
+)
 from airflow_provider_vmanage.client.session import ManagerSession
-from tests.client.action_support import Killed, Notes
+from airflow_provider_vmanage.client.software_upgrade import SoftwareUpgrade
+from tests.client.action_support import ACTIVATE, Killed, Notes
 from tests.upgrade.test_strayed_devices import at_first, die, edge, sent
 from tests.upgrade.world import NEW, OLD, World, actions_of, reason_of
 
@@ -45,6 +51,14 @@ def unavailable_until(session: ManagerSession, world: World, end: float) -> None
         return send(method, path, **options)
 
     session.request = request  # type: ignore[method-assign]
+
+
+def plan_of_two_versions(world: World) -> dict[str, Any]:
+    """Add an edge of another family, and plan one wave, whose actions take two requests each."""
+    other = "17.12.05.0.7000"
+    world.vm.add_image("c8000v.bin", version=f"{other}.1", platform_family=("c8000v",))
+    world.vm.add_device("edge-2", "vedge", OLD, site_id="200", platformFamily="c8000v")
+    return world.plan({"vedge-x86": NEW, "c8000v": other}, wave_sizes=(2,))
 
 
 def test_nothing_is_installed_once_the_window_is_over(world: World) -> None:
@@ -84,18 +98,33 @@ def test_nothing_reboots_if_the_window_ends_just_before(world: World) -> None:
 
 
 def test_second_request_of_a_wave_keeps_the_window(world: World) -> None:
-    """A wave of two versions has two requests; the first one is under way when the window ends."""
+    """The first one is under way when the window ends."""
     world.edges(1)
-    other = "17.12.05.0.7000"
-    world.vm.add_image("c8000v.bin", version=f"{other}.1", platform_family=("c8000v",))
-    world.vm.add_device("edge-2", "vedge", OLD, site_id="200", platformFamily="c8000v")
-    plan, session = world.plan({"vedge-x86": NEW, "c8000v": other}, wave_sizes=(2,)), world.connect()
+    plan, session = plan_of_two_versions(world), world.connect()
     around_first(session, ACTIVATION, lambda: world.clock.sleep(2 * HOUR), after=True)
     outcome = world.upgrade(plan, session=session, window=60, wave_minutes=5)
     ended = sorted(actions_of(outcome).values())
     assert ended == ["installed", "upgraded"]
     assert sum(action == "changepartition" for action, _, _ in world.posts()) == 1
     assert outcome.state.stopped_because == "window"
+
+
+def test_rebooted_device_of_a_lost_response_is_completed(world: World) -> None:
+    """Its task has ended before anything can be read again, and so has the window."""
+    world.edges(1)
+    plan, session = plan_of_two_versions(world), world.connect()
+
+    def lose() -> None:
+        end = world.clock() + HOUR
+        unavailable_until(session, world, end)
+        raise VManageOutcomeUnknownError("the response was lost", method="POST", path=ACTIVATION)
+
+    around_first(session, ACTIVATION, lose, after=True)
+    outcome = world.upgrade(plan, session=session, window=60, wave_minutes=5)
+    (first,) = (device for action, device, _ in world.posts() if action == "changepartition")
+    ended = {row["device_id"]: row["action"] for row in outcome.rows()}
+    assert ended.pop(first) == "upgraded"
+    assert list(ended.values()) == ["installed"]
 
 
 def test_device_lost_before_its_default_has_failed(world: World) -> None:
@@ -154,6 +183,31 @@ def test_default_that_may_be_retried_keeps_no_ill_device(world: World, fault: di
     outcome = world.upgrade(plan, rollback=True, max_failures=3)
     assert actions_of(outcome) == {"edge-1": "rolled_back", "edge-2": "failed", "edge-3": "skipped"}
     assert world.running() == {OLD: 2, NEW: 1}
+
+
+def test_read_that_fails_before_a_default_is_retried(world: World) -> None:
+    world.edges(3)
+    world.vm.behave("edge-1", loses_colour="biz-internet")
+    plan, notes = world.plan(wave_sizes=(2, 1)), Notes()
+    error = {"status": 500, "body": '{"error": {"code": "X"}}', "content_type": "application/json"}
+    lists = "device/action/install/devices/vedge"
+    at_first(world, plan, "set_default", lambda: world.vm.faults.add("status", path=lists, **error))
+    with pytest.raises(VManageRejectedError):
+        world.upgrade(plan, notes=notes, rollback=True, max_failures=3)
+    outcome = world.upgrade(plan, notes=notes, from_kept=True, rollback=True, max_failures=3)
+    assert actions_of(outcome) == {"edge-1": "rolled_back", "edge-2": "upgraded", "edge-3": "upgraded"}
+
+
+def test_activation_by_somebody_makes_no_stale_plan_hold(world: World) -> None:
+    """A task on one planned device says nothing of the others."""
+    world.edges(3)
+    edge(world, "edge-3")["availableVersions"] = [NEW]
+    plan = world.plan()
+    edge(world, "edge-2").update(version="17.06.01.0.1")
+    SoftwareUpgrade(world.connect()).submit(ACTIVATE, ["edge-3"], [NEW])
+    with pytest.raises(VManageStalePlanError):
+        world.upgrade(plan)
+    assert len(world.vm.actions) == 1
 
 
 @pytest.mark.parametrize("phase", ["install", "activate", "set_default"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -70,9 +70,10 @@ class ActionSender:
         :raises VManageError: the first request was refused or could not be sent, likewise.
         """
         notes = [*_notes_of(state), *(one for one in self._notes.read() if one.is_unexplained_reboot)]
+        sent: set[str] = set()
         for group in _groups(decisions.values()):
             if reason := self._obstacle():
-                return _with_the_rest_skipped(state, reason)
+                return _with_the_rest_skipped(state, sent, reason)
             devices = {one.device_id: list(one.wanted.versions) for one in group}
             note = ActionNote(state.request.kind.name, state.request.activate, devices)
             self._notes.write([*notes, note])
@@ -83,9 +84,10 @@ class ActionSender:
             except VManageError as err:
                 if not (isinstance(err, VManageOutcomeUnknownError) and state.request.reboots):
                     self._notes.write(notes)
-                if not state.jobs:
+                if not (state.jobs or sent):
                     raise
-                return _without_the_rest(state, group, err)
+                return _without_the_rest(state, sent, group, err)
+            sent |= devices.keys()
             if note.process_id or state.request.reboots:
                 notes.append(note)
             if note.process_id:
@@ -167,16 +169,20 @@ def _groups(decisions: Iterable[Decision]) -> list[list[Decision]]:
     return list(groups.values())
 
 
-def _without_the_rest(state: ActionState, group: Sequence[Decision], err: VManageError) -> ActionState:
+def _without_the_rest(state: ActionState, sent: Set[str], group: Sequence[Decision], err: VManageError) -> ActionState:
     """Return the state in which a group has failed and what comes after it is skipped; started tasks go on."""
     failed = {one.device_id for one in group}
     works = [work.end("failed", str(err)) if work.target.device_id in failed else work for work in state.works]
     state = replace(state, works=tuple(works), is_final=not err.retryable)
-    return _with_the_rest_skipped(state, "not sent, since an earlier request failed")
+    return _with_the_rest_skipped(state, sent, "not sent, since an earlier request failed")
 
 
-def _with_the_rest_skipped(state: ActionState, reason: str) -> ActionState:
-    started = {device_id for job in state.jobs for device_id in job.device_ids}
+def _with_the_rest_skipped(state: ActionState, sent: Set[str], reason: str) -> ActionState:
+    """Return the state in which devices are skipped that no task works on.
+
+    :param sent: devices of requests that were sent; one whose response was lost may have no task.
+    """
+    started = sent | {device_id for job in state.jobs for device_id in job.device_ids}
     works = [
         work.end("skipped", reason) if work.action == "pending" and work.target.device_id not in started else work
         for work in state.works

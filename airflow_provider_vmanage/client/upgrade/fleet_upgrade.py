@@ -209,9 +209,13 @@ class FleetUpgrade:
         return replace(state, unavailable_since=since, waits_for="time")
 
     def _has_to_go_back(self, state: UpgradeState, err: VManageError) -> bool:
-        """Return whether ill devices come first: a default that was not set keeps none of them on the version."""
+        """Return whether ill devices come first: a default that was not set keeps none of them on the version.
+
+        A read that may be retried is: the rollback begins with the same one.
+        """
         can_go_on = state.phase == "set_default" and not isinstance(err, VManageAuthenticationError)
-        return can_go_on and bool(self.steps.going_back(state))
+        is_lasting = not err.retryable or err.method == "POST"
+        return can_go_on and is_lasting and bool(self.steps.going_back(state))
 
     def stop(self, state: UpgradeState, err: VManageError) -> UpgradeState:
         """End the upgrade after a refusal, and return the state: the devices of the step have failed."""

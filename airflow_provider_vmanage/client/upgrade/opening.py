@@ -70,7 +70,8 @@ def open_upgrade(
         found = find_image(images, device, version, None, session.server.release)
         return found if isinstance(found, str) else None
 
-    if not (state.waves or under_way):  # else each wave judges its devices, and what was begun is brought to its end
+    # Once this upgrade has begun, each wave judges its devices, and what was begun is brought to its end.
+    if not (state.waves or any(note.may_have_rebooted for note in notes)):
         refuse_stale(
             [row for row in plan.rows if state.is_open(row) and row.device_id not in ours],
             devices,
