@@ -111,6 +111,30 @@ def test_wait_for_the_rate_limit_ends_with_an_abort(vm: Simulator, connect: Conn
     assert vm.counters.open_sessions == 0
 
 
+def test_logout_after_an_abort_keeps_its_connection(
+    vm: Simulator, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The abort breaks connections of the call under way, not those that come after it, however slowly."""
+    session = connect(vm, requests_per_second=0.001)
+    for _ in range(BURST - 2):
+        session.request("GET", "device/action/software")
+    adapter = session._connection._adapter
+    break_connections = adapter.break_connections
+
+    def break_slowly() -> None:
+        time.sleep(0.2)
+        break_connections()
+
+    adapter.break_connections = break_slowly  # type: ignore[method-assign]
+    vm.faults.add("slow", path="*", times=None, delay=0.4)
+    threading.Timer(0.05, session.abort).start()
+    with pytest.raises(VManageCancelledError):
+        session.request("GET", "device/action/software")
+    session.close()
+    assert "Logout failed" not in caplog.text
+    assert vm.counters.open_sessions == 0
+
+
 @pytest.mark.parametrize(("given", "rate"), [({}, 20), ({"requests_per_second": "2.5"}, 2.5)])
 def test_connection_sets_the_rate(given: dict[str, Any], rate: float) -> None:
     assert read_settings(host="vm", login="admin", password="secret", extra=given).requests_per_second == rate

@@ -47,6 +47,7 @@ class ManagerConnection:
         self._limit = limit_for(settings.base_url, settings.requests_per_second)
         self._deadline: float | None = None
         self._stopped = threading.Event()
+        self._stopping = threading.RLock()  # a signal handler may stop while this thread holds it
         self._adapter = ManagerAdapter(send_timeout=settings.timeouts.read, stopped=self._stopped)
         self._http = requests.Session()
         self.take_cookies()
@@ -137,8 +138,9 @@ class ManagerConnection:
 
     def stop(self) -> None:
         """Interrupt the request in progress, and refuse later ones."""
-        self._stopped.set()
-        self._adapter.break_connections()
+        with self._stopping:  # a logout in another thread must not lose its connection
+            self._stopped.set()
+            self._adapter.break_connections()
 
     def sleep(self, seconds: float) -> None:
         """Wait that many seconds.
@@ -162,7 +164,8 @@ class ManagerConnection:
 
         :param urgent: allow as little time as after a stop.
         """
-        was_stopped = self._stopped.is_set()
+        with self._stopping:
+            was_stopped = self._stopped.is_set()
         urgent = urgent or was_stopped
         seconds = URGENT_LOGOUT_S if urgent else LOGOUT_S
         self._deadline = time.monotonic() + seconds
