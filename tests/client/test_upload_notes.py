@@ -6,8 +6,9 @@ import hashlib
 import io
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -38,12 +39,18 @@ class Killed(BaseException):
 
 
 class Notes:
-    """A place for one note; the worker may be killed as soon as something is written there."""
+    """A place for one note; the worker may be killed once the body is sent, before the response is read.
 
-    def __init__(self, note: UploadNote | None = None, *, kills: bool = False) -> None:
+    :param act: done when a note is written.
+    """
+
+    def __init__(
+        self, note: UploadNote | None = None, *, kills: bool = False, act: Callable[[], None] = lambda: None
+    ) -> None:
         self.note = note
         self.written: list[UploadNote] = []
         self.kills = kills
+        self.act = act
 
     def read(self) -> UploadNote | None:
         return self.note
@@ -51,9 +58,7 @@ class Notes:
     def write(self, note: UploadNote) -> None:
         self.note = note
         self.written.append(note)
-        if self.kills:
-            self.kills = False
-            raise Killed
+        self.act()
 
     def clear(self) -> None:
         self.note = None
@@ -68,9 +73,23 @@ def try_with(vm: Simulator, connect: Callable[..., ManagerSession]) -> Callable[
         source = ImageSource("image", len(content), lambda: io.BytesIO(content))
         options = {"listing_timeout": 5.0, **options}
         with connect(vm) as session:
+            if notes and notes.kills:
+                notes.kills = False
+                kill_after_the_body(session)
             return ImageUpload(SoftwareRepository(session), source, "a.bin", notes=notes, **options).run()
 
     return run
+
+
+def kill_after_the_body(session: ManagerSession) -> None:
+    send_body = session.send_body
+
+    def send_and_die(*args: Any) -> NoReturn:
+        with suppress(VManageError):
+            send_body(*args)
+        raise Killed
+
+    session.send_body = send_and_die  # type: ignore[method-assign]
 
 
 @pytest.fixture
@@ -86,6 +105,33 @@ def bytes_of(note: UploadNote | None) -> UploadNote | None:
 
 def names_and_digests(vm: Simulator) -> list[tuple[str | None, str | None]]:
     return [(image.file_name, image.sha512) for image in vm.images]
+
+
+def test_note_is_written_before_the_manager_can_have_the_image(vm: Simulator, try_with: Callable[..., Change]) -> None:
+    """Or a kill in between would leave an image that the next try knows nothing of."""
+    there: list[int] = []
+
+    def look() -> None:
+        time.sleep(0.3)
+        there.append(len(vm.images))
+
+    try_with(Notes(act=look))
+    assert (there[0], len(vm.images)) == (0, 1)
+
+
+def test_next_try_after_a_kill_before_the_last_byte_sends_it_again(
+    vm: Simulator, try_with: Callable[..., Change]
+) -> None:
+    def die() -> None:
+        notes.act = lambda: None
+        raise Killed
+
+    notes = Notes(act=die)
+    with pytest.raises(Killed):
+        try_with(notes)
+    assert vm.images == []
+    assert try_with(notes).action == "uploaded"
+    assert names_and_digests(vm) == [("a.bin", SHA512)]
 
 
 @pytest.mark.parametrize("if_exists", ["skip", "fail", "replace"])

@@ -93,9 +93,10 @@ def check_the_end(managers: list[Simulator], workers: list[Worker], fleets: list
 def check_images(vm: Simulator, digests: dict[str, str], tally: Tally) -> None:
     keys = [one.file_name or one.version for one in vm.images]
     too_many = len(keys) - len(set(keys))
+    twice = sorted({key for key in keys if keys.count(key) > 1})
     tally.add("copies", len(keys))
     tally.add("copies too many", too_many)
-    tally.expect(too_many == 0, f"{too_many} copies too many")
+    tally.expect(too_many == 0, f"{too_many} copies too many: {twice}")
     for one in vm.images:
         if one.path is not None and one.file_name in digests:
             tally.expect(one.sha512 == digests[one.file_name], f"{one.file_name} is another image")

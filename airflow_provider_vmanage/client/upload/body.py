@@ -51,7 +51,7 @@ class MultipartImage:
     :param checksum: digest that the source must have.
     :param raise_if_stopped: called before each block; raises if the task has to stop.
     :param deadline: stops a transfer that cannot end in time.
-    :param on_sent: called with the SHA-512 once the last byte is sent, before the response arrives.
+    :param on_sent: called with the SHA-512 once the source is sent, before the few bytes that end the body.
     """
 
     def __init__(
@@ -118,10 +118,10 @@ class MultipartImage:
                 held = block
             self.sha512 = reader.check()
             yield from self._count(held or b"")
+            self._on_sent(self.sha512)  # without the tail the manager has no image, so a kill in between costs nothing
             yield from self._count(self._tail)
             self.sent_on = time.time()
             progress.done()
-            self._on_sent(self.sha512)
         finally:
             reader.stop()
 

@@ -10,7 +10,7 @@ from airflow_provider_vmanage.client.upload.checksums import Checksum
 
 @dataclass(frozen=True)
 class UploadNote:
-    """What a try knew when it had sent its last byte.
+    """What a try knew when it had sent the source, before the few bytes that end the body.
 
     :param action: what it would have returned.
     :param file_name: exact name on the manager.

@@ -20,7 +20,7 @@ for deferrable in (False, True):
             devices=["{{ params.device }}"],
             version="20.12.5",
             deferrable=deferrable,
-            poll_interval=2,
+            poll_interval=10,  # less, and Airflow may take a quick return for a failure (docs/waits.md)
             retries=1,
             retry_delay=timedelta(seconds=1),
         )
