@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_vmanage.client.errors import VManageCancelledError, VManageConfigurationError
 from airflow_provider_vmanage.client.http.connection import ManagerConnection
 from airflow_provider_vmanage.client.http.rate_limit import BURST, RateLimit, limit_for
+from airflow_provider_vmanage.client.http.transport import ManagerAdapter
 from airflow_provider_vmanage.client.session import ManagerSession
 from airflow_provider_vmanage.client.settings import ManagerSettings, read_settings
 from airflow_provider_vmanage.simulator import Simulator
@@ -112,20 +113,19 @@ def test_wait_for_the_rate_limit_ends_with_an_abort(vm: Simulator, connect: Conn
 
 
 def test_logout_after_an_abort_keeps_its_connection(
-    vm: Simulator, connect: Connect, caplog: pytest.LogCaptureFixture
+    vm: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The abort breaks connections of the call under way, not those that come after it, however slowly."""
     session = connect(vm, requests_per_second=0.001)
     for _ in range(BURST - 2):
         session.request("GET", "device/action/software")
-    adapter = session._connection._adapter
-    break_connections = adapter.break_connections
+    break_connections = ManagerAdapter.break_connections
 
-    def break_slowly() -> None:
+    def break_slowly(adapter: ManagerAdapter) -> None:
         time.sleep(0.2)
-        break_connections()
+        break_connections(adapter)
 
-    adapter.break_connections = break_slowly  # type: ignore[method-assign]
+    monkeypatch.setattr(ManagerAdapter, "break_connections", break_slowly)
     vm.faults.add("slow", path="*", times=None, delay=0.4)
     threading.Timer(0.05, session.abort).start()
     with pytest.raises(VManageCancelledError):

@@ -111,17 +111,15 @@ def test_note_is_written_before_the_manager_can_have_the_image(vm: Simulator, tr
     """Or a kill in between would leave an image that the next try knows nothing of."""
     there: list[int] = []
 
-    def look() -> None:
+    def inspect() -> None:
         time.sleep(0.3)
         there.append(len(vm.images))
 
-    try_with(Notes(act=look))
+    try_with(Notes(act=inspect))
     assert (there[0], len(vm.images)) == (0, 1)
 
 
-def test_next_try_after_a_kill_before_the_last_byte_sends_it_again(
-    vm: Simulator, try_with: Callable[..., Change]
-) -> None:
+def test_kill_before_the_last_byte_costs_another_transfer(vm: Simulator, try_with: Callable[..., Change]) -> None:
     def die() -> None:
         notes.act = lambda: None
         raise Killed
