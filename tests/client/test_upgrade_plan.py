@@ -64,6 +64,7 @@ def test_long_reason_is_cut() -> None:
         (edge("x", reachable=False), "cannot reach"),
         (edge("x", platform_family="isr4200"), "is for its platform family isr4200"),
         (edge("x", "17.15.01.0.1"), "is older than the running"),
+        (edge("x", "17.06.01.0.1-test"), "and the running 17.06.01.0.1-test is newer is unknown: set allow_downgrade"),
         (edge("x", site_id="busy"), "task 1 is at work"),
     ],
 )
