@@ -118,7 +118,7 @@ class MultipartImage:
                 held = block
             self.sha512 = reader.check()
             yield from self._count(held or b"")
-            self._on_sent(self.sha512)  # without the tail the manager has no image, so a kill in between costs nothing
+            self._on_sent(self.sha512)  # a kill before the tail costs another transfer, one after it no second copy
             yield from self._count(self._tail)
             self.sent_on = time.time()
             progress.done()

@@ -17,7 +17,7 @@ class UploadNote:
     :param size: bytes.
     :param sha512: of what was sent, as hexadecimal.
     :param checksum: what the bytes were checked against, such as ``sha256:<hex>``; blank where nothing was promised.
-    :param sent_on: seconds since 1970, of the last byte; 0 once the manager has responded.
+    :param sent_on: seconds since 1970, of this moment; 0 once the manager has responded.
     """
 
     action: str
